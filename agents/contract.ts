@@ -1,0 +1,202 @@
+// The messages between the control plane and an edge agent, and the framing of feed records. Both sides import this
+// file and nothing else of each other. The same frames lie on the edge's disk and go to nginx over its control socket.
+import { createHash } from "node:crypto";
+import { z } from "zod";
+
+/** What the feed carries. `document`: a distribution; `structure`: the nginx files of the edge group. */
+export const recordKinds = ["document", "structure"] as const;
+export type RecordKind = (typeof recordKinds)[number];
+
+export interface FeedRecord {
+  readonly kind: RecordKind;
+  readonly id: string;
+  readonly rev: number;
+  /** `del` is a tombstone: its body is empty. */
+  readonly op: "put" | "del";
+  /** Hex SHA-256 of the body. */
+  readonly hash: string;
+  /** `keyId:base64`, or `-` inside a checkpoint, whose own signature covers the header lines. */
+  readonly signature: string;
+  readonly body: string;
+}
+
+export function hashOf(body: string): string {
+  return createHash("sha256").update(body).digest("hex");
+}
+
+/** The text that a worker signs (Ed25519) for one record. */
+export function recordSigningText(
+  feed: { feedId: string; scope: string },
+  record: Omit<FeedRecord, "signature" | "body">,
+): string {
+  return [
+    "edgewright-record-1",
+    feed.feedId,
+    feed.scope,
+    record.kind,
+    record.id,
+    record.rev,
+    record.op,
+    record.hash,
+  ].join("\n");
+}
+
+/** One record as lines: a header of eight fields, the body's bytes, a line feed. `length` counts bytes, not characters. */
+export function headerLine(record: FeedRecord): string {
+  const length = Buffer.byteLength(record.body);
+  return `record ${record.kind} ${record.id} ${record.rev} ${record.op} ${record.hash} ${length} ${record.signature}\n`;
+}
+
+export function frame(record: FeedRecord): string {
+  return `${headerLine(record)}${record.body}\n`;
+}
+
+/** The first line of a checkpoint file. `digest` = hex SHA-256 over all header lines that follow, in their order. */
+export interface CheckpointHead {
+  readonly feedId: string;
+  readonly scope: string;
+  readonly rev: number;
+  readonly count: number;
+  readonly digest: string;
+  readonly signature: string;
+}
+
+export function checkpointSigningText(head: Omit<CheckpointHead, "signature">): string {
+  return ["edgewright-checkpoint-1", head.feedId, head.scope, head.rev, head.count, head.digest].join("\n");
+}
+
+export function checkpointLine(head: CheckpointHead): string {
+  return `checkpoint ${head.feedId} ${head.scope} ${head.rev} ${head.count} ${head.digest} ${head.signature}\n`;
+}
+
+/** What one live record adds to the state hash of a scope: the sum of these, modulo 2^256, as 64 hex digits. */
+export function stateHashTerm(record: Pick<FeedRecord, "kind" | "id" | "rev" | "hash">): bigint {
+  return BigInt(`0x${hashOf(`${record.kind}|${record.id}|${record.rev}|${record.hash}`)}`);
+}
+
+export const STATE_HASH_MODULUS = 1n << 256n;
+
+const id = z.uuid();
+const rev = z.int().min(0);
+const hexHash = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** What this node's nginx can do; templates ask this, never a version. */
+export const capabilitiesSchema = z.object({
+  nginx: z.string().max(100),
+  http3: z.boolean(),
+  /** `http2 on;` is a directive of its own (from nginx 1.25.1 on); before that it is a word of `listen`. */
+  http2_directive: z.boolean(),
+});
+export type Capabilities = z.infer<typeof capabilitiesSchema>;
+
+// POST /edge/v1/enrol: the only call without a credential.
+export const enrolRequestSchema = z.object({
+  token: z.string().min(20).max(200),
+  name: z.string().min(1).max(100),
+  /** PEM, PKCS#10 */
+  csr: z.string().max(8192),
+  capabilities: capabilitiesSchema,
+});
+export const enrolReplySchema = z.object({
+  edge_id: id,
+  /** The edge group: what this agent's feed is. */
+  scope: id,
+  certificate: z.string(),
+  ca_certificate: z.string(),
+  /** Ed25519 public keys (SPKI PEM) that sign the feed, by key id; two while a rotation is under way. */
+  feed_keys: z.record(z.string(), z.string()),
+});
+export type EnrolRequest = z.infer<typeof enrolRequestSchema>;
+export type EnrolReply = z.infer<typeof enrolReplySchema>;
+
+/**
+ * Every other call carries `Authorization: Bearer <JWT>`, signed RS256 with the agent's own key, at most 60 s old:
+ * header `x5c` = [the agent's certificate], claims `aud: "edgewright-edge"`, `iat`, `exp`, `sub` = edge id.
+ */
+export const EDGE_TOKEN_AUDIENCE = "edgewright-edge";
+
+// GET /edge/v1/changes?feed_id=&since=&wait=  → 200 changesReply | 304 nothing new | 409 another feed | 410 too old
+export const feedRecordSchema = z.object({
+  kind: z.enum(recordKinds),
+  id,
+  rev,
+  op: z.enum(["put", "del"]),
+  hash: hexHash,
+  signature: z.string(),
+  body: z.string(),
+});
+export const changesReplySchema = z.object({
+  feed_id: id,
+  /** Exclusive: the `since` that was asked. */
+  from: rev,
+  /** Inclusive: ask again with this. Records come in rising `rev`. */
+  to: rev,
+  more: z.boolean(),
+  /** The rev of the newest checkpoint, 0 when there is none: an agent with a long journal fetches it. */
+  checkpoint: rev,
+  records: z.array(feedRecordSchema),
+});
+export type ChangesReply = z.infer<typeof changesReplySchema>;
+export const CHANGES_BYTES_MAX = 4 * 1024 * 1024;
+
+// GET /edge/v1/snapshot → 200 a checkpoint file (checkpointLine, then frames; content-type application/octet-stream),
+// or 204 when none was made yet: begin with changes?since=0. Header `edgewright-feed-id` in both.
+export const FEED_ID_HEADER = "edgewright-feed-id";
+
+export const refusalSchema = z.object({
+  kind: z.enum(recordKinds),
+  id,
+  rev,
+  stage: z.enum(["verify", "persist", "push", "taste", "reload", "probe"]),
+  message: z.string().max(2000),
+});
+export type Refusal = z.infer<typeof refusalSchema>;
+
+// POST /edge/v1/report → 200 reportReply. Cumulative: everything up to `applied` is applied or in `refused`.
+export const reportRequestSchema = z.object({
+  feed_id: id,
+  boot_id: id,
+  seq: z.int().min(1),
+  applied: rev,
+  /** All refusals that still stand, not only new ones; at most 1,000. */
+  refused: z.array(refusalSchema).max(1000),
+  /** Of the live records at `applied`, refused ones included. */
+  state_hash: hexHash,
+  /** The structure revision nginx serves, 0 when none. */
+  structure: rev,
+  documents: z.int().min(0),
+  capabilities: capabilitiesSchema,
+});
+export const reportReplySchema = z.object({
+  /** The state hashes differ: fetch the snapshot. */
+  resync: z.boolean(),
+});
+export type ReportRequest = z.infer<typeof reportRequestSchema>;
+export type ReportReply = z.infer<typeof reportReplySchema>;
+
+// POST /edge/v1/logs: newline-delimited JSON, content-encoding gzip, header `edgewright-batch-id` (64 hex digits: the
+// SHA-256 over edge id, inode, start, end and bytes). Sending it again changes nothing. → 204
+export const BATCH_ID_HEADER = "edgewright-batch-id";
+
+/** One access-log line as the edge's nginx writes it. The edge id is added by the control plane from the credential. */
+export const accessLogLineSchema = z.object({
+  time: z.string(), // $time_iso8601 with milliseconds: unix seconds as "1700000000.123" ($msec)
+  request_id: z.string(),
+  account: z.string(),
+  distribution: z.string(),
+  host: z.string(),
+  method: z.string(),
+  path: z.string(),
+  status: z.int(),
+  cache_status: z.string(),
+  bytes_out: z.int(),
+  bytes_in: z.int(),
+  duration_ms: z.int(),
+  origin_ms: z.int().nullable(),
+  protocol: z.string(),
+  tls: z.string(),
+  referrer_host: z.string(),
+  user_agent: z.string(),
+  client: z.string(),
+});
+export type AccessLogLine = z.infer<typeof accessLogLineSchema>;

@@ -1,0 +1,32 @@
+// The control plane's settings: interface.md's names, parsed once per process.
+import { z } from "zod";
+import { setting } from "../platform/config.ts";
+
+export const controlPlaneSchema = z.object({
+  API_PORT: setting.port.default(8080),
+  /** Where the API and, under `up`, the edge listen: an address of this machine. */
+  LISTEN_HOST: z.string().min(1).default("0.0.0.0"),
+  DATABASE_URL: setting.url("postgres:", "postgresql:"),
+  REDIS_URL: setting.url("redis:", "rediss:"),
+  CLICKHOUSE_URL: setting.url("http:", "https:"),
+  DATA_DIR: z.string().min(1).default(".data"),
+  S3_ENDPOINT: setting.url("http:", "https:").optional(),
+  S3_BUCKET: z.string().min(3).max(63).optional(),
+  S3_ACCESS_KEY_ID: z.string().min(1).optional(),
+  S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
+  S3_REGION: z.string().min(1).default("us-east-1"),
+  ACME_DIRECTORY_URL: setting.url("https:").optional(),
+  PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
+  ALLOW_PRIVATE_ORIGINS: setting.flag.default(false),
+  /** 32 bytes as 64 hex digits; the file holds the same. */
+  MASTER_KEY: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, { error: "must be 64 hex digits: `openssl rand -hex 32` makes one." })
+    .optional(),
+  MASTER_KEY_FILE: z.string().min(1).optional(),
+  /** Ed25519 private key (PKCS#8 PEM). Only the worker reads it: the API cannot sign what edges run. */
+  FEED_SIGNING_KEY_FILE: z.string().min(1).optional(),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
+  DATABASE_POOL_MAX: setting.count.default(10),
+});
+export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
