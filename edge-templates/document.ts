@@ -1,0 +1,60 @@
+// A distribution as a document: the data that programs an edge for it. Its parts belong to the features.
+import { z } from "zod";
+import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
+import type { DesiredDistribution } from "./desired.ts";
+import { builtInRules } from "./features/cache/policies.ts";
+import { cacheSchema } from "./features/cache/schema.ts";
+import { originSchema } from "./features/origin/schema.ts";
+import { originPart } from "./features/origin/view.ts";
+import { CompileRefusal } from "./refusal.ts";
+
+const DOCUMENT_FORMAT = 1;
+/** A shared dict of nginx keeps values of any size, but not without breaking up its memory. */
+export const DOCUMENT_BYTES_MAX = 32 * 1024;
+const HOSTS_MAX = 100;
+
+const hostSchema = z
+  .string()
+  .max(253)
+  .regex(
+    /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/,
+    "must be a lower-case host name",
+  );
+
+const documentSchema = z.strictObject({
+  format: z.literal(DOCUMENT_FORMAT),
+  id: z.uuid(),
+  account: z.uuid(),
+  hosts: z.array(hostSchema).min(1, "a distribution needs a host").max(HOSTS_MAX),
+  http2: z.boolean(),
+  http3: z.boolean(),
+  redirect_to_https: z.boolean(),
+  origin: originSchema,
+  cache: cacheSchema,
+});
+
+export function compileDocument(distribution: DesiredDistribution): Compiled {
+  const parsed = documentSchema.safeParse({
+    format: DOCUMENT_FORMAT,
+    id: distribution.id,
+    account: distribution.accountId,
+    hosts: [...new Set(distribution.hosts)].sort(),
+    http2: distribution.http2,
+    http3: distribution.http3,
+    redirect_to_https: distribution.redirectHttpToHttps,
+    origin: originPart(distribution),
+    cache: { rules: builtInRules[distribution.accelerationType] },
+  });
+  if (!parsed.success) throw refusalOf(parsed.error);
+  const body = canonicalJson(parsed.data);
+  const bytes = Buffer.byteLength(body);
+  if (bytes > DOCUMENT_BYTES_MAX) {
+    throw new CompileRefusal("", `compiles to ${bytes} bytes, more than the ${DOCUMENT_BYTES_MAX} that an edge takes`);
+  }
+  return compiled(body);
+}
+
+function refusalOf(error: z.ZodError): CompileRefusal {
+  const [issue] = error.issues;
+  return new CompileRefusal(issue?.path.join("/") ?? "", issue?.message ?? "is not valid");
+}
