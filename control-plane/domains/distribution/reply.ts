@@ -1,0 +1,38 @@
+// A distribution on the wire.
+import { originToReply } from "../origin/index.ts";
+import type { DistributionReply } from "./schema.ts";
+import type { DistributionWithOrigins } from "./service.ts";
+
+export function distributionToReply({ record, origins }: DistributionWithOrigins): DistributionReply {
+  const hostHeader = record.hostHeader === "" ? (origins[0]?.hostHeader ?? "") : record.hostHeader;
+  return {
+    id: record.id,
+    customer_id: record.accountId,
+    domain_id: record.domainId,
+    domain: record.domain,
+    domain_type: record.domainType,
+    cname: record.cname,
+    label: record.label,
+    description: record.description,
+    cdn_type: record.cdnType,
+    acceleration_type: record.accelerationType,
+    origin_type: record.originType,
+    host_header: hostHeader,
+    sni: record.sni === "" ? hostHeader.replace(/:\d+$/, "") : record.sni,
+    is_http2: record.isHttp2,
+    is_http3: record.isHttp3,
+    enable_ssl: record.enableSsl,
+    is_livestream: record.isLivestream,
+    is_streaming: record.isLivestream,
+    is_redirect_http_to_https: record.isRedirectHttpToHttps,
+    status: record.status,
+    status_reason: record.statusReason,
+    origin: origins.map(originToReply),
+    created_by: record.createdBy,
+    updated_by: record.updatedBy,
+    created_at: record.createdAt.toISOString(),
+    updated_at: record.updatedAt.toISOString(),
+    deleted_at: record.deletedAt?.toISOString() ?? null,
+    gotipath_deleted_at: record.gotipathDeletedAt?.toISOString() ?? null,
+  };
+}

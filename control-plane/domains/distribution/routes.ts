@@ -1,0 +1,91 @@
+// The distributions of an account over HTTP.
+import { listReply, pageOf, pageQuery } from "../../database/paging.ts";
+import { defineRoute, type Route } from "../../http/define-route.ts";
+import { domainAlreadyUsed, unknownDistribution } from "./problems.ts";
+import { distributionToReply } from "./reply.ts";
+import { createDistributionInput, distributionParams, distributionReply, patchDistributionInput } from "./schema.ts";
+import type { DistributionService } from "./service.ts";
+
+const tag = "Distributions";
+
+export function distributionRoutes(distributions: DistributionService): Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      path: "/distributions",
+      operationId: "createDistribution",
+      tag,
+      summary: "Put a domain in front of an origin",
+      access: { kind: "account", role: "editor" },
+      body: createDistributionInput,
+      reply: { status: 201, body: distributionReply },
+      problems: [domainAlreadyUsed],
+      async handle({ body, caller }) {
+        const created = await distributions.create(caller, body);
+        return {
+          headers: { location: `/api/v1/distributions/${created.record.id}` },
+          body: distributionToReply(created),
+        };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/distributions",
+      operationId: "listDistributions",
+      tag,
+      summary: "The account's distributions, newest first",
+      access: { kind: "account", role: "viewer" },
+      query: pageQuery,
+      reply: { status: 200, body: listReply(distributionReply) },
+      async handle({ query, caller }) {
+        const page = { after: query.cursor, limit: query.limit + 1 };
+        const found = await distributions.list(caller, page);
+        return { body: pageOf(found, query.limit, ({ record }) => record, distributionToReply) };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/distributions/{id}",
+      operationId: "getDistribution",
+      tag,
+      summary: "One distribution",
+      access: { kind: "account", role: "viewer" },
+      params: distributionParams,
+      reply: { status: 200, body: distributionReply },
+      problems: [unknownDistribution],
+      async handle({ params, caller }) {
+        return { body: distributionToReply(await distributions.get(caller, params.id)) };
+      },
+    }),
+    defineRoute({
+      method: "PATCH",
+      path: "/distributions/{id}",
+      operationId: "updateDistribution",
+      tag,
+      summary: "Change what the merge patch names",
+      access: { kind: "account", role: "editor" },
+      params: distributionParams,
+      body: patchDistributionInput,
+      reply: { status: 200, body: distributionReply },
+      problems: [unknownDistribution],
+      async handle({ params, body, caller }) {
+        return { body: distributionToReply(await distributions.update(caller, params.id, body)) };
+      },
+    }),
+    defineRoute({
+      method: "DELETE",
+      path: "/distributions/{id}",
+      operationId: "deleteDistribution",
+      tag,
+      summary: "Stop serving the domain and free its name",
+      access: { kind: "account", role: "editor" },
+      params: distributionParams,
+      reply: { status: 202, empty: true },
+      problems: [unknownDistribution],
+      async handle({ params, caller }) {
+        await distributions.remove(caller, params.id);
+        return {};
+      },
+    }),
+  ];
+}

@@ -1,0 +1,149 @@
+// The distribution and domain tables. Models stay in this file; others see records.
+import { Model, snakeCaseMappers } from "objection";
+import type { Columns } from "../../database/columns.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
+
+export type DistributionStatus = "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
+
+class DistributionModel extends Model {
+  static override tableName = "distribution";
+  static override columnNameMappers = snakeCaseMappers();
+
+  declare id: string;
+  declare accountId: string;
+  declare domainId: string | null;
+  declare domain: string;
+  declare domainType: "custom" | "subdomain";
+  declare label: string;
+  declare description: string;
+  declare cdnType: "gotipath" | "gcore" | "tm_swift" | "multi";
+  declare accelerationType: "static" | "media" | "livestream" | "diy";
+  declare originType: "custom" | "s3";
+  /** Empty: the origin's own. */
+  declare hostHeader: string;
+  /** Empty: the host header's. */
+  declare sni: string;
+  declare isHttp2: boolean;
+  declare isHttp3: boolean;
+  declare enableSsl: boolean;
+  declare isLivestream: boolean;
+  declare isRedirectHttpToHttps: boolean;
+  declare cname: string;
+  declare status: DistributionStatus;
+  declare statusReason: string | null;
+  declare version: number;
+  declare createdBy: string | null;
+  declare updatedBy: string | null;
+  declare createdAt: Date;
+  declare updatedAt: Date;
+  declare deletedAt: Date | null;
+  declare gotipathDeletedAt: Date | null;
+}
+export type DistributionRecord = Columns<DistributionModel>;
+
+class DomainModel extends Model {
+  static override tableName = "domain";
+  static override columnNameMappers = snakeCaseMappers();
+
+  declare id: string;
+  declare accountId: string;
+  declare name: string;
+  declare isServing: boolean;
+  declare createdAt: Date;
+}
+export type DomainRecord = Columns<DomainModel>;
+
+export async function insertDistribution(tx: Tx, record: DistributionRecord): Promise<void> {
+  await DistributionModel.query(tx).insert(record);
+}
+
+/** Changes fields; `version` rises with them, so that what was compiled from before is known to be old. */
+export async function updateDistribution(tx: Tx, id: string, changes: Partial<DistributionRecord>): Promise<void> {
+  await DistributionModel.query(tx)
+    .patch({ ...changes, version: DistributionModel.raw("version + 1") })
+    .where({ id });
+}
+
+/** Status alone: nothing of it is compiled, so the version stays. */
+export async function updateStatus(
+  tx: Tx,
+  id: string,
+  changes: Partial<Pick<DistributionRecord, "status" | "statusReason" | "gotipathDeletedAt">>,
+): Promise<void> {
+  await DistributionModel.query(tx).patch(changes).where({ id });
+}
+
+export async function findDistribution(reads: Reads, id: string): Promise<DistributionRecord | undefined> {
+  return DistributionModel.query(reads).findById(id);
+}
+
+/** The row, held until the transaction ends: two writers of one distribution take turns. */
+export async function lockDistribution(tx: Tx, id: string): Promise<DistributionRecord | undefined> {
+  return DistributionModel.query(tx).findById(id).forUpdate();
+}
+
+export async function findDistributionsOfAccount(
+  reads: Reads,
+  accountId: string,
+  page: { after: { createdAt: Date; id: string } | undefined; limit: number },
+): Promise<readonly DistributionRecord[]> {
+  const query = DistributionModel.query(reads)
+    .where({ accountId })
+    .whereNull("deletedAt")
+    .orderBy([
+      { column: "createdAt", order: "desc" },
+      { column: "id", order: "desc" },
+    ])
+    .limit(page.limit);
+  if (page.after !== undefined) {
+    query.whereRaw("(created_at, id) < (?, ?)", [page.after.createdAt, page.after.id]);
+  }
+  return query;
+}
+
+/** Ids in rising order, a page at a time, for whoever walks all of them. */
+export async function findDistributionIds(
+  reads: Reads,
+  after: string | undefined,
+  limit: number,
+): Promise<readonly string[]> {
+  const query = DistributionModel.query(reads).select("id").orderBy("id").limit(limit);
+  if (after !== undefined) query.where("id", ">", after);
+  return (await query).map((row) => row.id);
+}
+
+export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
+  return DistributionModel.query(reads)
+    .where((either) => either.where({ domain: host }).orWhere({ cname: host }))
+    .whereNull("deletedAt")
+    .orderBy("createdAt");
+}
+
+/** Claims a name; it serves when nobody else does. Undefined: the account has claimed it already. */
+export async function insertClaim(tx: Tx, claim: Omit<DomainRecord, "isServing">): Promise<DomainRecord | undefined> {
+  // Claims on one name take turns, or two first ones would both find nobody serving.
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${claim.name}`]);
+  const rivals = await DomainModel.query(tx).where({ name: claim.name });
+  if (rivals.some((rival) => rival.accountId === claim.accountId)) return undefined;
+  const record = { ...claim, isServing: !rivals.some((rival) => rival.isServing) };
+  await DomainModel.query(tx).insert(record);
+  return record;
+}
+
+export async function findClaim(reads: Reads, id: string): Promise<DomainRecord | undefined> {
+  return DomainModel.query(reads).findById(id);
+}
+
+/** Gives a name up. The oldest other claim serves it from now on; its distribution's id comes back. */
+export async function releaseClaim(tx: Tx, id: string): Promise<string | undefined> {
+  const claim = await DomainModel.query(tx).findById(id);
+  if (claim === undefined) return undefined;
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${claim.name}`]);
+  await DomainModel.query(tx).deleteById(id);
+  if (!claim.isServing) return undefined;
+  const heir = await DomainModel.query(tx).where({ name: claim.name }).orderBy("createdAt").first();
+  if (heir === undefined) return undefined;
+  await DomainModel.query(tx).patch({ isServing: true }).where({ id: heir.id });
+  const distribution = await DistributionModel.query(tx).findOne({ domainId: heir.id });
+  return distribution?.id;
+}

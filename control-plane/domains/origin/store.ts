@@ -1,0 +1,45 @@
+// The origin table. Models stay in this file; others see records.
+import { Model, snakeCaseMappers } from "objection";
+import type { Columns } from "../../database/columns.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
+
+export type Balancer = "failover" | "round_robin" | "weighted" | "consistent_hash";
+
+class OriginModel extends Model {
+  static override tableName = "origin";
+  static override columnNameMappers = snakeCaseMappers();
+
+  declare id: string;
+  declare distributionId: string;
+  declare accountId: string;
+  declare label: string;
+  declare url: string;
+  declare type: "custom" | "s3";
+  declare loadBalancerType: Balancer;
+  declare protocol: "http" | "https";
+  declare port: number;
+  declare isPrimary: boolean;
+  declare weight: number;
+  declare hostHeader: string;
+  declare createdBy: string | null;
+  declare updatedBy: string | null;
+  declare createdAt: Date;
+  declare updatedAt: Date;
+  declare gotipathDeletedAt: Date | null;
+}
+export type OriginRecord = Columns<OriginModel>;
+
+export async function insertOrigins(tx: Tx, origins: readonly OriginRecord[]): Promise<void> {
+  await OriginModel.query(tx).insert([...origins]);
+}
+
+export async function deleteOrigins(tx: Tx, distributionId: string): Promise<void> {
+  await OriginModel.query(tx).delete().where({ distributionId });
+}
+
+/** The origins of several distributions in one read; primary first, then in the order of their making. */
+export async function findOrigins(reads: Reads, distributionIds: readonly string[]): Promise<readonly OriginRecord[]> {
+  return OriginModel.query(reads)
+    .whereIn("distributionId", [...distributionIds])
+    .orderBy([{ column: "isPrimary", order: "desc" }, "createdAt", "id"]);
+}
