@@ -1,0 +1,264 @@
+// Programs that npm does not carry (nginx with Lua, Redis, Pebble, a curl with HTTP/3): Debian packages unpacked into a
+// folder of ours and run with their own loader. Needs apt, but no root: apt gets a private state, the system's stays as it is.
+
+import { createHash } from "node:crypto";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { Logger } from "../log.ts";
+import { debianMirror } from "./debian-mirror.ts";
+import { takeLockFile } from "./lock-file.ts";
+import { findProgram, PLAIN_ENVIRONMENT, runProgram } from "./program.ts";
+import { explainDiskFault, type Progress, StartError } from "./start-error.ts";
+
+const SUITE = "trixie";
+const PACKAGES = [
+  "curl",
+  "libnginx-mod-http-lua",
+  "lua-cjson",
+  "lua-resty-core",
+  "lua-resty-lrucache",
+  "lua-unit",
+  "luajit",
+  "nginx",
+  "pebble",
+  "redis-server",
+] as const;
+const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
+/** Documentation and translations: half of what the packages hold, and nothing that runs. */
+const UNUSED = [
+  "usr/share/doc",
+  "usr/share/man",
+  "usr/share/locale",
+  "usr/share/info",
+  "usr/share/perl",
+  "usr/lib/x86_64-linux-gnu/perl",
+];
+const INDEX_TIMEOUT_MS = 120_000;
+const DOWNLOAD_TIMEOUT_MS = 300_000;
+const UNPACK_TIMEOUT_MS = 60_000;
+/** Whoever fetches the same packages right now is waited for. */
+const LOCK_WAIT_MS = 480_000;
+const DISK_BYTES_MIN = 400 * 1024 * 1024;
+
+const LOADERS: Readonly<Record<string, { readonly loader: string; readonly triplet: string }>> = {
+  x64: { loader: "usr/lib64/ld-linux-x86-64.so.2", triplet: "x86_64-linux-gnu" },
+  arm64: { loader: "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1", triplet: "aarch64-linux-gnu" },
+};
+
+export interface DebianTools {
+  readonly folder: string;
+  /** Such as `x86_64-linux-gnu`: the name of the folder that libraries lie in. */
+  readonly triplet: string;
+  /** The argv to put in front of a program's arguments. */
+  command(name: string): readonly string[];
+  path(relative: string): string;
+}
+
+export interface DebianToolsSettings {
+  /** Holds one folder per list of packages; may be shared by several processes and checkouts. */
+  readonly folder: string;
+  /** By default the mirror that this machine's apt uses. */
+  readonly mirror?: string;
+  readonly log: Logger;
+  readonly progress?: Progress;
+}
+
+export async function openDebianTools(settings: DebianToolsSettings): Promise<DebianTools> {
+  const root = join(settings.folder, `debian-${packagesHash()}`);
+  if (!existsSync(root)) await fetchOnce(root, settings);
+  return toolsIn(root);
+}
+
+function packagesHash(): string {
+  return createHash("sha256")
+    .update([SUITE, process.arch, ...PACKAGES].join(" "))
+    .digest("hex")
+    .slice(0, 12);
+}
+
+function toolsIn(root: string): DebianTools {
+  const machine = machineLoader();
+  const path = (relative: string) => join(root, relative);
+  const libraries = [path(`usr/lib/${machine.triplet}`), path("usr/lib")].join(":");
+  return {
+    folder: root,
+    triplet: machine.triplet,
+    path,
+    command(name) {
+      const program = ["usr/bin", "usr/sbin"]
+        .map((folder) => path(`${folder}/${name}`))
+        .find((file) => existsSync(file));
+      if (program === undefined) throw new Error(`there is no ${name} among the Debian tools`);
+      return [path(machine.loader), "--library-path", libraries, program];
+    },
+  };
+}
+
+function machineLoader() {
+  const machine = LOADERS[process.arch];
+  if (machine !== undefined && process.platform === "linux") return machine;
+  throw new StartError(
+    `The embedded nginx and Redis run on Linux (x64, arm64) alone, not on ${process.platform} ${process.arch}: use docker compose there.`,
+  );
+}
+
+async function fetchOnce(root: string, settings: DebianToolsSettings): Promise<void> {
+  machineLoader();
+  assertAptPresent();
+  try {
+    mkdirSync(settings.folder, { recursive: true });
+    const lock = await takeLockFile(`${root}.lock`, LOCK_WAIT_MS);
+    if ("heldBy" in lock)
+      throw new StartError(
+        `Process ${lock.heldBy} has been fetching the same tools for too long: stop it and start again.`,
+      );
+    try {
+      if (!existsSync(root)) await fetchInto(root, settings);
+    } finally {
+      lock.release();
+    }
+  } catch (error) {
+    throw explainDiskFault(error, settings.folder);
+  }
+}
+
+function assertAptPresent(): void {
+  const missing = ["apt-get", "dpkg-deb"].find((name) => findProgram(name) === undefined);
+  if (missing === undefined) return;
+  throw new StartError(
+    `This machine has no ${missing}, so nginx and Redis cannot be fetched: install OpenResty and Redis and name them by NGINX_PATH and REDIS_SERVER_PATH, or use docker compose.`,
+  );
+}
+
+async function fetchInto(root: string, settings: DebianToolsSettings): Promise<void> {
+  const { folder, log, progress } = settings;
+  assertDiskSpace(folder);
+  const startedAt = performance.now();
+  const work = mkdtempSync(join(folder, "fetch-"));
+  try {
+    const apt = await preparePrivateApt(work, settings.mirror ?? debianMirror());
+    progress?.(`reading Debian's package list from ${apt.mirror}`);
+    await runApt(apt, ["update", "--error-on=any"], INDEX_TIMEOUT_MS);
+    progress?.(`fetching nginx, Redis, Pebble and curl from ${apt.mirror} (27 MB)`);
+    await runApt(apt, ["install", "--download-only", ...PACKAGES], DOWNLOAD_TIMEOUT_MS);
+    progress?.("unpacking them");
+    await unpack(join(work, "cache/archives"), join(work, "root"));
+    renameSync(join(work, "root"), root);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+  log.info({ folder: root, duration_ms: Math.round(performance.now() - startedAt) }, "debian tools fetched");
+}
+
+function assertDiskSpace(folder: string): void {
+  const disk = statfsSync(folder);
+  if (disk.bavail * disk.bsize >= DISK_BYTES_MIN) return;
+  throw new StartError(
+    `The disk below ${folder} has less than 400 MB left, too little to fetch nginx and Redis: make room, or set DATA_DIR to a folder on another disk.`,
+  );
+}
+
+interface PrivateApt {
+  readonly configFile: string;
+  readonly mirror: string;
+}
+
+/** An apt that knows nothing installed and one source; of the system's settings it keeps how to reach the network. */
+async function preparePrivateApt(work: string, mirror: string): Promise<PrivateApt> {
+  for (const folder of ["state/lists/partial", "cache/archives/partial"])
+    mkdirSync(join(work, folder), { recursive: true });
+  writeFileSync(join(work, "status"), "");
+  const signedBy = existsSync(KEYRING) ? [`Signed-By: ${KEYRING}`] : [];
+  writeFileSync(
+    join(work, "debian.sources"),
+    ["Types: deb", `URIs: ${mirror}`, `Suites: ${SUITE}`, "Components: main", ...signedBy, ""].join("\n"),
+  );
+  const configFile = join(work, "apt.conf");
+  const network = await systemNetworkSettings();
+  writeFileSync(configFile, [...privateSettings(work), ...network, ""].join("\n"));
+  return { configFile, mirror };
+}
+
+function privateSettings(work: string): string[] {
+  return [
+    // The system's hooks must not run: some empty its package cache.
+    'Dir::Etc::parts "/dev/null";',
+    'Dir::Etc::main "/dev/null";',
+    `Dir::Etc::sourcelist "${work}/debian.sources";`,
+    'Dir::Etc::sourceparts "/dev/null";',
+    'Dir::Etc::preferences "/dev/null";',
+    'Dir::Etc::preferencesparts "/dev/null";',
+    `Dir::State "${work}/state";`,
+    `Dir::State::status "${work}/status";`,
+    `Dir::Cache "${work}/cache";`,
+    `Dir::Log "${work}";`,
+    'APT::Sandbox::User "root";',
+    'APT::Install-Recommends "false";',
+    'APT::Get::Assume-Yes "true";',
+    'Acquire::Languages "none";',
+    'Acquire::Retries "2";',
+    'Acquire::http::Timeout "20";',
+    'Acquire::https::Timeout "20";',
+    'Debug::NoLocking "true";',
+  ];
+}
+
+/** Proxies, certificates and the like of this machine's apt: a company's network is reached as apt reaches it. */
+async function systemNetworkSettings(): Promise<string[]> {
+  const { code, output } = await runProgram(["apt-config", "dump"], { timeoutMs: INDEX_TIMEOUT_MS });
+  if (code !== 0) return [];
+  return output.split("\n").filter((line) => /^Acquire::(http|https|ForceIPv[46])\b.* ".+";$/i.test(line));
+}
+
+async function runApt(apt: PrivateApt, args: readonly string[], timeoutMs: number): Promise<void> {
+  const { code, output } = await runProgram(["apt-get", ...args], {
+    timeoutMs,
+    env: { ...PLAIN_ENVIRONMENT, APT_CONFIG: apt.configFile },
+  });
+  if (code === 0) return;
+  throw explainAptFault(code === null ? `no end within ${timeoutMs / 1000} s` : output, apt.mirror);
+}
+
+function explainAptFault(output: string, mirror: string): StartError {
+  const fault =
+    output
+      .split("\n")
+      .find((line) => /^(E|Err|W):/.test(line))
+      ?.trim() ??
+    output.trim().split("\n").at(-1) ??
+    "";
+  if (/No space left|enough free space/i.test(output)) {
+    return new StartError(
+      "The disk is full, nginx and Redis could not be fetched: make room, or set DATA_DIR to a folder on another disk.",
+    );
+  }
+  if (/NO_PUBKEY|not signed|signatures/i.test(output)) {
+    return new StartError(`The packages of ${mirror} could not be trusted (${fault}): install debian-archive-keyring.`);
+  }
+  return new StartError(
+    `nginx and Redis could not be fetched from ${mirror} (${fault}): check the network, or set DEBIAN_MIRROR to a Debian mirror that this machine reaches.`,
+  );
+}
+
+async function unpack(archives: string, root: string): Promise<void> {
+  mkdirSync(root);
+  for (const archive of readdirSync(archives).filter((name) => name.endsWith(".deb"))) {
+    const { code, output } = await runProgram(["dpkg-deb", "-x", join(archives, archive), root], {
+      timeoutMs: UNPACK_TIMEOUT_MS,
+    });
+    if (code === 0) continue;
+    if (/No space left/i.test(output))
+      throw new StartError(`The disk below ${root} is full: make room, or set DATA_DIR to a folder on another disk.`);
+    throw new StartError(`The Debian package ${archive} could not be unpacked: ${output.trim()}`);
+  }
+  for (const folder of UNUSED) rmSync(join(root, folder), { recursive: true, force: true });
+}

@@ -1,0 +1,88 @@
+// Which nginx with Lua there is on this machine, and what it can do: an installed OpenResty, or the one of the Debian tools.
+import { accessSync, constants, existsSync } from "node:fs";
+import { z } from "zod";
+import type { DebianTools } from "./debian.ts";
+import { findProgram, runProgram } from "./program.ts";
+import { StartError } from "./start-error.ts";
+
+/** Travels to the agent as JSON in its environment. */
+export const nginxInstallationSchema = z.object({
+  /** Stands in front of nginx's own arguments. */
+  command: z.array(z.string()).min(1),
+  /** Absolute paths for `load_module`, in order; none where Lua is compiled in. */
+  modules: z.array(z.string()),
+  /** For `lua_package_path` and `lua_package_cpath`; put your own folders in front. */
+  luaPath: z.string(),
+  luaCpath: z.string(),
+  capabilities: z.object({ nginx: z.string(), http3: z.boolean() }),
+});
+export type NginxInstallation = z.infer<typeof nginxInstallationSchema>;
+
+const VERSION_TIMEOUT_MS = 10_000;
+const LUA_MODULES = ["ndk_http_module.so", "ngx_http_lua_module.so"];
+
+/** The one that is named, else an installed OpenResty, else the Debian tools'. */
+export async function openNginx(settings: {
+  path: string | undefined;
+  openTools: () => Promise<DebianTools>;
+}): Promise<NginxInstallation> {
+  if (settings.path !== undefined) return installedNginx(settings.path);
+  const openresty = findOpenResty();
+  return openresty === undefined ? sidecarNginx(await settings.openTools()) : installedNginx(openresty);
+}
+
+function findOpenResty(): string | undefined {
+  const packaged = "/usr/local/openresty/nginx/sbin/nginx";
+  return existsSync(packaged) ? packaged : findProgram("openresty");
+}
+
+/** An OpenResty, or any nginx with Lua compiled in and lua-resty-core where its Lua looks. */
+export async function installedNginx(path: string): Promise<NginxInstallation> {
+  assertExecutable(path);
+  const { version, configured } = await describeNginx([path]);
+  if (!/lua/i.test(configured)) {
+    throw new StartError(
+      `The nginx at ${path} has no Lua: name an OpenResty by NGINX_PATH, or unset it to use the embedded one.`,
+    );
+  }
+  return {
+    command: [path],
+    modules: [],
+    luaPath: ";;",
+    luaCpath: ";;",
+    capabilities: { nginx: version, http3: configured.includes("--with-http_v3_module") },
+  };
+}
+
+function assertExecutable(path: string): void {
+  try {
+    accessSync(path, constants.X_OK);
+  } catch (error) {
+    throw new StartError(
+      `NGINX_PATH names ${path}, which is no program that this user may run: correct it, or unset it.`,
+      { cause: error },
+    );
+  }
+}
+
+export async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
+  const command = tools.command("nginx");
+  const { version, configured } = await describeNginx(command);
+  const lua = tools.path("usr/share/lua/5.1");
+  return {
+    command: [...command],
+    modules: LUA_MODULES.map((name) => tools.path(`usr/lib/nginx/modules/${name}`)),
+    luaPath: `${lua}/?.lua;${lua}/?/init.lua;;`,
+    luaCpath: `${tools.path(`usr/lib/${tools.triplet}/lua/5.1`)}/?.so;;`,
+    capabilities: { nginx: version, http3: configured.includes("--with-http_v3_module") },
+  };
+}
+
+async function describeNginx(command: readonly string[]): Promise<{ version: string; configured: string }> {
+  const { code, output } = await runProgram([...command, "-V"], { timeoutMs: VERSION_TIMEOUT_MS });
+  const version = /nginx version: [^/]+\/(\S+)/.exec(output)?.[1];
+  if (code === 0 && version !== undefined) return { version, configured: output };
+  throw new StartError(
+    `${command.at(-1)} does not run as an nginx (${output.trim().split("\n").at(-1)}): correct NGINX_PATH, or unset it.`,
+  );
+}

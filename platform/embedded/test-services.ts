@@ -1,0 +1,58 @@
+// Real services for tests: fast instead of durable, each in a temporary folder that goes with it, and none outlives the
+// process of the test.
+import { mkdtempSync, rmSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { createLogger, type Logger } from "../log.ts";
+import { type DebianTools, openDebianTools } from "./debian.ts";
+import { type NginxInstallation, openNginx } from "./nginx.ts";
+import { startPostgres } from "./postgres.ts";
+import { startRedis } from "./redis.ts";
+import type { EmbeddedService, EmbeddedSettings } from "./service.ts";
+
+export interface TestService {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const log: Logger = createLogger({ role: "test", level: "silent" });
+
+export function startTestPostgres(): Promise<TestService> {
+  return inTemporaryFolder("postgres", startPostgres);
+}
+
+export async function startTestRedis(): Promise<TestService> {
+  const tools = await testTools();
+  return inTemporaryFolder("redis", (settings) => startRedis({ ...settings, command: tools.command("redis-server") }));
+}
+
+/** Fetched once per machine, not once per checkout. */
+export function testTools(): Promise<DebianTools> {
+  const folder = process.env.EDGEWRIGHT_TOOLS ?? join(homedir(), ".cache/edgewright/tools");
+  return openDebianTools({ folder, log });
+}
+
+export function testNginx(): Promise<NginxInstallation> {
+  return openNginx({ path: process.env.NGINX_PATH, openTools: testTools });
+}
+
+async function inTemporaryFolder(
+  name: string,
+  start: (settings: EmbeddedSettings) => Promise<EmbeddedService>,
+): Promise<TestService> {
+  const folder = mkdtempSync(join(tmpdir(), `edgewright-${name}-`));
+  const remove = () => rmSync(folder, { recursive: true, force: true });
+  try {
+    const { url, part } = await start({ folder, log, durability: "none" });
+    return {
+      url,
+      async stop() {
+        await part.stop();
+        remove();
+      },
+    };
+  } catch (error) {
+    remove();
+    throw error;
+  }
+}
