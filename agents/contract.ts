@@ -115,6 +115,10 @@ export type EnrolReply = z.infer<typeof enrolReplySchema>;
  */
 export const EDGE_TOKEN_AUDIENCE = "edgewright-edge";
 
+// POST /edge/v1/renew: before the certificate ends; the CSR is signed with the agent's same key. → renewReply
+export const renewRequestSchema = z.object({ csr: z.string().max(8192) });
+export const renewReplySchema = z.object({ certificate: z.string() });
+
 // GET /edge/v1/changes?feed_id=&since=&wait=  → 200 changesReply | 304 nothing new | 409 another feed | 410 too old
 export const feedRecordSchema = z.object({
   kind: z.enum(recordKinds),
@@ -177,6 +181,10 @@ export type ReportReply = z.infer<typeof reportReplySchema>;
 // POST /edge/v1/logs: newline-delimited JSON, content-encoding gzip, header `edgewright-batch-id` (64 hex digits: the
 // SHA-256 over edge id, inode, start, end and bytes). Sending it again changes nothing. → 204
 export const BATCH_ID_HEADER = "edgewright-batch-id";
+/** `true` when this batch may have been sent before: the control plane then looks for its lines one by one. */
+export const BATCH_RETRY_HEADER = "edgewright-batch-retry";
+/** Before compression; a larger batch is refused for ever, so cut it earlier. */
+export const LOG_BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
 /** One access-log line as the edge's nginx writes it. The edge id is added by the control plane from the credential. */
 export const accessLogLineSchema = z.object({
