@@ -1,0 +1,67 @@
+// Who this edge is: the reply to its enrolment, kept beside its key. Enrols once; from then on the disk knows.
+import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { type Capabilities, type EnrolReply, type EnrolRequest, enrolReplySchema } from "../contract.ts";
+import { findFile, writeDurably } from "../durable-file.ts";
+import { certificateRequest, openKey } from "./key.ts";
+
+export interface Identity {
+  readonly edgeId: string;
+  /** The edge group. */
+  readonly scope: string;
+  readonly key: KeyObject;
+  readonly certificate: string;
+  /** Ed25519 public keys (SPKI PEM) by key id: pinned at enrolment, changed by no later message. */
+  readonly feedKeys: Readonly<Record<string, string>>;
+}
+
+export interface Enrolment {
+  readonly token: string;
+  readonly name: string;
+  readonly capabilities: Capabilities;
+}
+
+const KEY_FILE = "key.pem";
+const REPLY_FILE = "enrolment.json";
+
+/** Undefined when this edge never enrolled. */
+export async function findIdentity(folder: string): Promise<Identity | undefined> {
+  const text = await findFile(join(folder, REPLY_FILE));
+  if (text === undefined) return undefined;
+  return identityOf(enrolReplySchema.parse(JSON.parse(text)), await openKey(join(folder, KEY_FILE)));
+}
+
+/** The key is on disk before the token is spent, so a crash in between costs no more than a new token. */
+export async function enrol(
+  folder: string,
+  wish: Enrolment,
+  send: (request: EnrolRequest) => Promise<EnrolReply>,
+): Promise<Identity> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const key = await openKey(join(folder, KEY_FILE));
+  const reply = await send({ ...wish, csr: certificateRequest(key, wish.name) });
+  const identity = identityOf(reply, key);
+  await writeDurably(join(folder, REPLY_FILE), JSON.stringify(reply, undefined, 2), 0o600);
+  return identity;
+}
+
+/** The same edge with a younger certificate. */
+export async function storeCertificate(folder: string, identity: Identity, certificate: string): Promise<Identity> {
+  assertCertifies(certificate, identity.key);
+  const text = await findFile(join(folder, REPLY_FILE));
+  if (text === undefined) throw new Error("this edge never enrolled");
+  const reply = enrolReplySchema.parse(JSON.parse(text));
+  await writeDurably(join(folder, REPLY_FILE), JSON.stringify({ ...reply, certificate }, undefined, 2), 0o600);
+  return { ...identity, certificate };
+}
+
+function identityOf(reply: EnrolReply, key: KeyObject): Identity {
+  assertCertifies(reply.certificate, key);
+  return { edgeId: reply.edge_id, scope: reply.scope, key, certificate: reply.certificate, feedKeys: reply.feed_keys };
+}
+
+function assertCertifies(certificate: string, key: KeyObject): void {
+  if (new X509Certificate(certificate).publicKey.equals(createPublicKey(key))) return;
+  throw new Error("the certificate from the control plane is not one for this edge's key");
+}
