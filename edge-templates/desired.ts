@@ -39,8 +39,8 @@ const port = z.int().min(1).max(65535);
 export const edgeGroupSettingsSchema = z.strictObject({
   listeners: z
     .strictObject({
-      /** The address to listen on; `*` is every address. */
-      host: z.union([z.literal("*"), z.ipv4(), z.ipv6()]).default("*"),
+      /** `0.0.0.0` is every IPv4 address, `::` every address of both kinds. */
+      host: z.union([z.ipv4(), z.ipv6()]).default("0.0.0.0"),
       http: port.default(80),
       https: port.default(443),
     })

@@ -1,7 +1,47 @@
-// An edge group as nginx files: the few that settings, not distributions, decide.
+// An edge group as nginx files: the few that settings, not distributions, decide. Each file belongs to a feature.
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredGroup } from "./desired.ts";
+import { cacheConf } from "./features/cache/view.ts";
+import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
+import { LISTENERS_FILE, listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
+import { logConf } from "./features/logs/view.ts";
+import { memoryConf } from "./features/memory/view.ts";
+import { nginxConf } from "./features/process/view.ts";
+import { tlsConf } from "./features/tls/view.ts";
+import { CompileRefusal } from "./refusal.ts";
+
+const STRUCTURE_FORMAT = 1;
+export const STRUCTURE_BYTES_MAX = 1024 * 1024;
+const OWN_NAMES_MAX = 100;
+// A name of one word could be a word of nginx's own (`default`, `include`).
+const OWN_NAME = /^(localhost|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){1,10})$/;
 
 export function compileStructure(group: DesiredGroup): Compiled {
-  return compiled(canonicalJson({ format: 1, group: group.id, files: [], taste: [] }));
+  assertOwnNames(group.ownNames);
+  const files = [
+    { path: "nginx.conf", text: nginxConf(group) },
+    { path: "memory.conf", text: memoryConf(group) },
+    { path: "tls.conf", text: tlsConf() },
+    { path: "cache.conf", text: cacheConf(group) },
+    { path: "log.conf", text: logConf() },
+    { path: "outer.conf", text: outerConf(group) },
+    { path: LISTENERS_FILE, text: listenersConf(group) },
+    { path: "viewer.conf", text: viewerConf() },
+    { path: "inner.conf", text: innerConf() },
+    { path: "origin.conf", text: originConf() },
+    { path: "control.conf", text: controlConf() },
+  ];
+  const taste = [{ path: LISTENERS_FILE, text: tasteListenersConf(group) }];
+  const body = canonicalJson({ format: STRUCTURE_FORMAT, group: group.id, files, taste });
+  const bytes = Buffer.byteLength(body);
+  if (bytes > STRUCTURE_BYTES_MAX)
+    throw new CompileRefusal("", `compiles to ${bytes} bytes, more than the ${STRUCTURE_BYTES_MAX} allowed`);
+  return compiled(body);
+}
+
+function assertOwnNames(ownNames: readonly string[]): void {
+  if (ownNames.length > OWN_NAMES_MAX) throw new CompileRefusal("ownNames", `more than ${OWN_NAMES_MAX} names`);
+  const wrong = ownNames.findIndex((name) => name.length > 253 || !OWN_NAME.test(name));
+  if (wrong >= 0)
+    throw new CompileRefusal(`ownNames/${wrong}`, "must be localhost, an IPv4 address or a name with a dot");
 }

@@ -1,0 +1,33 @@
+// The two hops: outer.conf and inner.conf, what they share, and the agent's control socket.
+import type { DesiredGroup } from "../../desired.ts";
+import { readTemplate } from "../../template.ts";
+
+interface OuterView {
+  readonly ownNames: readonly string[];
+  readonly cdnId: string;
+  readonly https: number;
+  readonly altSvc: string;
+}
+
+const outer = readTemplate<OuterView>(import.meta.url, "outer.hbs");
+
+export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup): string {
+  const { https } = settings.listeners;
+  return outer({
+    ownNames,
+    cdnId: `edgewright-${id.slice(0, 8)}`,
+    https,
+    altSvc: capabilities.http3 ? `h3=":${https}"; ma=86400` : "",
+  });
+}
+
+type NoView = Readonly<Record<string, never>>;
+const inner = readTemplate<NoView>(import.meta.url, "inner.hbs");
+const viewer = readTemplate<NoView>(import.meta.url, "viewer.hbs");
+const origin = readTemplate<NoView>(import.meta.url, "origin.hbs");
+const control = readTemplate<NoView>(import.meta.url, "control.hbs");
+
+export const innerConf = (): string => inner({});
+export const viewerConf = (): string => viewer({});
+export const originConf = (): string => origin({});
+export const controlConf = (): string => control({});

@@ -1,0 +1,23 @@
+// nginx.conf: the process, its workers, and the order of the other files.
+import type { DesiredGroup } from "../../desired.ts";
+import { readTemplate } from "../../template.ts";
+
+interface View {
+  readonly title: string;
+  readonly workers: {
+    readonly auto: boolean;
+    readonly count: number;
+    readonly connections: number;
+    readonly files: number;
+  };
+}
+
+const template = readTemplate<View>(import.meta.url, "nginx.hbs");
+
+export function nginxConf({ id, settings: { workers } }: DesiredGroup): string {
+  return template({
+    title: `edge-group/${id}`,
+    // A proxied connection holds up to two sockets and a cache file.
+    workers: { auto: workers.count === 0, ...workers, files: workers.connections * 3 },
+  });
+}
