@@ -1,5 +1,6 @@
 // The distributions of an account over HTTP.
-import { listReply, pageOf, pageQuery } from "../../database/paging.ts";
+import { z } from "zod";
+import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { domainAlreadyUsed, unknownDistribution } from "./problems.ts";
 import { distributionToReply } from "./reply.ts";
@@ -35,12 +36,10 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       tag,
       summary: "The account's distributions, newest first",
       access: { kind: "account", role: "viewer" },
-      query: pageQuery,
-      reply: { status: 200, body: listReply(distributionReply) },
+      query: z.object(pageQuery),
+      reply: { status: 200, body: pageSchema(distributionReply) },
       async handle({ query, caller }) {
-        const page = { after: query.cursor, limit: query.limit + 1 };
-        const found = await distributions.list(caller, page);
-        return { body: pageOf(found, query.limit, ({ record }) => record, distributionToReply) };
+        return { body: pageOf(await distributions.list(caller, query), query, distributionToReply) };
       },
     }),
     defineRoute({

@@ -1,6 +1,7 @@
 // Creates, changes, lists and removes distributions. Every change leaves `distributionChanged` in the same transaction.
 import { randomUUID } from "node:crypto";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
+import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
@@ -16,6 +17,7 @@ import {
   findDistributionsOfAccount,
   insertClaim,
   insertDistribution,
+  type ListedDistribution,
   lockDistribution,
   releaseClaim,
   updateDistribution,
@@ -107,14 +109,12 @@ export function createDistributionService({
 
   async function list(
     caller: Caller,
-    page: { after: { createdAt: Date; id: string } | undefined; limit: number },
-  ): Promise<readonly DistributionWithOrigins[]> {
-    const records = await findDistributionsOfAccount(db, caller.accountId, page);
-    const origins = await originsByDistribution(
-      db,
-      records.map((record) => record.id),
-    );
-    return records.map((record) => ({ record, origins: origins.get(record.id) ?? [] }));
+    page: PageQuery,
+  ): Promise<readonly (ListedDistribution & DistributionWithOrigins)[]> {
+    const listed = await findDistributionsOfAccount(db, caller.accountId, page);
+    const ids = listed.map(({ id }) => id);
+    const origins = await originsByDistribution(db, ids);
+    return listed.map((row) => ({ ...row, origins: origins.get(row.id) ?? [] }));
   }
 
   async function update(caller: Caller, id: string, input: PatchDistributionInput): Promise<DistributionWithOrigins> {

@@ -1,6 +1,7 @@
 // The distribution and domain tables. Models stay in this file; others see records.
 import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
+import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 
 export type DistributionStatus = "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
@@ -38,8 +39,10 @@ class DistributionModel extends Model {
   declare updatedAt: Date;
   declare deletedAt: Date | null;
   declare gotipathDeletedAt: Date | null;
+  /** Only in lists: where the row stands in them. */
+  declare pageKey?: string;
 }
-export type DistributionRecord = Columns<DistributionModel>;
+export type DistributionRecord = Omit<Columns<DistributionModel>, "pageKey">;
 
 class DomainModel extends Model {
   static override tableName = "domain";
@@ -82,23 +85,26 @@ export async function lockDistribution(tx: Tx, id: string): Promise<Distribution
   return DistributionModel.query(tx).findById(id).forUpdate();
 }
 
+export interface ListedDistribution {
+  readonly id: string;
+  readonly page_key: string;
+  readonly record: DistributionRecord;
+}
+
+/** One row more than the page holds, so that the caller sees whether there is a next one. */
 export async function findDistributionsOfAccount(
   reads: Reads,
   accountId: string,
-  page: { after: { createdAt: Date; id: string } | undefined; limit: number },
-): Promise<readonly DistributionRecord[]> {
-  const query = DistributionModel.query(reads)
+  page: PageQuery,
+): Promise<readonly ListedDistribution[]> {
+  const records = await DistributionModel.query(reads)
+    .select("distribution.*", DistributionModel.raw(PAGE_KEY))
     .where({ accountId })
     .whereNull("deletedAt")
-    .orderBy([
-      { column: "createdAt", order: "desc" },
-      { column: "id", order: "desc" },
-    ])
-    .limit(page.limit);
-  if (page.after !== undefined) {
-    query.whereRaw("(created_at, id) < (?, ?)", [page.after.createdAt, page.after.id]);
-  }
-  return query;
+    .whereRaw(...rowsAfter(page))
+    .orderByRaw(NEWEST_FIRST)
+    .limit(page.limit + 1);
+  return records.map((record) => ({ id: record.id, page_key: record.pageKey ?? "", record }));
 }
 
 /** Ids in rising order, a page at a time, for whoever walks all of them. */

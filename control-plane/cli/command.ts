@@ -1,0 +1,46 @@
+// What every command has: --help, --json, one way to print, and exit codes: 0 done, 1 failed, 2 wrong use.
+import { Command } from "commander";
+import { ConfigError } from "../../platform/config.ts";
+import { StartError } from "../../platform/embedded/start-error.ts";
+import { Problem } from "../../platform/problem.ts";
+import type { Environment } from "./running.ts";
+
+export interface Terminal {
+  readonly env: Environment;
+  readonly output: NodeJS.WriteStream;
+}
+
+export const EXIT_FAILED = 1;
+export const EXIT_WRONG_USE = 2;
+
+/** A command that answers: as JSON with --json, else as text for a person. */
+export function answeringCommand<Answer>(
+  terminal: Terminal,
+  declaration: {
+    name: string;
+    summary: string;
+    declare?: (command: Command) => void;
+    run: (args: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<Answer>;
+    present: (answer: Answer) => string;
+  },
+): Command {
+  const command = new Command(declaration.name).description(declaration.summary);
+  declaration.declare?.(command);
+  command.option("--json", "print the answer as JSON");
+  return command.action(async () => {
+    const options = command.opts();
+    const answer = await declaration.run(command.args, options);
+    const text = options.json === true ? JSON.stringify(answer, null, 2) : declaration.present(answer);
+    terminal.output.write(`${text}\n`);
+  });
+}
+
+/** What a person reads when a command fails; a defect keeps its stack, because somebody must mend it. */
+export function explainFailure(error: unknown): string {
+  if (error instanceof Problem) {
+    const faults = (error.errors ?? []).map(({ pointer, detail }) => `  ${pointer} ${detail}`);
+    return [`${error.kind.title}. ${error.detail}`, ...faults].join("\n");
+  }
+  if (error instanceof ConfigError || error instanceof StartError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,42 @@
+// `edgewright`: the one program with all commands. The only file of the control plane that reads process.env and argv.
+import { Command, CommanderError } from "commander";
+import { agentStartCommand } from "./agent-start.ts";
+import { cdnDebugCommand } from "./cdn-debug.ts";
+import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./command.ts";
+import { domainCreateCommand } from "./domain-create.ts";
+import { edgeEnrolCommand } from "./edge-enrol.ts";
+import { migrateCommand } from "./migrate.ts";
+import { roleCommands } from "./role-start.ts";
+import { withRunning } from "./running.ts";
+import { tinkerCommand } from "./tinker.ts";
+import { upCommand } from "./up/up.ts";
+
+const terminal: Terminal = { env: process.env, output: process.stdout };
+const beside: Terminal = { env: withRunning(process.env), output: process.stdout };
+
+const program = new Command("edgewright")
+  .description("A self-hostable CDN and video platform.")
+  .version("0.1.0")
+  .showHelpAfterError()
+  .addCommand(upCommand(terminal));
+for (const command of roleCommands(terminal)) program.addCommand(command);
+program
+  .addCommand(agentStartCommand())
+  .addCommand(migrateCommand(beside))
+  .addCommand(domainCreateCommand(beside))
+  .addCommand(cdnDebugCommand(beside))
+  .addCommand(edgeEnrolCommand(beside))
+  .addCommand(tinkerCommand(beside));
+for (const command of program.commands) command.exitOverride();
+program.exitOverride();
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : EXIT_WRONG_USE;
+  } else {
+    process.stderr.write(`${explainFailure(error)}\n`);
+    process.exitCode = EXIT_FAILED;
+  }
+}

@@ -1,0 +1,27 @@
+// One role per process: `server:start`, `worker:start`, `schedule:start`, for those who run many machines.
+import { Command } from "commander";
+import { readConfig } from "../../platform/config.ts";
+import { createLogger } from "../../platform/log.ts";
+import { controlPlaneSchema } from "../config.ts";
+import { type RoleName, startRoles } from "../main.ts";
+import type { Terminal } from "./command.ts";
+import { untilStopped } from "./until-stopped.ts";
+
+const commands: readonly { name: string; summary: string; role: RoleName }[] = [
+  { name: "server:start", summary: "run the API", role: "api" },
+  { name: "worker:start", summary: "run the worker: compiles changes and signs what edges run", role: "worker" },
+  { name: "schedule:start", summary: "run the scheduler: one is enough, more do no harm", role: "scheduler" },
+];
+
+export function roleCommands(terminal: Terminal): readonly Command[] {
+  return commands.map(({ name, summary, role }) =>
+    new Command(name).description(`${summary} (settings: environment or config.yaml)`).action(async () => {
+      const config = readConfig(controlPlaneSchema, terminal.env);
+      const log = createLogger({ role, level: config.LOG_LEVEL });
+      const parts = await startRoles([role], config, log);
+      log.info("started");
+      await untilStopped(parts, (signal) => log.info({ signal }, "stopping"));
+      log.info("stopped");
+    }),
+  );
+}

@@ -1,0 +1,68 @@
+// `npm test`: every gate in turn, each with the time it took; the first that fails ends the run. The tests themselves
+// come last and close with their count.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+interface Gate {
+  readonly name: string;
+  readonly command: readonly string[];
+}
+
+const bin = (name: string) => `node_modules/.bin/${name}`;
+const ROOMS = ["control-plane", "edge-templates", "agents", "platform"];
+
+const gates: readonly Gate[] = [
+  { name: "format and lint", command: [bin("biome"), "ci", "--error-on-warnings"] },
+  { name: "types", command: [bin("tsc"), "--project", "."] },
+  { name: "import rules", command: [bin("depcruise"), "--config", "tests/gate/import-rules.cjs", ...ROOMS] },
+  { name: "dead code", command: [bin("knip"), "--config", "tests/gate/knip.json"] },
+  { name: "drift of openapi.json", command: [bin("tsx"), "tests/gate/generated.ts", "--check"] },
+];
+
+const resultSchema = z.object({ numPassedTests: z.number(), numFailedTests: z.number(), numPendingTests: z.number() });
+
+async function main(): Promise<number> {
+  const only = process.argv.slice(2);
+  if (only.length > 0) return runCommand([bin("vitest"), "run", ...only]);
+  for (const gate of gates) {
+    if ((await timed(gate.name, gate.command)) !== 0) return 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), "edgewright-gate-"));
+  try {
+    const report = join(folder, "tests.json");
+    const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+    const code = await timed("tests", [bin("vitest"), "run", ...reporters]);
+    const result = resultSchema.parse(JSON.parse(readFileSync(report, "utf8")));
+    const skipped = result.numPendingTests === 0 ? "" : `, ${result.numPendingTests} skipped`;
+    say(`${result.numPassedTests} passed, ${result.numFailedTests} failed${skipped}`);
+    return code;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function timed(name: string, command: readonly string[]): Promise<number> {
+  say(`— ${name} …`);
+  const startedAt = performance.now();
+  const code = await runCommand(command);
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  say(`— ${name}: ${code === 0 ? "good" : "failed"} (${seconds} s)`);
+  return code;
+}
+
+function runCommand([program, ...args]: readonly string[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program ?? "", args, { stdio: "inherit" });
+    child.once("error", reject);
+    child.once("exit", (code) => resolve(code ?? 1));
+  });
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+process.exitCode = await main();
