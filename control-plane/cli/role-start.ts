@@ -5,7 +5,7 @@ import { createLogger } from "../../platform/log.ts";
 import { controlPlaneSchema } from "../config.ts";
 import { type RoleName, startRoles } from "../main.ts";
 import type { Terminal } from "./command.ts";
-import { untilStopped } from "./until-stopped.ts";
+import { stopRequested } from "./stop-requested.ts";
 
 const commands: readonly { name: string; summary: string; role: RoleName }[] = [
   { name: "server:start", summary: "run the API", role: "api" },
@@ -18,9 +18,12 @@ export function roleCommands(terminal: Terminal): readonly Command[] {
     new Command(name).description(`${summary} (settings: environment or config.yaml)`).action(async () => {
       const config = readConfig(controlPlaneSchema, terminal.env);
       const log = createLogger({ role, level: config.LOG_LEVEL });
+      const asked = stopRequested();
       const parts = await startRoles([role], config, log);
       log.info("started");
-      await untilStopped(parts, (signal) => log.info({ signal }, "stopping"));
+      const signal = await asked;
+      log.info({ signal }, "stopping");
+      await parts.stop();
       log.info("stopped");
     }),
   );

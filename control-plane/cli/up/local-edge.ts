@@ -1,0 +1,79 @@
+// The edge of this machine: an agent as a child process, which owns its nginx.
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { request } from "undici";
+import { startChild } from "../../../platform/embedded/child.ts";
+import type { NginxInstallation } from "../../../platform/embedded/nginx.ts";
+import type { ChildLedger } from "../../../platform/embedded/run-lock.ts";
+import { type SupervisedChild, superviseChild } from "../../../platform/embedded/supervise.ts";
+import type { Logger } from "../../../platform/log.ts";
+import type { UpSettings } from "./settings.ts";
+
+const READY_TIMEOUT_MS = 60_000;
+const ANSWER_TIMEOUT_MS = 1_000;
+const PROGRAM = new URL("../../../bin/edgewright.mjs", import.meta.url).pathname;
+
+export interface LocalEdge {
+  readonly settings: UpSettings;
+  readonly nginx: NginxInstallation;
+  readonly controlPlaneUrl: string;
+  readonly enrolmentToken: string;
+  /** `host:port` of everything that no origin may be. */
+  readonly platformListeners: readonly string[];
+  readonly ledger: ChildLedger;
+  readonly log: Logger;
+}
+
+export async function startLocalEdge(edge: LocalEdge): Promise<SupervisedChild> {
+  const { settings, log, ledger } = edge;
+  const logs = join(settings.DATA_DIR, "logs");
+  mkdirSync(logs, { recursive: true });
+  return superviseChild({
+    name: "edge agent",
+    log,
+    start: () =>
+      startChild({
+        name: "edge agent",
+        command: [process.execPath, PROGRAM, "agent:start"],
+        env: agentEnvironment(edge),
+        logFile: join(logs, "agent.log"),
+        ready: { kind: "answer", ask: (signal) => answersHealth(settings, signal) },
+        readyTimeoutMs: READY_TIMEOUT_MS,
+        log,
+        ledger,
+      }),
+  });
+}
+
+function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
+  const { settings } = edge;
+  return {
+    PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    CONTROL_PLANE_URL: edge.controlPlaneUrl,
+    EDGE_HOME: resolve(settings.DATA_DIR, "edge"),
+    EDGE_NAME: "local",
+    EDGE_ENROLMENT_TOKEN: edge.enrolmentToken,
+    NGINX_INSTALLATION: JSON.stringify(edge.nginx),
+    ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
+    FORBIDDEN_ORIGIN_ADDRESSES: edge.platformListeners.join(","),
+    PLATFORM_ZONE: settings.PLATFORM_ZONE,
+    EDGE_KEEP_SERVING: "false",
+    LOG_LEVEL: settings.LOG_LEVEL,
+  };
+}
+
+/** The edge is there when its listener answers on one of its own names. */
+async function answersHealth(settings: UpSettings, signal: AbortSignal): Promise<boolean> {
+  const { statusCode, body } = await request(`http://${reachable(settings.LISTEN_HOST)}:${settings.EDGE_HTTP_PORT}/__edge/health`, {
+    headers: { host: "localhost" },
+    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+  });
+  await body.dump();
+  return statusCode === 200;
+}
+
+/** A wildcard is no address to call; loopback is behind it. */
+export function reachable(listenHost: string): string {
+  if (listenHost === "0.0.0.0" || listenHost === "::") return "127.0.0.1";
+  return listenHost.includes(":") ? `[${listenHost}]` : listenHost;
+}

@@ -1,0 +1,157 @@
+// `edgewright up`: everything in one go. Starts what is not configured, migrates, runs all roles and the local edge, and
+// stops all of it in reverse.
+import { mkdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Command } from "commander";
+import { pino } from "pino";
+import { readConfig } from "../../../platform/config.ts";
+import { assertPortFree } from "../../../platform/embedded/ports.ts";
+import { openRun } from "../../../platform/embedded/run-lock.ts";
+import { explainDiskFault } from "../../../platform/embedded/start-error.ts";
+import { type Part, stopInReverse } from "../../../platform/lifecycle.ts";
+import { createLogger, type Logger } from "../../../platform/log.ts";
+import { type ControlPlaneConfig, controlPlaneSchema } from "../../config.ts";
+import { migrateClickHouse } from "../../database/clickhouse-migrate.ts";
+import { migrateUp } from "../../database/migrate.ts";
+import { startRoles } from "../../main.ts";
+import type { Terminal } from "../command.ts";
+import { forgetRunning, writeRunning } from "../running.ts";
+import { EXIT_INTERRUPTED, stopRequested } from "../stop-requested.ts";
+import { prepareFirstUse } from "./first-use.ts";
+import { reachable, startLocalEdge } from "./local-edge.ts";
+import { ensureLocalKeys } from "./local-keys.ts";
+import { createSteps, type Steps } from "./progress.ts";
+import { openTools, type ServiceUrls, startServices } from "./services.ts";
+import { type UpSettings, upSchema } from "./settings.ts";
+
+export function upCommand(terminal: Terminal): Command {
+  return new Command("up").description("start everything: services, API, workers, scheduler and one edge").action(async () => {
+    const settings = readConfig(upSchema, terminal.env);
+    const steps = createSteps(terminal.output);
+    const parts: Part[] = [];
+    const asked = stopRequested();
+    const starting = startEverything(settings, steps, (part) => parts.push(part));
+    try {
+      // Ctrl-C while starting is a stop like any other; what is still on its way up dies with this process.
+      const early = await Promise.race([starting.then(() => undefined), asked]);
+      const signal = early ?? (await asked);
+      steps.say(`\nStopping (${signal}) …`);
+      await stopInReverse(parts);
+      steps.say("Edgewright has stopped.");
+      if (early !== undefined) process.exit(EXIT_INTERRUPTED);
+    } catch (error) {
+      await stopInReverse(parts);
+      throw explainDiskFault(error, settings.DATA_DIR);
+    }
+  });
+}
+
+async function startEverything(settings: UpSettings, steps: Steps, started: (part: Part) => void): Promise<void> {
+  const startedAt = performance.now();
+  steps.say(`Edgewright starts; everything it keeps is in ${resolve(settings.DATA_DIR)}`);
+  const run = await openRun(settings.DATA_DIR);
+  started(run);
+  if (run.endedLeftovers.length > 0) steps.say(`  ended what a killed run had left: ${run.endedLeftovers.join(", ")}`);
+  await assertPortsFree(settings);
+  const log = openLog(settings);
+  const surroundings = { settings, ledger: run.ledger, log, steps, started };
+  const tools = await openTools(surroundings);
+  const urls = await startServices(surroundings, tools);
+  const config = await migrate(settings, urls, steps);
+  const firstUse = await prepareFirstUse(config, settings);
+  started(await steps.step("control plane", () => startRoles(["api", "worker", "scheduler"], config, log), () => "API, worker and scheduler"));
+  const api = `http://${reachable(settings.LISTEN_HOST)}:${settings.API_PORT}`;
+  const edge = {
+    settings,
+    nginx: tools.nginx,
+    controlPlaneUrl: api,
+    enrolmentToken: firstUse.enrolmentToken,
+    platformListeners: platformListeners(settings, urls),
+    ledger: run.ledger,
+    log,
+  };
+  started(await steps.step("edge", () => startLocalEdge(edge), () => "HTTP/1.1, 2 and 3"));
+  started(announceRunning(settings, config));
+  if (firstUse.adminPassword !== undefined) {
+    steps.say(`\n  Your administrator: ${firstUse.adminEmail}\n  Password (shown only now): ${firstUse.adminPassword}\n`);
+  }
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  steps.say(`Edgewright is ready (${seconds} s): ${readyUrls(settings, api)}`);
+}
+
+async function assertPortsFree(settings: UpSettings): Promise<void> {
+  const host = settings.LISTEN_HOST;
+  await assertPortFree({ port: settings.API_PORT, setting: "API_PORT", host });
+  await assertPortFree({ port: settings.EDGE_HTTP_PORT, setting: "EDGE_HTTP_PORT", host });
+  await assertPortFree({ port: settings.EDGE_HTTPS_PORT, setting: "EDGE_HTTPS_PORT", host });
+  await assertPortFree({ port: settings.EDGE_HTTPS_PORT, setting: "EDGE_HTTPS_PORT", host, protocol: "udp" });
+}
+
+/** The terminal belongs to the person; what the roles have to say lies in a file. */
+function openLog(settings: UpSettings): Logger {
+  const folder = join(settings.DATA_DIR, "logs");
+  mkdirSync(folder, { recursive: true });
+  const destination = pino.destination({ dest: join(folder, "edgewright.log"), sync: false });
+  return createLogger({ role: "up", level: settings.LOG_LEVEL, destination });
+}
+
+async function migrate(settings: UpSettings, urls: ServiceUrls, steps: Steps): Promise<ControlPlaneConfig> {
+  const config = controlPlaneConfig(settings, urls);
+  await steps.step(
+    "tables",
+    async () => ({
+      postgres: await migrateUp(config.DATABASE_URL),
+      clickhouse: await migrateClickHouse(config.CLICKHOUSE_URL),
+    }),
+    ({ postgres, clickhouse }) =>
+      postgres.length + clickhouse.length === 0 ? "up to date" : `${postgres.length + clickhouse.length} migrations`,
+  );
+  return config;
+}
+
+/** The settings of the roles: the caller's, with the services and keys that `up` brought. */
+function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPlaneConfig {
+  const keys = ensureLocalKeys(settings.DATA_DIR);
+  return controlPlaneSchema.parse({
+    ...settings,
+    ...urls,
+    MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? keys.masterKeyFile,
+    FEED_SIGNING_KEY_FILE: settings.FEED_SIGNING_KEY_FILE ?? keys.feedSigningKeyFile,
+    ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
+  });
+}
+
+function platformListeners(settings: UpSettings, urls: ServiceUrls): readonly string[] {
+  const own = [settings.API_PORT, settings.EDGE_HTTP_PORT, settings.EDGE_HTTPS_PORT].map((port) => `*:${port}`);
+  const services = [urls.DATABASE_URL, urls.REDIS_URL, urls.CLICKHOUSE_URL, urls.ACME_DIRECTORY_URL].map((url) => new URL(url));
+  // A service that is called by name is checked by the edge when it resolves an origin of that name.
+  const literal = services.filter(({ hostname }) => /^[0-9.]+$|^\[/.test(hostname));
+  return [...own, ...literal.map(({ hostname, port, protocol }) => `${hostname}:${port || DEFAULT_PORTS[protocol]}`)];
+}
+
+const DEFAULT_PORTS: Readonly<Record<string, number>> = {
+  "postgres:": 5432,
+  "postgresql:": 5432,
+  "redis:": 6379,
+  "rediss:": 6379,
+  "http:": 80,
+  "https:": 443,
+};
+
+/** For the other commands; a secret that came by the environment stays there. */
+function announceRunning(settings: UpSettings, config: ControlPlaneConfig): Part {
+  const { MASTER_KEY: _key, S3_SECRET_ACCESS_KEY: _secret, ...shown } = config;
+  const entries = Object.entries(shown).filter(([, value]) => value !== undefined);
+  writeRunning(settings.DATA_DIR, Object.fromEntries(entries.map(([name, value]) => [name, String(value)])));
+  return { name: "running file", stop: async () => forgetRunning(settings.DATA_DIR) };
+}
+
+function readyUrls(settings: UpSettings, api: string): string {
+  const host = reachable(settings.LISTEN_HOST);
+  return [
+    `API ${api}/api/v1`,
+    `docs ${api}/docs`,
+    `edge http://${host}:${settings.EDGE_HTTP_PORT}`,
+    `https://${host}:${settings.EDGE_HTTPS_PORT}`,
+  ].join(" · ");
+}

@@ -1,0 +1,176 @@
+// The thinnest real path through every room: a customer's change becomes an answer at the edge, and the answer a report.
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { type Api, apiAt, createDistribution, eventually, register } from "./api.ts";
+import { type Origin, startOrigin } from "./origin.ts";
+import { PROGRAM, type Product, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
+import { type HttpVersion, view } from "./viewer.ts";
+
+const run = promisify(execFile);
+const ONE_SECOND_MS = 1000;
+const LOG_DEADLINE_MS = 5000;
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let product: Product;
+let origin: Origin;
+let customer: Awaited<ReturnType<typeof register>>;
+let api: Api;
+
+beforeAll(async () => {
+  folder = await temporaryFolder("path");
+  origin = await startOrigin();
+  product = await startProduct(await productEnvironment(folder.path));
+  api = apiAt(product.apiUrl);
+  customer = await register(api);
+});
+
+afterAll(async () => {
+  await product?.stop();
+  await origin?.stop();
+  await folder?.remove();
+});
+
+/** Until the edge serves the host, however that answer looks. */
+function served(host: string) {
+  return eventually(async () => {
+    const seen = await view(product.edge, host, "/first-look");
+    expect(seen.status).toBe(200);
+    return seen;
+  });
+}
+
+test("it ends its start with one line that says it is ready and where", () => {
+  const line = product.output().split("\n").at(-1);
+  expect(line).toMatch(/^Edgewright is ready/);
+  expect(line).toContain(`${product.apiUrl}/api/v1`);
+  expect(line).toContain(String(product.edge.httpPort));
+});
+
+test("GET /ready names each dependency", async () => {
+  const ready = z.object({
+    status: z.literal("ready"),
+    dependencies: z.array(z.object({ name: z.string(), status: z.literal("ok") })),
+  });
+  const { dependencies } = await api.expect(200, ready, "GET", "/ready");
+  expect(dependencies.map(({ name }) => name).sort()).toEqual([
+    "certificate authority",
+    "clickhouse",
+    "database",
+    "object storage",
+    "redis",
+  ]);
+});
+
+test.each<[HttpVersion, string]>([
+  ["http1.1", "1.1"],
+  ["http2", "2"],
+  ["http3-only", "3"],
+])("a new distribution is served over %s: first MISS, then HIT", async (version, spoken) => {
+  const host = `${version.replace(".", "")}.example.com`;
+  await createDistribution(customer, host, origin.url);
+  await served(host);
+  const path = "/page?x=1";
+  const first = await view(product.edge, host, path, { version });
+  const second = await view(product.edge, host, path, { version });
+  expect([first.version, second.version]).toEqual([spoken, spoken]);
+  expect([first.headers.get("x-cache"), second.headers.get("x-cache")]).toEqual(["MISS", "HIT"]);
+  expect(second.body).toBe(`origin says ${path}`);
+  expect(second.headers.get("x-request-id")).toBeTruthy();
+  expect(origin.requests.filter(({ url }) => url === path)).toHaveLength(spoken === "1.1" ? 1 : expect.any(Number));
+});
+
+test("a change is live within a second, and nginx is not reloaded for it", async () => {
+  const other = await startOrigin();
+  other.answer(() => ({ headers: { "cache-control": "no-store" }, body: "from the other origin" }));
+  const { id } = await createDistribution(customer, "change.example.com", origin.url);
+  await served("change.example.com");
+  const workersBefore = await nginxWorkers();
+  const changed = await customer.call("PATCH", `/api/v1/distributions/${id}`, { origin: { url: other.url } });
+  expect(changed.status).toBe(200);
+  await eventually(async () => {
+    const seen = await view(product.edge, "change.example.com", `/fresh-${Math.random()}`);
+    expect(seen.body).toBe("from the other origin");
+  }, ONE_SECOND_MS);
+  expect(await nginxWorkers()).toEqual(workersBefore);
+  await other.stop();
+});
+
+test("the deployment tells what is wanted and what each edge applied", async () => {
+  const { id } = await createDistribution(customer, "deployment.example.com", origin.url);
+  const deployment = z.object({
+    revision: z.number().min(1),
+    state: z.literal("active"),
+    edges: z.array(z.object({ applied: z.number(), refused: z.null() })).min(1),
+  });
+  const found = await eventually(() =>
+    customer.expect(200, deployment, "GET", `/api/v1/distributions/${id}/deployment`),
+  );
+  expect(found.edges[0]?.applied).toBeGreaterThanOrEqual(found.revision);
+  const active = z.object({ status: z.literal("active") });
+  await customer.expect(200, active, "GET", `/api/v1/distributions/${id}`);
+});
+
+test("each request is in ClickHouse within 5 s, and the report counts it for its owner alone", async () => {
+  const { id } = await createDistribution(customer, "counted.example.com", origin.url);
+  await served("counted.example.com");
+  const path = `/api/v1/reports/traffic?distribution_id=${id}&interval=hour`;
+  const report = z.object({ data: z.array(z.object({ requests: z.number() })) });
+  const count = async () =>
+    (await customer.expect(200, report, "GET", path)).data.reduce((sum, { requests }) => sum + requests, 0);
+  const before = await eventually(async () => {
+    const seen = await count();
+    expect(seen).toBeGreaterThan(0);
+    return seen;
+  });
+  for (let request = 0; request < 7; request += 1) await view(product.edge, "counted.example.com", `/${request}`);
+  await eventually(async () => expect(await count()).toBe(before + 7), LOG_DEADLINE_MS);
+  const stranger = await register(api);
+  expect((await stranger.call("GET", path)).status).toBe(404);
+});
+
+test("an unknown host gets 421, and a deleted distribution is gone from the edge", async () => {
+  expect((await view(product.edge, "nobody.example.com", "/")).status).toBe(421);
+  const { id } = await createDistribution(customer, "gone.example.com", origin.url);
+  await served("gone.example.com");
+  expect((await customer.call("DELETE", `/api/v1/distributions/${id}`)).status).toBe(202);
+  await eventually(async () => expect((await view(product.edge, "gone.example.com", "/")).status).toBe(421));
+  await eventually(async () => expect((await customer.call("GET", `/api/v1/distributions/${id}`)).status).toBe(404));
+});
+
+test("domain:create does what the API does, and cdn:debug explains what every edge serves", async () => {
+  const created = await edgewright("domain:create", "cli.example.com", "--origin", origin.url, "--json");
+  const { domain } = z.object({ domain: z.string(), id: z.uuid() }).parse(JSON.parse(created));
+  expect(domain).toBe("cli.example.com");
+  await served("cli.example.com");
+  const explained = await edgewright("cdn:debug", "cli.example.com");
+  expect(explained).toContain("cli.example.com");
+  expect(explained).toContain(new URL(origin.url).port);
+  expect(explained).toContain("nginx.conf");
+  expect(explained).toMatch(/local.*applied/i);
+});
+
+test("tinker is a REPL with the services loaded", async () => {
+  const child = execFile(process.execPath, [PROGRAM, "tinker"], { env: { ...product.env } });
+  let said = "";
+  child.stdout?.on("data", (text) => {
+    said += text;
+  });
+  child.stdin?.end("(await services.distributions.list(operator, { limit: 1 })).length\n.exit\n");
+  await new Promise((resolve) => child.once("exit", resolve));
+  expect(said).toContain("1");
+});
+
+async function edgewright(...args: readonly string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [PROGRAM, ...args], { env: { ...product.env } });
+  return stdout;
+}
+
+/** The workers' process ids: a reload replaces all of them. */
+async function nginxWorkers(): Promise<readonly string[]> {
+  const master = (await readFile(join(product.dataFolder, "edge/run/nginx.pid"), "utf8")).trim();
+  return (await readFile(`/proc/${master}/task/${master}/children`, "utf8")).trim().split(" ");
+}

@@ -1,0 +1,118 @@
+// The product as a stranger starts it: `edgewright up` in a process of its own, on free ports and a folder of its own.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { pickPort } from "../../platform/embedded/ports.ts";
+import { testTools } from "../../platform/embedded/test-services.ts";
+
+export const PROGRAM = new URL("../../bin/edgewright.mjs", import.meta.url).pathname;
+const READY_TIMEOUT_MS = 120_000;
+const STOP_TIMEOUT_MS = 30_000;
+
+export interface Product {
+  readonly dataFolder: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly apiUrl: string;
+  readonly edge: { readonly httpPort: number; readonly httpsPort: number };
+  readonly process: ChildProcess;
+  /** What a person has seen so far. */
+  output(): string;
+  /** As Ctrl-C does; resolves with the exit code. */
+  stop(): Promise<number>;
+  /** `kill -9` of the parent alone. */
+  kill(): Promise<void>;
+}
+
+export interface ProductSettings {
+  readonly dataFolder?: string;
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export async function temporaryFolder(name: string): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), `edgewright-${name}-`));
+  return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
+}
+
+/** Settings for one product: the same again start it again on the same ports. */
+export async function productEnvironment(dataFolder: string): Promise<Record<string, string>> {
+  const [api, http, https] = [await pickPort(), await pickPort(), await pickPort()];
+  return {
+    PATH: process.env.PATH ?? "",
+    HOME: process.env.HOME ?? "/tmp",
+    DATA_DIR: dataFolder,
+    EDGEWRIGHT_TOOLS: (await testTools()).folder,
+    API_PORT: String(api),
+    EDGE_HTTP_PORT: String(http),
+    EDGE_HTTPS_PORT: String(https),
+    ADMIN_EMAIL: "admin@example.com",
+    ADMIN_PASSWORD: "correct-horse-1",
+  };
+}
+
+export async function startProduct(env: Readonly<Record<string, string>>): Promise<Product> {
+  const running = launch(env);
+  await untilReady(running);
+  return {
+    ...running,
+    dataFolder: env.DATA_DIR ?? "",
+    env,
+    apiUrl: `http://127.0.0.1:${env.API_PORT}`,
+    edge: { httpPort: Number(env.EDGE_HTTP_PORT), httpsPort: Number(env.EDGE_HTTPS_PORT) },
+    stop: () => stop(running.process),
+    async kill() {
+      running.process.kill("SIGKILL");
+      await exitOf(running.process);
+    },
+  };
+}
+
+/** A start that is expected to fail: its exit code and everything it said. */
+export async function failToStart(env: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
+  const { process: child, output } = launch(env);
+  const code = await exitOf(child);
+  return { code, output: output() };
+}
+
+interface Running {
+  readonly process: ChildProcess;
+  readonly lines: readonly string[];
+  output(): string;
+}
+
+function launch(env: Readonly<Record<string, string>>): Running {
+  const child = spawn(process.execPath, [PROGRAM, "up"], { env, stdio: ["ignore", "pipe", "pipe"] });
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr])
+    createInterface({ input: stream }).on("line", (line) => lines.push(line));
+  return { process: child, lines, output: () => lines.join("\n") };
+}
+
+async function untilReady({ process: child, lines, output }: Running): Promise<void> {
+  const isReady = () => lines.some((line) => line.startsWith("Edgewright is ready"));
+  const giveUpAt = performance.now() + READY_TIMEOUT_MS;
+  while (!isReady()) {
+    if (child.exitCode !== null || child.signalCode !== null)
+      throw new Error(`the product ended at its start:\n${output()}`);
+    if (performance.now() > giveUpAt) {
+      child.kill("SIGTERM");
+      throw new Error(`the product was not ready in time:\n${output()}`);
+    }
+    await Promise.race([once(child.stdout ?? child, "data"), once(child, "exit")]);
+  }
+}
+
+async function stop(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null) return child.exitCode;
+  child.kill("SIGINT");
+  return exitOf(child);
+}
+
+async function exitOf(child: ChildProcess): Promise<number> {
+  if (child.exitCode !== null) return child.exitCode;
+  if (child.signalCode !== null) return -1;
+  const [code] = await once(child, "exit", { signal: AbortSignal.timeout(READY_TIMEOUT_MS + STOP_TIMEOUT_MS) });
+  return typeof code === "number" ? code : -1;
+}
