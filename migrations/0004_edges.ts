@@ -8,6 +8,7 @@ export async function up(knex: Knex): Promise<void> {
     table.jsonb("settings").notNullable();
     // What every node of the group can do; null until the first one has said.
     table.jsonb("capabilities");
+    // Rises with each change of anything that the group's nginx files are rendered from.
     table.bigInteger("version").notNullable().defaultTo(1);
     table.timestamp("created_at").notNullable().defaultTo(knex.fn.now());
     table.timestamp("updated_at").notNullable().defaultTo(knex.fn.now());
@@ -17,13 +18,21 @@ export async function up(knex: Knex): Promise<void> {
     table.uuid("group_id").notNullable().references("edge_group.id").index();
     table.text("name").notNullable();
     table.jsonb("capabilities").notNullable();
-    table.text("certificate_serial").notNullable();
-    table.timestamp("certificate_not_after").notNullable();
     // The last report, as it came: what the edge runs and what it refused.
     table.jsonb("report");
+    // Of the report, what is compared for every deployment: how far the edge is in which feed.
+    table.uuid("feed_id");
+    table.bigInteger("applied").notNullable().defaultTo(0);
     table.timestamp("reported_at");
     table.timestamp("created_at").notNullable().defaultTo(knex.fn.now());
     table.unique(["group_id", "name"]);
+  });
+  // The certificates that a node may show now: the newest, and the one before it for a while after a renewal.
+  await knex.schema.createTable("edge_certificate", (table) => {
+    table.text("serial").primary();
+    table.uuid("edge_id").notNullable().references("edge_node.id").onDelete("cascade").index();
+    table.timestamp("usable_until").notNullable();
+    table.timestamp("created_at").notNullable().defaultTo(knex.fn.now());
   });
   await knex.schema.createTable("edge_enrolment_token", (table) => {
     table.text("token_hash").primary();
@@ -43,6 +52,7 @@ export async function up(knex: Knex): Promise<void> {
 export async function down(knex: Knex): Promise<void> {
   await knex.schema.dropTable("platform_secret");
   await knex.schema.dropTable("edge_enrolment_token");
+  await knex.schema.dropTable("edge_certificate");
   await knex.schema.dropTable("edge_node");
   await knex.schema.dropTable("edge_group");
 }

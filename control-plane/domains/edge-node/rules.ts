@@ -1,0 +1,20 @@
+// Decisions about groups and nodes that need nothing but their arguments.
+import type { Capabilities } from "../../../agents/contract.ts";
+
+/** What every node can do: templates may use no more. Undefined when there is no node. */
+export function sharedCapabilities(nodes: readonly Capabilities[]): Capabilities | undefined {
+  const [first, ...others] = nodes;
+  if (first === undefined) return undefined;
+  return others.reduce<Capabilities>(
+    (shared, node) => ({
+      nginx: olderVersion(shared.nginx, node.nginx),
+      http3: shared.http3 && node.http3,
+      http2_directive: shared.http2_directive && node.http2_directive,
+    }),
+    first,
+  );
+}
+
+function olderVersion(one: string, other: string): string {
+  return one.localeCompare(other, "en", { numeric: true }) <= 0 ? one : other;
+}

@@ -1,0 +1,247 @@
+import { randomUUID, X509Certificate } from "node:crypto";
+import forge from "node-forge";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { EnrolRequest, ReportRequest } from "../../../agents/contract.ts";
+import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
+import { createSeal } from "../../../platform/seal.ts";
+import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { createEdgeAuthority, edgeUri } from "./authority.ts";
+import { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
+import { findGroup, findProgress } from "./store.ts";
+import { capabilities, createTestKey } from "./test-agent.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const settings = edgeGroupSettingsSchema.parse({});
+const seal = createSeal("0f".repeat(32));
+const key = createTestKey();
+const feedKeys = { "key-1": "the feed's public key" };
+
+let database: TestDatabase;
+let now: Date;
+const clock = () => now;
+let edgeNodes: EdgeNodeService;
+let groupId: string;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  const authority = createEdgeAuthority({ db: database.db, seal, clock: () => new Date() });
+  edgeNodes = createEdgeNodeService({ db: database.db, authority, clock, feedKeys: async () => feedKeys });
+});
+afterAll(() => database?.stop());
+
+beforeEach(async () => {
+  now = new Date();
+  groupId = (await ensureGroup(`group ${randomUUID()}`)).id;
+});
+
+function ensureGroup(name: string, changes: object = {}) {
+  return inTransaction(database.db, (tx) => edgeNodes.ensureGroup(tx, { name, settings: { ...settings, ...changes } }));
+}
+
+function newToken() {
+  return inTransaction(database.db, (tx) => edgeNodes.createEnrolmentToken(tx, groupId));
+}
+
+function request(token: string, changes: Partial<EnrolRequest> = {}): EnrolRequest {
+  return { token, name: "edge-1", csr: key.csr, capabilities, ...changes };
+}
+
+async function enrolled(changes: Partial<EnrolRequest> = {}) {
+  return edgeNodes.enrol(request((await newToken()).token, changes));
+}
+
+function jobsOf(id: string): Promise<unknown[]> {
+  return database.db("outbox").where({ job: "edge-group.changed" }).whereRaw("payload->>'group_id' = ?", [id]);
+}
+
+function aReport(changes: Partial<ReportRequest> = {}): ReportRequest {
+  return {
+    feed_id: randomUUID(),
+    boot_id: randomUUID(),
+    seq: 1,
+    applied: 5,
+    refused: [],
+    state_hash: "0".repeat(64),
+    structure: 1,
+    documents: 3,
+    capabilities,
+    ...changes,
+  };
+}
+
+describe("a group", () => {
+  test("is made once and stays as it is when nothing differs", async () => {
+    const first = await ensureGroup("paris");
+    expect(await ensureGroup("paris")).toEqual(first);
+    expect(first.version).toBe(1);
+  });
+
+  test("gets a higher version and a job when its settings change", async () => {
+    const { id } = await ensureGroup("berlin");
+    const changed = await ensureGroup("berlin", { workers: { count: 2, connections: 1024 } });
+    expect(changed).toMatchObject({ id, version: 2, settings: { workers: { count: 2 } } });
+    expect(await jobsOf(id)).toHaveLength(1);
+  });
+
+  test("is made once by two who make it at the same time", async () => {
+    const [one, other] = await Promise.all([ensureGroup("rome"), ensureGroup("rome")]);
+    expect(one.id).toBe(other.id);
+  });
+
+  test("can do what all its nodes can do, and a change raises its version", async () => {
+    await enrolled({ name: "new" });
+    expect(await findGroup(database.db, groupId)).toMatchObject({ capabilities, version: 2 });
+    await enrolled({ name: "old", capabilities: { nginx: "1.9.15", http3: false, http2_directive: false } });
+    expect(await findGroup(database.db, groupId)).toMatchObject({
+      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false },
+      version: 3,
+    });
+    await enrolled({ name: "another new" });
+    expect(await findGroup(database.db, groupId)).toMatchObject({ version: 3 });
+    expect(await jobsOf(groupId)).toHaveLength(2);
+  });
+});
+
+describe("enrolment", () => {
+  test("gives a 30-day client certificate that names the edge, and what the agent pins", async () => {
+    const token = await newToken();
+    const reply = await edgeNodes.enrol(request(token.token));
+    const certificate = new X509Certificate(reply.certificate);
+    const ca = new X509Certificate(reply.ca_certificate);
+    expect(certificate.checkIssued(ca) && certificate.verify(ca.publicKey)).toBe(true);
+    expect(certificate.ca).toBe(false);
+    expect(certificate.subject).toBe(`CN=${reply.edge_id}`);
+    expect(certificate.subjectAltName).toBe(`URI:${edgeUri(reply.edge_id)}`);
+    expect(Math.round((Date.parse(certificate.validTo) - now.getTime()) / DAY_MS)).toBe(30);
+    expect(reply).toMatchObject({ scope: groupId, feed_keys: feedKeys });
+  });
+
+  test("works once per token", async () => {
+    const { token } = await newToken();
+    await edgeNodes.enrol(request(token));
+    await expect(edgeNodes.enrol(request(token))).rejects.toMatchObject({ kind: { status: 401 } });
+  });
+
+  test("works for one of two who use a token at the same time", async () => {
+    const { token } = await newToken();
+    const outcomes = await Promise.allSettled([
+      edgeNodes.enrol(request(token, { name: "a" })),
+      edgeNodes.enrol(request(token, { name: "b" })),
+    ]);
+    expect(outcomes.map((outcome) => outcome.status).sort()).toEqual(["fulfilled", "rejected"]);
+  });
+
+  test("is refused 15 minutes after the token was made", async () => {
+    const { token, expiresAt } = await newToken();
+    expect(expiresAt.getTime() - now.getTime()).toBe(15 * MINUTE_MS);
+    now = expiresAt;
+    await expect(edgeNodes.enrol(request(token))).rejects.toMatchObject({ kind: { status: 401 } });
+  });
+
+  test("is refused with a token that nobody made", async () => {
+    await expect(edgeNodes.enrol(request("x".repeat(43)))).rejects.toMatchObject({ kind: { status: 401 } });
+  });
+
+  test("keeps nothing of the token that would let a reader of the database enrol", async () => {
+    const { token } = await newToken();
+    const rows: unknown = await database.db("edge_enrolment_token");
+    expect(JSON.stringify(rows)).not.toContain(token.slice(0, 20));
+  });
+
+  test("names the fault of a signing request, and the token stays good", async () => {
+    const { token } = await newToken();
+    const broken = { "not PEM": "hello", "a short key": createTestKey({ bits: 1024 }).csr, forged: forgedRequest() };
+    for (const csr of Object.values(broken)) {
+      await expect(edgeNodes.enrol(request(token, { csr }))).rejects.toMatchObject({
+        kind: { status: 422 },
+        errors: [{ pointer: "/csr" }],
+      });
+    }
+    await edgeNodes.enrol(request(token));
+  });
+
+  test("under a known name replaces the node, whose old certificate ends at once", async () => {
+    const first = await enrolled();
+    const again = await enrolled();
+    expect(again.edge_id).toBe(first.edge_id);
+    expect(await database.db("edge_certificate").where({ edge_id: first.edge_id })).toHaveLength(1);
+  });
+
+  test("waits while there is no feed key to pin", async () => {
+    const authority = createEdgeAuthority({ db: database.db, seal, clock });
+    const early = createEdgeNodeService({ db: database.db, authority, clock, feedKeys: async () => ({}) });
+    const { token } = await newToken();
+    await expect(early.enrol(request(token))).rejects.toMatchObject({ kind: { status: 503 } });
+    await edgeNodes.enrol(request(token));
+  });
+});
+
+test("two processes that start at the same time make one authority", async () => {
+  const fresh = await createTestDatabase();
+  try {
+    const make = () => createEdgeAuthority({ db: fresh.db, seal, clock: () => new Date() })();
+    const [one, other] = await Promise.all([make(), make()]);
+    expect(one.certificatePem).toBe(other.certificatePem);
+    const stored: unknown = await fresh.db("platform_secret");
+    expect(JSON.stringify(stored)).not.toContain("PRIVATE KEY");
+  } finally {
+    await fresh.stop();
+  }
+});
+
+test("a renewal leaves the old certificate usable for a day, however often it is asked for", async () => {
+  const { edge_id: edgeId } = await enrolled();
+  const usable = async () => database.db("edge_certificate").where({ edge_id: edgeId }).where("usable_until", ">", now);
+  await edgeNodes.renew({ edgeId, scope: groupId }, key.csr);
+  now = new Date(now.getTime() + DAY_MS / 2);
+  await edgeNodes.renew({ edgeId, scope: groupId }, key.csr);
+  expect(await usable()).toHaveLength(3);
+  now = new Date(now.getTime() + DAY_MS / 2 + MINUTE_MS);
+  expect(await usable()).toHaveLength(2);
+});
+
+describe("a report", () => {
+  async function report(edgeId: string, changes: Partial<ReportRequest>) {
+    return inTransaction(database.db, (tx) => recordReport(tx, { edgeId, report: aReport(changes), now }));
+  }
+
+  test("is kept unless a later one of the same boot was there first", async () => {
+    const { edge_id: edgeId } = await enrolled();
+    const boot_id = randomUUID();
+    expect(await report(edgeId, { boot_id, seq: 7 })).toMatchObject({ previous: null });
+    expect(await report(edgeId, { boot_id, seq: 6 })).toBeUndefined();
+    expect(await report(edgeId, { boot_id, seq: 8 })).toMatchObject({ previous: { seq: 7 } });
+    expect(await report(edgeId, { seq: 1 })).toMatchObject({ previous: { seq: 8 } });
+  });
+
+  test("counts in the group's progress while its edge was seen lately and follows this feed", async () => {
+    const feedId = randomUUID();
+    const [one, other] = [await enrolled({ name: "one" }), await enrolled({ name: "other" })];
+    const progress = async (seenSince: Date) =>
+      (await findProgress(database.db, { feedId, seenSince, groupId })).get(groupId);
+    const ago = (ms: number) => new Date(now.getTime() - ms);
+    expect(await progress(ago(MINUTE_MS))).toEqual({ nodes: 2, live: 0, applied: 0 });
+    await report(one.edge_id, { feed_id: feedId, applied: 9 });
+    expect(await progress(ago(MINUTE_MS))).toEqual({ nodes: 2, live: 1, applied: 9 });
+    now = new Date(now.getTime() + 2 * MINUTE_MS);
+    await report(other.edge_id, { feed_id: feedId, applied: 4 });
+    expect(await progress(ago(MINUTE_MS))).toEqual({ nodes: 2, live: 1, applied: 4 });
+    expect(await progress(ago(3 * MINUTE_MS))).toEqual({ nodes: 2, live: 2, applied: 4 });
+    await report(other.edge_id, { applied: 400 });
+    expect(await progress(ago(MINUTE_MS))).toEqual({ nodes: 2, live: 1, applied: 0 });
+  });
+});
+
+/** Asks a certificate for another's key: the signature is not of the key inside. */
+function forgedRequest(): string {
+  const mine = createTestKey();
+  const theirs = forge.pki.certificationRequestFromPem(key.csr);
+  if (theirs.publicKey === null) throw new Error("a request without a key");
+  const forged = forge.pki.createCertificationRequest();
+  forged.publicKey = theirs.publicKey;
+  forged.setSubject([{ name: "commonName", value: "edge" }]);
+  forged.sign(forge.pki.privateKeyFromPem(mine.pem), forge.md.sha256.create());
+  return forge.pki.certificationRequestToPem(forged);
+}

@@ -1,0 +1,192 @@
+// Edge groups, how a node becomes one of a group, and what nodes say of themselves.
+import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
+import type { EnrolReply, EnrolRequest, ReportRequest } from "../../../agents/contract.ts";
+import type { EdgeGroupSettings } from "../../../edge-templates/index.ts";
+import { Problem } from "../../../platform/problem.ts";
+import type { PageQuery } from "../../database/paging.ts";
+import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
+import type { EdgeCaller } from "../../http/caller.ts";
+import { invalidRequest, unavailable } from "../../http/problems.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
+import { type Authority, type EdgeAuthority, readSigningRequest } from "./authority.ts";
+import { edgeGroupChanged } from "./jobs.ts";
+import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
+import { sharedCapabilities } from "./rules.ts";
+import {
+  deleteCertificates,
+  deleteOldEnrolmentTokens,
+  type EdgeGroupRecord,
+  type EdgeNodeRecord,
+  endCertificates,
+  findCapabilitiesOfGroup,
+  findGroup,
+  insertCertificate,
+  insertEnrolmentToken,
+  insertGroupIfAbsent,
+  insertNode,
+  listGroups,
+  listNodes,
+  lockGroup,
+  lockGroupByName,
+  lockNode,
+  lockNodeByName,
+  resetNode,
+  spendEnrolmentToken,
+  updateGroup,
+  updateReport,
+} from "./store.ts";
+
+const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
+const TOKEN_LIFETIME_MS = 15 * MINUTE_MS;
+// Long enough for an agent that never read the answer to its renewal to ask again.
+const RENEWAL_OVERLAP_MS = DAY_MS;
+
+export interface EnrolmentToken {
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+export interface EdgeNodeSettings {
+  readonly db: Database;
+  readonly authority: EdgeAuthority;
+  readonly clock: () => Date;
+  /** The public keys of the feed by id: an agent pins them when it enrols. */
+  readonly feedKeys: (reads: Reads) => Promise<Readonly<Record<string, string>>>;
+}
+
+export type EdgeNodeService = ReturnType<typeof createEdgeNodeService>;
+
+export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNodeSettings) {
+  /** The group of this name with these settings, made or changed as needed. */
+  async function ensureGroup(
+    tx: Tx,
+    { name, settings }: { name: string; settings: EdgeGroupSettings },
+  ): Promise<EdgeGroupRecord> {
+    await insertGroupIfAbsent(tx, { id: randomUUID(), name, settings });
+    const group = await lockGroupByName(tx, name);
+    if (group === undefined) throw new Error(`the edge group ${name} vanished while it was made`);
+    if (isDeepStrictEqual(group.settings, settings)) return group;
+    await updateGroup(tx, group.id, { settings }, clock());
+    await enqueueJob(tx, edgeGroupChanged, { group_id: group.id });
+    return { ...group, settings, version: group.version + 1 };
+  }
+
+  async function createEnrolmentToken(tx: Tx, groupId: string): Promise<EnrolmentToken> {
+    const now = clock();
+    if ((await findGroup(tx, groupId)) === undefined) {
+      throw new Problem(unknownEdgeGroup, "No edge group has this id.");
+    }
+    const { pin } = await authority();
+    const token = `${randomBytes(32).toString("base64url")}.${pin}`;
+    const expiresAt = new Date(now.getTime() + TOKEN_LIFETIME_MS);
+    await deleteOldEnrolmentTokens(tx, new Date(now.getTime() - DAY_MS));
+    await insertEnrolmentToken(tx, { tokenHash: hashOfToken(token), groupId, expiresAt });
+    return { token, expiresAt };
+  }
+
+  /** A node of the token's group, with a certificate. The same name again is the same node, which lost its disk. */
+  async function enrol(request: EnrolRequest): Promise<EnrolReply> {
+    const issuer = await authority();
+    return inTransaction(db, async (tx) => {
+      const now = clock();
+      const groupId = await spendEnrolmentToken(tx, hashOfToken(request.token), now);
+      if (groupId === undefined) throw new Problem(enrolmentTokenRefused, "It is unknown, expired or was used.");
+      const publicKey = requestedKey(request.csr);
+      const keys = await feedKeys(tx);
+      // Without a key to pin the agent could trust nothing: it is early, no worker has started yet.
+      if (Object.keys(keys).length === 0) throw unavailable("feed signing key");
+      const edgeId = await enrolledNode(tx, groupId, request, now);
+      await deleteCertificates(tx, edgeId);
+      const certificate = await issueTo(tx, issuer, { edgeId, publicKey, now });
+      await refreshCapabilities(tx, groupId, now);
+      return {
+        edge_id: edgeId,
+        scope: groupId,
+        certificate,
+        ca_certificate: issuer.certificatePem,
+        feed_keys: keys,
+      };
+    });
+  }
+
+  /** A new certificate. The one before stays usable for a day, in case the answer is lost. */
+  async function renew(edge: EdgeCaller, csr: string): Promise<string> {
+    const issuer = await authority();
+    const publicKey = requestedKey(csr);
+    return inTransaction(db, async (tx) => {
+      const now = clock();
+      await lockNode(tx, edge.edgeId);
+      await deleteCertificates(tx, edge.edgeId, now);
+      await endCertificates(tx, edge.edgeId, new Date(now.getTime() + RENEWAL_OVERLAP_MS));
+      return issueTo(tx, issuer, { edgeId: edge.edgeId, publicKey, now });
+    });
+  }
+
+  return {
+    ensureGroup,
+    createEnrolmentToken,
+    enrol,
+    renew,
+    listGroups: (page: PageQuery) => listGroups(db, page),
+    listNodes: (page: PageQuery & { groupId?: string | undefined }) => listNodes(db, page),
+  };
+}
+
+/**
+ * Keeps a node's report and answers the one before it. Undefined when this one is older than what is known already (a
+ * repeat that was overtaken) or the node is gone.
+ */
+export async function recordReport(
+  tx: Tx,
+  { edgeId, report, now }: { edgeId: string; report: ReportRequest; now: Date },
+): Promise<{ node: EdgeNodeRecord; previous: ReportRequest | null } | undefined> {
+  const node = await lockNode(tx, edgeId);
+  if (node === undefined) return undefined;
+  const previous = node.report;
+  if (previous !== null && previous.boot_id === report.boot_id && report.seq <= previous.seq) return undefined;
+  await updateReport(tx, edgeId, report, now);
+  if (!isDeepStrictEqual(node.capabilities, report.capabilities)) await refreshCapabilities(tx, node.groupId, now);
+  return { node, previous };
+}
+
+async function enrolledNode(tx: Tx, groupId: string, request: EnrolRequest, now: Date): Promise<string> {
+  const { name, capabilities } = request;
+  const known = await lockNodeByName(tx, { groupId, name });
+  if (known !== undefined) {
+    await resetNode(tx, known.id, capabilities);
+    return known.id;
+  }
+  const id = randomUUID();
+  await insertNode(tx, { id, groupId, name, capabilities, createdAt: now });
+  return id;
+}
+
+async function issueTo(
+  tx: Tx,
+  issuer: Authority,
+  request: { edgeId: string; publicKey: string; now: Date },
+): Promise<string> {
+  const { certificate, serial, notAfter } = issuer.issue(request);
+  await insertCertificate(tx, { serial, edgeId: request.edgeId, usableUntil: notAfter });
+  return certificate;
+}
+
+async function refreshCapabilities(tx: Tx, groupId: string, now: Date): Promise<void> {
+  const group = await lockGroup(tx, groupId);
+  const capabilities = sharedCapabilities(await findCapabilitiesOfGroup(tx, groupId));
+  if (group === undefined || capabilities === undefined || isDeepStrictEqual(group.capabilities, capabilities)) return;
+  await updateGroup(tx, groupId, { capabilities }, now);
+  await enqueueJob(tx, edgeGroupChanged, { group_id: groupId });
+}
+
+function requestedKey(csr: string): string {
+  const request = readSigningRequest(csr);
+  if ("fault" in request) throw invalidRequest([{ pointer: "/csr", detail: request.fault }]);
+  return request.publicKey;
+}
+
+function hashOfToken(token: string): string {
+  return createHash("sha256").update(token).digest("hex");
+}

@@ -1,0 +1,329 @@
+// The edge tables. Models stay in this file; others see records, whose JSON columns were parsed on the way out.
+import { Model, snakeCaseMappers } from "objection";
+import { z } from "zod";
+import {
+  type Capabilities,
+  capabilitiesSchema,
+  type ReportRequest,
+  reportRequestSchema,
+} from "../../../agents/contract.ts";
+import { type EdgeGroupSettings, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
+import { type Sealed, sealedSchema } from "../../../platform/seal.ts";
+import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
+
+const GROUPS_MAX = 10_000;
+const NODES_MAX = 10_000;
+
+class EdgeGroupModel extends Model {
+  static override tableName = "edge_group";
+  static override columnNameMappers = snakeCaseMappers();
+
+  declare id: string;
+  declare name: string;
+  declare settings: unknown;
+  declare capabilities: unknown;
+  declare version: number;
+  declare createdAt: Date;
+  declare updatedAt: Date;
+  /** Only where a page was asked for. */
+  declare pageKey?: string;
+}
+
+export interface EdgeGroupRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly settings: EdgeGroupSettings;
+  /** Null until the first node has said what it can do. */
+  readonly capabilities: Capabilities | null;
+  readonly version: number;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+class EdgeNodeModel extends Model {
+  static override tableName = "edge_node";
+  static override columnNameMappers = snakeCaseMappers();
+
+  declare id: string;
+  declare groupId: string;
+  declare name: string;
+  declare capabilities: unknown;
+  declare report: unknown;
+  declare feedId: string | null;
+  declare applied: number;
+  declare reportedAt: Date | null;
+  declare createdAt: Date;
+  /** Only where a page was asked for. */
+  declare pageKey?: string;
+}
+
+export interface EdgeNodeRecord {
+  readonly id: string;
+  readonly groupId: string;
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  readonly report: ReportRequest | null;
+  readonly reportedAt: Date | null;
+  readonly createdAt: Date;
+}
+
+class EdgeCertificateModel extends Model {
+  static override tableName = "edge_certificate";
+  static override columnNameMappers = snakeCaseMappers();
+  static override idColumn = "serial";
+
+  declare serial: string;
+  declare edgeId: string;
+  declare usableUntil: Date;
+  declare createdAt: Date;
+}
+
+class EnrolmentTokenModel extends Model {
+  static override tableName = "edge_enrolment_token";
+  static override columnNameMappers = snakeCaseMappers();
+  static override idColumn = "token_hash";
+
+  declare tokenHash: string;
+  declare groupId: string;
+  declare expiresAt: Date;
+  declare usedAt: Date | null;
+}
+
+class PlatformSecretModel extends Model {
+  static override tableName = "platform_secret";
+  static override idColumn = "name";
+
+  declare name: string;
+  declare sealed: unknown;
+}
+
+export async function insertGroupIfAbsent(
+  tx: Tx,
+  group: { id: string; name: string; settings: EdgeGroupSettings },
+): Promise<void> {
+  await EdgeGroupModel.query(tx).insert(group).onConflict("name").ignore();
+}
+
+/** Held until the transaction ends: two writers of one group take turns. */
+export async function lockGroupByName(tx: Tx, name: string): Promise<EdgeGroupRecord | undefined> {
+  const row = await EdgeGroupModel.query(tx).findOne({ name }).forUpdate();
+  return row && groupRecord(row);
+}
+
+export async function lockGroup(tx: Tx, id: string): Promise<EdgeGroupRecord | undefined> {
+  const row = await EdgeGroupModel.query(tx).findById(id).forUpdate();
+  return row && groupRecord(row);
+}
+
+/** `version` rises with every change: what was rendered from before is known to be old. */
+export async function updateGroup(
+  tx: Tx,
+  id: string,
+  changes: { settings: EdgeGroupSettings } | { capabilities: Capabilities },
+  now: Date,
+): Promise<void> {
+  await EdgeGroupModel.query(tx)
+    .patch({ ...changes, version: EdgeGroupModel.raw("version + 1"), updatedAt: now })
+    .where({ id });
+}
+
+export async function findGroup(reads: Reads, id: string): Promise<EdgeGroupRecord | undefined> {
+  const row = await EdgeGroupModel.query(reads).findById(id);
+  return row && groupRecord(row);
+}
+
+/** All of them, by id. */
+export async function findGroups(reads: Reads): Promise<readonly EdgeGroupRecord[]> {
+  const rows = await EdgeGroupModel.query(reads).orderBy("id").limit(GROUPS_MAX);
+  return rows.map(groupRecord);
+}
+
+export async function listGroups(
+  reads: Reads,
+  page: PageQuery,
+): Promise<readonly (EdgeGroupRecord & { page_key: string })[]> {
+  const rows = await EdgeGroupModel.query(reads)
+    .select("edge_group.*", EdgeGroupModel.raw(PAGE_KEY))
+    .whereRaw(...rowsAfter(page))
+    .orderByRaw(NEWEST_FIRST)
+    .limit(page.limit + 1);
+  return rows.map((row) => ({ ...groupRecord(row), page_key: row.pageKey ?? "" }));
+}
+
+export async function listNodes(
+  reads: Reads,
+  page: PageQuery & { groupId?: string | undefined },
+): Promise<readonly (EdgeNodeRecord & { page_key: string })[]> {
+  const query = EdgeNodeModel.query(reads)
+    .select("edge_node.*", EdgeNodeModel.raw(PAGE_KEY))
+    .whereRaw(...rowsAfter(page))
+    .orderByRaw(NEWEST_FIRST)
+    .limit(page.limit + 1);
+  if (page.groupId !== undefined) query.where({ group_id: page.groupId });
+  return (await query).map((row) => ({ ...nodeRecord(row), page_key: row.pageKey ?? "" }));
+}
+
+export async function insertNode(
+  tx: Tx,
+  node: { id: string; groupId: string; name: string; capabilities: Capabilities; createdAt: Date },
+): Promise<void> {
+  await EdgeNodeModel.query(tx).insert(node);
+}
+
+/** An agent that enrols again has lost what it reported. */
+export async function resetNode(tx: Tx, id: string, capabilities: Capabilities): Promise<void> {
+  await EdgeNodeModel.query(tx).patch({ capabilities, report: null, feedId: null, reportedAt: null }).where({ id });
+}
+
+export async function lockNodeByName(
+  tx: Tx,
+  key: { groupId: string; name: string },
+): Promise<EdgeNodeRecord | undefined> {
+  const row = await EdgeNodeModel.query(tx).findOne({ group_id: key.groupId, name: key.name }).forUpdate();
+  return row && nodeRecord(row);
+}
+
+export async function lockNode(tx: Tx, id: string): Promise<EdgeNodeRecord | undefined> {
+  const row = await EdgeNodeModel.query(tx).findById(id).forUpdate();
+  return row && nodeRecord(row);
+}
+
+export async function updateReport(tx: Tx, id: string, report: ReportRequest, now: Date): Promise<void> {
+  const { feed_id: feedId, applied, capabilities } = report;
+  await EdgeNodeModel.query(tx).patch({ report, feedId, applied, capabilities, reportedAt: now }).where({ id });
+}
+
+export async function findNodesOfGroup(reads: Reads, groupId: string): Promise<readonly EdgeNodeRecord[]> {
+  const rows = await EdgeNodeModel.query(reads).where({ group_id: groupId }).orderBy("name").limit(NODES_MAX);
+  return rows.map(nodeRecord);
+}
+
+export async function findCapabilitiesOfGroup(reads: Reads, groupId: string): Promise<readonly Capabilities[]> {
+  const rows = await EdgeNodeModel.query(reads).distinct("capabilities").where({ group_id: groupId }).limit(NODES_MAX);
+  return rows.map((row) => capabilitiesSchema.parse(row.capabilities));
+}
+
+const progressSchema = z.object({ group_id: z.uuid(), nodes: z.number(), live: z.number(), applied: z.number() });
+
+/** Per group: its nodes, those seen since, and the revision of the feed that all of these have applied. */
+export interface GroupProgress {
+  readonly nodes: number;
+  readonly live: number;
+  /** 0 when nobody is live, or one who is follows another feed. */
+  readonly applied: number;
+}
+
+export async function findProgress(
+  reads: Reads,
+  { feedId, seenSince, groupId }: { feedId: string; seenSince: Date; groupId?: string },
+): Promise<ReadonlyMap<string, GroupProgress>> {
+  const rows: unknown = await reads("edge_node")
+    .select("group_id")
+    .select(
+      reads.raw(
+        `count(*)::int as nodes,
+         count(*) filter (where reported_at > :seenSince)::int as live,
+         coalesce(min(case when feed_id = :feedId then applied else 0 end) filter (where reported_at > :seenSince), 0)
+           as applied`,
+        { seenSince, feedId },
+      ),
+    )
+    .modify((query) => {
+      if (groupId !== undefined) query.where({ group_id: groupId });
+    })
+    .groupBy("group_id");
+  return new Map(
+    z
+      .array(progressSchema)
+      .parse(rows)
+      .map(({ group_id, ...progress }) => [group_id, progress]),
+  );
+}
+
+export async function insertCertificate(
+  tx: Tx,
+  certificate: { serial: string; edgeId: string; usableUntil: Date },
+): Promise<void> {
+  await EdgeCertificateModel.query(tx).insert(certificate);
+}
+
+/** Those that end earlier keep their own end. */
+export async function endCertificates(tx: Tx, edgeId: string, usableUntil: Date): Promise<void> {
+  await EdgeCertificateModel.query(tx)
+    .patch({ usableUntil })
+    .where({ edge_id: edgeId })
+    .where("usable_until", ">", usableUntil);
+}
+
+export async function deleteCertificates(tx: Tx, edgeId: string, endedBefore?: Date): Promise<void> {
+  const query = EdgeCertificateModel.query(tx).delete().where({ edge_id: edgeId });
+  if (endedBefore !== undefined) query.where("usable_until", "<", endedBefore);
+  await query;
+}
+
+const holderSchema = z.object({ edgeId: z.uuid(), groupId: z.uuid() });
+
+/** The node that may show the certificate with this serial now. */
+export async function findCertificateHolder(
+  reads: Reads,
+  serial: string,
+  now: Date,
+): Promise<{ edgeId: string; groupId: string } | undefined> {
+  const row: unknown = await reads("edge_certificate")
+    .join("edge_node", "edge_node.id", "edge_certificate.edge_id")
+    .where("edge_certificate.serial", serial)
+    .where("edge_certificate.usable_until", ">", now)
+    .first({ edgeId: "edge_node.id", groupId: "edge_node.group_id" });
+  return row === undefined ? undefined : holderSchema.parse(row);
+}
+
+export async function insertEnrolmentToken(
+  tx: Tx,
+  token: { tokenHash: string; groupId: string; expiresAt: Date },
+): Promise<void> {
+  await EnrolmentTokenModel.query(tx).insert(token);
+}
+
+/** Uses the token up and answers its group; undefined when it is unknown, used or expired. */
+export async function spendEnrolmentToken(tx: Tx, tokenHash: string, now: Date): Promise<string | undefined> {
+  const [spent] = await EnrolmentTokenModel.query(tx)
+    .patch({ usedAt: now })
+    .where({ token_hash: tokenHash })
+    .whereNull("used_at")
+    .where("expires_at", ">", now)
+    .returning("group_id");
+  return spent?.groupId;
+}
+
+/** Tokens are of no use after their day; nobody asks for them again. */
+export async function deleteOldEnrolmentTokens(tx: Tx, expiredBefore: Date): Promise<void> {
+  await EnrolmentTokenModel.query(tx).delete().where("expires_at", "<", expiredBefore);
+}
+
+export async function insertPlatformSecret(reads: Reads, name: string, sealed: Sealed): Promise<void> {
+  await PlatformSecretModel.query(reads).insert({ name, sealed }).onConflict("name").ignore();
+}
+
+export async function findPlatformSecret(reads: Reads, name: string): Promise<Sealed | undefined> {
+  const row = await PlatformSecretModel.query(reads).findById(name);
+  return row && sealedSchema.parse(row.sealed);
+}
+
+function groupRecord(row: EdgeGroupModel): EdgeGroupRecord {
+  const { id, name, version, createdAt, updatedAt } = row;
+  return {
+    ...{ id, name, version, createdAt, updatedAt },
+    settings: edgeGroupSettingsSchema.parse(row.settings),
+    capabilities: capabilitiesSchema.nullable().parse(row.capabilities),
+  };
+}
+
+function nodeRecord(row: EdgeNodeModel): EdgeNodeRecord {
+  const { id, groupId, name, reportedAt, createdAt } = row;
+  return {
+    ...{ id, groupId, name, reportedAt, createdAt },
+    capabilities: capabilitiesSchema.parse(row.capabilities),
+    report: reportRequestSchema.nullable().parse(row.report),
+  };
+}
