@@ -9,6 +9,8 @@ export interface NameFault {
 
 const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 const NAME_MAX = 253;
+// domainToASCII reads as a URL does: it would cut the name at the first of these, or decode it.
+const NOT_IN_NAMES = /[\s/\\?#@:%[\]]/;
 // RFC 6761 and 7686: names that nobody can be given. `localhost` and `test` stay: they are for trying things out.
 const RESERVED_ZONES = ["invalid", "local", "onion", "arpa", "internal"];
 
@@ -17,7 +19,7 @@ export function canonicalDomain(input: string, platformZone: string): string | N
   const isWildcard = input.startsWith("*.");
   const bare = (isWildcard ? input.slice(2) : input).replace(/\.$/, "");
   if (bare.includes("*")) return { fault: "may have one * and only as its first label: *.example.com." };
-  const ascii = domainToASCII(bare);
+  const ascii = NOT_IN_NAMES.test(bare) ? "" : domainToASCII(bare);
   const labels = ascii.split(".");
   if (ascii === "" || ascii.length > NAME_MAX || !labels.every((label) => LABEL.test(label))) {
     return { fault: "must be a host name such as www.example.com." };

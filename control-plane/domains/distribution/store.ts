@@ -99,8 +99,8 @@ export async function findDistributionsOfAccount(
 ): Promise<readonly ListedDistribution[]> {
   const records = await DistributionModel.query(reads)
     .select("distribution.*", DistributionModel.raw(PAGE_KEY))
-    .where({ accountId })
-    .whereNull("deletedAt")
+    .where({ account_id: accountId })
+    .whereNull("deleted_at")
     .whereRaw(...rowsAfter(page))
     .orderByRaw(NEWEST_FIRST)
     .limit(page.limit + 1);
@@ -121,8 +121,8 @@ export async function findDistributionIds(
 export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
   return DistributionModel.query(reads)
     .where((either) => either.where({ domain: host }).orWhere({ cname: host }))
-    .whereNull("deletedAt")
-    .orderBy("createdAt");
+    .whereNull("deleted_at")
+    .orderBy("created_at");
 }
 
 /** Claims a name; it serves when nobody else does. Undefined: the account has claimed it already. */
@@ -147,9 +147,9 @@ export async function releaseClaim(tx: Tx, id: string): Promise<string | undefin
   await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${claim.name}`]);
   await DomainModel.query(tx).deleteById(id);
   if (!claim.isServing) return undefined;
-  const heir = await DomainModel.query(tx).where({ name: claim.name }).orderBy("createdAt").first();
+  const heir = await DomainModel.query(tx).where({ name: claim.name }).orderBy("created_at").first();
   if (heir === undefined) return undefined;
   await DomainModel.query(tx).patch({ isServing: true }).where({ id: heir.id });
-  const distribution = await DistributionModel.query(tx).findOne({ domainId: heir.id });
+  const distribution = await DistributionModel.query(tx).findOne({ domain_id: heir.id });
   return distribution?.id;
 }

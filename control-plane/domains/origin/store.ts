@@ -34,12 +34,12 @@ export async function insertOrigins(tx: Tx, origins: readonly OriginRecord[]): P
 }
 
 export async function deleteOrigins(tx: Tx, distributionId: string): Promise<void> {
-  await OriginModel.query(tx).delete().where({ distributionId });
+  await OriginModel.query(tx).delete().where({ distribution_id: distributionId });
 }
 
 /** The origins of several distributions in one read; primary first, then in the order of their making. */
 export async function findOrigins(reads: Reads, distributionIds: readonly string[]): Promise<readonly OriginRecord[]> {
   return OriginModel.query(reads)
-    .whereIn("distributionId", [...distributionIds])
-    .orderBy([{ column: "isPrimary", order: "desc" }, "createdAt", "id"]);
+    .whereIn("distribution_id", [...distributionIds])
+    .orderBy([{ column: "is_primary", order: "desc" }, "created_at", "id"]);
 }

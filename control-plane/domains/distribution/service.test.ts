@@ -1,0 +1,188 @@
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import type { Caller } from "../../http/caller.ts";
+import {
+  createDistributionInput,
+  createDistributionService,
+  type DistributionService,
+  findDesiredDistribution,
+  recordDeployment,
+} from "./index.ts";
+
+let database: TestDatabase;
+let distributions: DistributionService;
+let owner: Caller;
+let stranger: Caller;
+
+beforeAll(async () => {
+  database = await createTestDatabase();
+  distributions = createDistributionService({
+    db: database.db,
+    clock: () => new Date(),
+    platform: { zone: "edgewright.localhost", allowPrivateOrigins: true },
+  });
+  [owner, stranger] = [await person("owner"), await person("stranger")];
+});
+
+afterAll(() => database.stop());
+
+async function person(username: string): Promise<Caller> {
+  const [userId, accountId] = [randomUUID(), randomUUID()];
+  await database.db("account").insert({ id: accountId, name: username });
+  await database
+    .db("user")
+    .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
+  return { userId, accountId, accountRole: "owner", platformRole: "user" };
+}
+
+function input(domain: string, more: object = {}) {
+  return createDistributionInput.parse({ domain, origin: { url: "http://127.0.0.1:9000" }, ...more });
+}
+
+async function waitingJobs(distributionId: string): Promise<number> {
+  const rows = await database.db("outbox").whereRaw("payload->>'distribution_id' = ?", [distributionId]);
+  return rows.length;
+}
+
+async function removeWholly(caller: Caller, id: string): Promise<void> {
+  await distributions.remove(caller, id);
+  await inTransaction(database.db, (tx) =>
+    recordDeployment(tx, id, { status: "removed", reason: null, at: new Date() }),
+  );
+}
+
+test("a new distribution is pending, has its origins and leaves one job", async () => {
+  const { record, origins } = await distributions.create(owner, input("new.example.com"));
+  expect(record).toMatchObject({ status: "pending", label: "new.example.com", version: 1 });
+  expect(record.cname).toMatch(/^[0-9a-f]{12}\.cdn\.edgewright\.localhost$/);
+  expect(origins).toMatchObject([{ port: 9000, protocol: "http", isPrimary: true, hostHeader: "127.0.0.1:9000" }]);
+  expect(await waitingJobs(record.id)).toBe(1);
+});
+
+test("all faults of a request come back at once, and nothing is stored", async () => {
+  const faulty = input("co.uk", {
+    type: "gcore",
+    origin: [{ url: "ftp://x.example" }, { url: "http://169.254.169.254" }],
+  });
+  const refused = distributions.create(owner, faulty);
+  await expect(refused).rejects.toMatchObject({
+    errors: [{ pointer: "/type" }, { pointer: "/domain" }, { pointer: "/origin/0/url" }, { pointer: "/origin/1/url" }],
+  });
+  expect(await database.db("distribution").where({ domain: "co.uk" })).toEqual([]);
+});
+
+test("an account claims a name once; a second account waits for it and serves its own cname meanwhile", async () => {
+  const first = await distributions.create(owner, input("claimed.example.com"));
+  await expect(distributions.create(owner, input("claimed.example.com"))).rejects.toMatchObject({
+    kind: { status: 409 },
+  });
+  const second = await distributions.create(stranger, input("claimed.example.com"));
+  expect(second.record.statusReason).toContain("another account");
+  expect(second.record.statusReason).not.toContain(first.record.accountId);
+  expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
+    distribution: { hosts: [second.record.cname] },
+  });
+});
+
+test("when the first claim goes, the name passes on only after the edges have let go of it", async () => {
+  const first = await distributions.create(owner, input("passed-on.example.com"));
+  const second = await distributions.create(stranger, input("passed-on.example.com"));
+  await distributions.remove(owner, first.record.id);
+  expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
+    distribution: { hosts: [second.record.cname] },
+  });
+  await inTransaction(database.db, (tx) =>
+    recordDeployment(tx, first.record.id, { status: "removed", reason: null, at: new Date() }),
+  );
+  expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
+    distribution: { hosts: ["passed-on.example.com", second.record.cname] },
+    sourceVersion: 2,
+  });
+  expect(await waitingJobs(second.record.id)).toBe(2);
+});
+
+test("two first claims at once: one serves, the other waits", async () => {
+  const rivals = await Promise.all([
+    distributions.create(owner, input("race.example.com")),
+    distributions.create(stranger, input("race.example.com")),
+  ]);
+  const reasons = rivals.map(({ record }) => record.statusReason);
+  expect(reasons.filter((reason) => reason === null)).toHaveLength(1);
+});
+
+test("a foreign distribution looks absent, to read, change and remove", async () => {
+  const { record } = await distributions.create(owner, input("foreign.example.com"));
+  for (const attempt of [
+    () => distributions.get(stranger, record.id),
+    () => distributions.update(stranger, record.id, { label: "mine" }),
+    () => distributions.remove(stranger, record.id),
+    () => distributions.get(owner, randomUUID()),
+  ]) {
+    await expect(attempt()).rejects.toMatchObject({ kind: { type: "urn:edgewright:problem:unknown-distribution" } });
+  }
+  expect((await distributions.get(owner, record.id)).record.label).toBe("foreign.example.com");
+});
+
+test("a merge patch changes what it names, raises the version and leaves a job", async () => {
+  const { record } = await distributions.create(owner, input("patched.example.com", { host_header: "a.example.com" }));
+  const patched = await distributions.update(owner, record.id, {
+    label: "Shop",
+    host_header: null,
+    origin: [
+      createDistributionInput.shape.origin.parse({ url: "https://one.example.com" }),
+      createDistributionInput.shape.origin.parse({ url: "https://two.example.com", is_primary: true }),
+    ].flat(),
+  });
+  expect(patched.record).toMatchObject({ label: "Shop", hostHeader: "", version: 2, domain: "patched.example.com" });
+  expect(patched.origins.map(({ url }) => url)).toEqual(["https://two.example.com", "https://one.example.com"]);
+  expect(await waitingJobs(record.id)).toBe(2);
+});
+
+test("what is deleted is desired no more, and its name can be claimed again", async () => {
+  const { record } = await distributions.create(owner, input("again.example.com"));
+  await removeWholly(owner, record.id);
+  expect(await findDesiredDistribution(database.db, record.id)).toMatchObject({ serve: false, sourceVersion: 2 });
+  const again = await distributions.create(owner, input("again.example.com"));
+  expect(again.record.id).not.toBe(record.id);
+});
+
+test("the deployment's word becomes the status, but never revives what the customer deleted", async () => {
+  const { record } = await distributions.create(owner, input("status.example.com"));
+  const say = (status: "active" | "failed", reason: string | null) =>
+    inTransaction(database.db, (tx) => recordDeployment(tx, record.id, { status, reason, at: new Date() }));
+  await say("failed", "the edge refused it");
+  expect((await distributions.get(owner, record.id)).record).toMatchObject({
+    status: "failed",
+    statusReason: "the edge refused it",
+  });
+  await say("active", null);
+  expect((await distributions.get(owner, record.id)).record).toMatchObject({
+    status: "active",
+    statusReason: null,
+    version: 1,
+  });
+  await distributions.remove(owner, record.id);
+  await say("active", null);
+  expect(await database.db("distribution").where({ id: record.id }).first()).toMatchObject({ status: "deleting" });
+});
+
+test("a subdomain distribution gets a name below the platform's zone", async () => {
+  const asked = createDistributionInput.parse({ domain_type: "subdomain", origin: { url: "https://o.example.com" } });
+  const { record } = await distributions.create(owner, asked);
+  expect(record.domain).toMatch(/^[0-9a-f]{12}\.edgewright\.localhost$/);
+  expect(await findDesiredDistribution(database.db, record.id)).toMatchObject({
+    distribution: { hosts: [record.domain, record.cname] },
+  });
+});
+
+test("a list shows the account's own, newest first, a page at a time", async () => {
+  const lister = await person("lister");
+  for (const name of ["a", "b", "c"]) await distributions.create(lister, input(`${name}.listed.example.com`));
+  const listed = await distributions.list(lister, { limit: 2 });
+  expect(listed.map(({ record }) => record.domain)).toEqual(
+    ["c", "b", "a"].map((name) => `${name}.listed.example.com`),
+  );
+  expect(listed[0]?.origins).toHaveLength(1);
+});
