@@ -116,8 +116,8 @@ export function defineRoute<
     tag: declaration.tag,
     summary: declaration.summary,
     access: declaration.access,
-    params: declaration.params ?? nothing,
-    query: declaration.query ?? nothing,
+    params: closed(declaration.params ?? nothing, declaration.access),
+    query: closed(declaration.query ?? nothing, declaration.access),
     body: declaration.body,
     reply: declaration.reply,
     problems: declaration.problems ?? [],
@@ -125,4 +125,9 @@ export function defineRoute<
     // biome-ignore lint/suspicious/noExplicitAny: see above
     run: (parsed) => declaration.handle(parsed as any),
   };
+}
+
+/** Unknown parameters are faults, or a typing error would pass for a default; newer agents may send edges' routes more. */
+function closed(schema: z.ZodObject, access: Access): z.ZodObject {
+  return access.kind === "edge" ? schema : schema.strict();
 }

@@ -12,9 +12,10 @@ export const unsupportedMediaType = defineProblem("unsupported-media-type", 415,
 export const invalid = defineProblem("invalid-request", 422, "The request has faults");
 export const defect = defineProblem("internal-error", 500, "Something is broken on our side");
 export const dependencyAway = defineProblem("dependency-unavailable", 503, "A service this needs is away");
+export const serverStopping = defineProblem("server-stopping", 503, "This server is stopping");
 
 /** What every route may answer without declaring it. */
-export const sharedProblems = [malformedRequest, invalid, defect, dependencyAway] as const;
+export const sharedProblems = [invalid, defect, dependencyAway, serverStopping] as const;
 
 const RETRY_AFTER_S = 2;
 
@@ -35,6 +36,14 @@ export function forbidden(detail: string): Problem {
 export function invalidRequest(errors: readonly FieldFault[], cause?: unknown): Problem {
   const detail = errors.length === 1 ? "One field is not right." : `${errors.length} fields are not right.`;
   return new Problem(invalid, detail, { errors, cause });
+}
+
+/** A request that was cut short because its server stops; the next try meets another one. */
+export function stopping(cause: unknown): Problem {
+  return new Problem(serverStopping, "Ask again: another server will answer.", {
+    headers: { "retry-after": String(RETRY_AFTER_S) },
+    cause,
+  });
 }
 
 /** `name` is a dependency as /ready names it: database, redis, clickhouse, object storage. */

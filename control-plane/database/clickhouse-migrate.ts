@@ -1,0 +1,72 @@
+// Brings ClickHouse's tables to what this checkout expects. ClickHouse has no transactions, so each statement in
+// migrations/clickhouse/ must be safe to run twice; a step is taken back by a further migration.
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { z } from "zod";
+import { type ClickHouse, connectClickHouse } from "./clickhouse.ts";
+
+const MIGRATIONS_FOLDER = new URL("../../migrations/clickhouse/", import.meta.url);
+const FILE_NAME = /^\d{4}_\w+\.sql$/;
+const LEDGER = `CREATE TABLE IF NOT EXISTS clickhouse_migration
+  (name String, hash String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))
+  ENGINE = ReplacingMergeTree(applied_at) ORDER BY name`;
+
+const appliedSchema = z.array(z.object({ name: z.string(), hash: z.string() }));
+
+interface Migration {
+  readonly name: string;
+  readonly hash: string;
+  readonly statements: readonly string[];
+}
+
+/** Runs what has not run yet, in order, and answers their names. Two at once do no harm. */
+export async function migrateClickHouse(url: string): Promise<readonly string[]> {
+  const { clickhouse, part } = connectClickHouse(url);
+  try {
+    const pending = await findPending(clickhouse, await readMigrations());
+    for (const migration of pending) await applyMigration(clickhouse, migration);
+    return pending.map((migration) => migration.name);
+  } finally {
+    await part.stop();
+  }
+}
+
+async function readMigrations(): Promise<readonly Migration[]> {
+  const names = (await readdir(MIGRATIONS_FOLDER)).filter((name) => FILE_NAME.test(name)).sort();
+  return Promise.all(
+    names.map(async (name) => {
+      const text = await readFile(new URL(name, MIGRATIONS_FOLDER), "utf8");
+      const hash = createHash("sha256").update(text).digest("hex");
+      return { name, hash, statements: statementsOf(text) };
+    }),
+  );
+}
+
+/** A statement ends with a semicolon at the end of a line; lines that begin with `--` are comments. */
+export function statementsOf(text: string): readonly string[] {
+  const lines = text.split("\n").filter((line) => !line.trimStart().startsWith("--"));
+  return lines
+    .join("\n")
+    .split(/;[ \t]*(?:\n|$)/)
+    .map((statement) => statement.trim())
+    .filter((statement) => statement !== "");
+}
+
+async function findPending(clickhouse: ClickHouse, migrations: readonly Migration[]): Promise<readonly Migration[]> {
+  await clickhouse.command({ query: LEDGER });
+  const answer = await clickhouse.query({
+    query: "SELECT name, hash FROM clickhouse_migration FINAL",
+    format: "JSONEachRow",
+  });
+  const applied = new Map(appliedSchema.parse(await answer.json()).map((row) => [row.name, row.hash]));
+  const changed = migrations.find(({ name, hash }) => applied.has(name) && applied.get(name) !== hash);
+  if (changed !== undefined) {
+    throw new Error(`${changed.name} was changed after it had run: put it back and write a further migration.`);
+  }
+  return migrations.filter(({ name }) => !applied.has(name));
+}
+
+async function applyMigration(clickhouse: ClickHouse, { name, hash, statements }: Migration): Promise<void> {
+  for (const query of statements) await clickhouse.command({ query });
+  await clickhouse.insert({ table: "clickhouse_migration", values: [{ name, hash }], format: "JSONEachRow" });
+}

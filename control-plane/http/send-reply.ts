@@ -1,0 +1,63 @@
+// Writes a handler's reply: checked against its declaration, tagged, and left out where the client has it already.
+import { Readable } from "node:stream";
+import type { Context } from "koa";
+import { z } from "zod";
+import type { Reply, Route } from "./define-route.ts";
+import { etagOfText, isNotModified } from "./etag.ts";
+
+const WITHOUT_BODY = new Set([204, 304]);
+
+export function sendReply(context: Context, route: Route, reply: Reply<unknown>): void {
+  const status = reply.status ?? route.reply.status;
+  context.status = status;
+  if (context.method === "GET" || context.method === "HEAD") context.set("cache-control", "private, no-cache");
+  context.set({ ...reply.headers });
+  if (WITHOUT_BODY.has(status)) {
+    context.body = null;
+  } else if ("body" in route.reply) {
+    sendJson(context, assertDeclared(route, route.reply.body, reply.body));
+  } else if ("raw" in route.reply) {
+    sendRaw(context, route.reply.raw, reply.body);
+  } else {
+    sendNothing(context);
+  }
+}
+
+/** A reply that its own declaration does not describe is a defect: clients are generated from the declaration. */
+function assertDeclared(route: Route, schema: z.ZodType, body: unknown): unknown {
+  const checked = schema.safeParse(body);
+  if (checked.success) return body;
+  throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);
+}
+
+function sendJson(context: Context, body: unknown): void {
+  const json = JSON.stringify(body);
+  context.set("content-type", "application/json");
+  const isRead = context.method === "GET" || context.method === "HEAD";
+  if (isRead && context.status === 200 && !context.res.hasHeader("etag")) context.set("etag", etagOfText(json));
+  if (isRead && isNotModified(context.headers["if-none-match"], context.response.get("etag"))) {
+    context.status = 304;
+    context.body = null;
+    return;
+  }
+  context.body = json;
+}
+
+const rawSchema = z.union([z.string(), z.instanceof(Buffer), z.instanceof(Readable)]);
+
+function sendRaw(context: Context, contentType: string, body: unknown): void {
+  const content = rawSchema.parse(body);
+  context.set("content-type", contentType);
+  if (context.method === "HEAD" && content instanceof Readable) {
+    content.destroy();
+    context.body = "";
+    return;
+  }
+  context.body = content;
+}
+
+/** Koa turns a null body into 204, whatever the status was: an empty 202 stays a 202. */
+function sendNothing(context: Context): void {
+  context.body = "";
+  context.remove("content-type");
+}
