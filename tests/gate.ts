@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
+import { leftoversOf } from "./gate/leftovers.ts";
 
 interface Gate {
   readonly name: string;
@@ -30,32 +31,41 @@ async function main(): Promise<number> {
   for (const gate of gates) {
     if ((await timed(gate.name, gate.command)) !== 0) return 1;
   }
+  return runTests();
+}
+
+/** In a temp folder of its own: what is left in it afterwards, or still runs there, is a leak. */
+async function runTests(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), "edgewright-gate-"));
+  const reports = mkdtempSync(join(tmpdir(), "edgewright-report-"));
   try {
-    const report = join(folder, "tests.json");
+    const report = join(reports, "tests.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const code = await timed("tests", [bin("vitest"), "run", ...reporters]);
+    const code = await timed("tests", [bin("vitest"), "run", ...reporters], { TMPDIR: folder });
+    const left = leftoversOf(folder);
+    for (const what of [...left.processes, ...left.entries]) say(`left behind: ${what}`);
     const result = resultSchema.parse(JSON.parse(readFileSync(report, "utf8")));
     const skipped = result.numPendingTests === 0 ? "" : `, ${result.numPendingTests} skipped`;
     say(`${result.numPassedTests} passed, ${result.numFailedTests} failed${skipped}`);
-    return code;
+    return code === 0 && left.processes.length + left.entries.length > 0 ? 1 : code;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+    rmSync(reports, { recursive: true, force: true });
   }
 }
 
-async function timed(name: string, command: readonly string[]): Promise<number> {
+async function timed(name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   say(`— ${name} …`);
   const startedAt = performance.now();
-  const code = await runCommand(command);
+  const code = await runCommand(command, env);
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   say(`— ${name}: ${code === 0 ? "good" : "failed"} (${seconds} s)`);
   return code;
 }
 
-function runCommand([program, ...args]: readonly string[]): Promise<number> {
+function runCommand([program, ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? "", args, { stdio: "inherit" });
+    const child = spawn(program ?? "", args, { stdio: "inherit", env: { ...process.env, ...env } });
     child.once("error", reject);
     child.once("exit", (code) => resolve(code ?? 1));
   });

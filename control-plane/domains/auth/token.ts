@@ -1,0 +1,54 @@
+// The bearer tokens of people: JWTs, HS256, 24 hours, under a key that is derived from the master key.
+import { hkdfSync, randomUUID } from "node:crypto";
+import { errors, jwtVerify, SignJWT } from "jose";
+import { unauthorized } from "../../http/problems.ts";
+
+const LIFETIME_MS = 24 * 60 * 60 * 1000;
+const ALGORITHM = "HS256";
+const AUDIENCE = "edgewright";
+/** Names the derivation, so that a token of another one is refused before its signature is computed. */
+const KEY_ID = "1";
+const KEY_BYTES = 32;
+
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresAt: Date;
+}
+
+export type Tokens = ReturnType<typeof createTokens>;
+
+/** `masterKey`: 64 hex digits. */
+export function createTokens({ masterKey, clock }: { masterKey: string; clock: () => Date }) {
+  const secret = Buffer.from(masterKey, "hex");
+  const key = new Uint8Array(hkdfSync("sha256", secret, "", `edgewright bearer tokens ${KEY_ID}`, KEY_BYTES));
+  return {
+    async issue(userId: string): Promise<IssuedToken> {
+      const now = clock();
+      const expiresAt = new Date(now.getTime() + LIFETIME_MS);
+      const token = await new SignJWT()
+        .setProtectedHeader({ alg: ALGORITHM, kid: KEY_ID })
+        .setSubject(userId)
+        .setAudience(AUDIENCE)
+        .setJti(randomUUID())
+        .setIssuedAt(now)
+        .setExpirationTime(expiresAt)
+        .sign(key);
+      return { token, expiresAt };
+    },
+    /** The user whom the token names. */
+    async verify(token: string): Promise<string> {
+      try {
+        const { payload } = await jwtVerify(token, key, {
+          algorithms: [ALGORITHM],
+          audience: AUDIENCE,
+          requiredClaims: ["sub", "exp", "jti"],
+          currentDate: clock(),
+        });
+        if (payload.sub !== undefined) return payload.sub;
+      } catch (error) {
+        if (!(error instanceof errors.JOSEError)) throw error;
+      }
+      throw unauthorized("The token is not valid or has expired: log in again.");
+    },
+  };
+}

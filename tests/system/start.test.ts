@@ -1,0 +1,143 @@
+// Starting, stopping, starting again: what `npm start` promises a stranger.
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdir, symlink } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { leftoversOf } from "../gate/leftovers.ts";
+import { apiAt, createDistribution, eventually, register } from "./api.ts";
+import { type Origin, startOrigin } from "./origin.ts";
+import { failToStart, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
+import { view } from "./viewer.ts";
+
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let origin: Origin;
+let bystander: ChildProcess;
+
+beforeAll(async () => {
+  folder = await temporaryFolder("start");
+  origin = await startOrigin();
+  bystander = spawn("/bin/sleep", ["600"]);
+  await once(bystander, "spawn");
+});
+
+afterAll(async () => {
+  bystander.kill();
+  await origin.stop();
+  await folder.remove();
+});
+
+const nothingRuns = () => eventually(async () => expect(leftoversOf(folder.path).processes).toEqual([]));
+
+test("Ctrl-C stops everything it started and nothing else; the next start finds the data; kill -9 heals", async () => {
+  const env = await productEnvironment(folder.path);
+  const first = await startProduct(env);
+  const customer = await register(apiAt(first.apiUrl));
+  await createDistribution(customer, "kept.example.com", origin.url);
+  await eventually(async () => expect((await view(first.edge, "kept.example.com", "/")).status).toBe(200));
+  expect(await first.stop()).toBe(0);
+  expect(first.output()).toContain("Edgewright has stopped");
+  await nothingRuns();
+  expect(bystander.exitCode).toBeNull();
+
+  const second = await startProduct(env);
+  expect((await view(second.edge, "kept.example.com", "/")).status).toBe(200);
+  const list = z.object({ data: z.array(z.object({ domain: z.string() })) });
+  const { data } = await customer.expect(200, list, "GET", "/api/v1/distributions");
+  expect(data.map(({ domain }) => domain)).toEqual(["kept.example.com"]);
+  const rival = await failToStart({ ...env, API_PORT: "1" });
+  expect(rival.code).toBe(1);
+  expect(rival.output).toContain("already runs");
+
+  await second.kill();
+  await nothingRuns();
+  const third = await startProduct(env);
+  expect((await view(third.edge, "kept.example.com", "/")).status).toBe(200);
+  expect(await third.stop()).toBe(0);
+  await nothingRuns();
+});
+
+test("the administrator of a first start can log in, and the password is shown once", async () => {
+  const place = join(folder.path, "admin");
+  const { ADMIN_EMAIL: _email, ADMIN_PASSWORD: _password, ...env } = await productEnvironment(place);
+  const first = await startProduct(env);
+  const said = first.output();
+  const login = /administrator: (\S+)/.exec(said)?.[1];
+  const password = /shown only now\): (\S+)/.exec(said)?.[1];
+  const token = z.object({ token: z.string() });
+  await apiAt(first.apiUrl).expect(200, token, "POST", "/api/v1/auth/login", { login, password });
+  await first.stop();
+  const second = await startProduct(env);
+  expect(second.output()).not.toContain("shown only now");
+  await apiAt(second.apiUrl).expect(200, token, "POST", "/api/v1/auth/login", { login, password });
+  await second.stop();
+});
+
+test.each(["API_PORT", "EDGE_HTTP_PORT", "EDGE_HTTPS_PORT"])(
+  "a taken %s is one sentence that names the cure",
+  async (setting) => {
+    const squatter = createServer().listen(0, "127.0.0.1");
+    await once(squatter, "listening");
+    const address = squatter.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const env = await productEnvironment(join(folder.path, "taken"));
+    const { code, output } = await failToStart({ ...env, [setting]: String(port) });
+    expect(code).toBe(1);
+    expect(output).toMatch(new RegExp(`[Pp]ort ${port} .*${setting}`));
+    expect(output).not.toContain("    at ");
+    squatter.close();
+    await nothingRuns();
+  },
+);
+
+test("a folder that may not be written is one sentence that names the cure", async () => {
+  const env = await productEnvironment("/sys/edgewright");
+  const { code, output } = await failToStart(env);
+  expect(code).toBe(1);
+  expect(output).toContain("DATA_DIR");
+  expect(output).not.toContain("    at ");
+});
+
+test("a full disk is one sentence that names the cure", async () => {
+  const place = join(folder.path, "full");
+  await mkdir(place);
+  const env = await productEnvironment(join(place, "data"));
+  const inside = `mount -t tmpfs -o size=6m tmpfs ${place} && exec ${process.execPath} bin/edgewright.mjs up`;
+  const child = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", inside], {
+    env,
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  for (const stream of [child.stdout, child.stderr]) stream.on("data", (text) => (output += String(text)));
+  const [code] = await once(child, "close");
+  expect(code).toBe(1);
+  expect(output).toMatch(/disk .* is full/);
+  expect(output).not.toContain("    at ");
+  await nothingRuns();
+});
+
+test("without apt and without the tools, one sentence names the cure", async () => {
+  const programs = join(folder.path, "programs");
+  await mkdir(programs);
+  for (const name of ["setpriv", "unshare", "sh"]) await symlink(`/usr/bin/${name}`, join(programs, name));
+  const env = await productEnvironment(join(folder.path, "no-tools"));
+  const { code, output } = await failToStart({ ...env, PATH: programs, EDGEWRIGHT_TOOLS: join(folder.path, "empty") });
+  expect(code).toBe(1);
+  expect(output).toMatch(/apt/);
+  expect(output).toMatch(/NGINX_PATH|EDGEWRIGHT_TOOLS|install/);
+  expect(output).not.toContain("    at ");
+});
+
+test("every fault of the configuration is named at once", async () => {
+  const env = await productEnvironment(join(folder.path, "faulty"));
+  const { code, output } = await failToStart({
+    ...env,
+    API_PORT: "zero",
+    DATABASE_URL: "mysql://x",
+    LOG_LEVEL: "loud",
+  });
+  expect(code).toBe(1);
+  for (const setting of ["API_PORT", "DATABASE_URL", "LOG_LEVEL"]) expect(output).toContain(setting);
+});
