@@ -68,19 +68,21 @@ export interface DebianToolsSettings {
   readonly folder: string;
   /** By default the mirror that this machine's apt uses. */
   readonly mirror?: string;
+  /** Other programs than those above, for a peer of the tests. */
+  readonly packages?: readonly string[];
   readonly log: Logger;
   readonly progress?: Progress;
 }
 
 export async function openDebianTools(settings: DebianToolsSettings): Promise<DebianTools> {
-  const root = join(settings.folder, `debian-${packagesHash()}`);
+  const root = join(settings.folder, `debian-${packagesHash(settings.packages ?? PACKAGES)}`);
   if (!existsSync(root)) await fetchOnce(root, settings);
   return toolsIn(root);
 }
 
-function packagesHash(): string {
+function packagesHash(packages: readonly string[]): string {
   return createHash("sha256")
-    .update([SUITE, process.arch, ...PACKAGES].join(" "))
+    .update([SUITE, process.arch, ...packages].join(" "))
     .digest("hex")
     .slice(0, 12);
 }
@@ -140,7 +142,7 @@ function assertAptPresent(): void {
 }
 
 async function fetchInto(root: string, settings: DebianToolsSettings): Promise<void> {
-  const { folder, log, progress } = settings;
+  const { folder, log, progress, packages = PACKAGES } = settings;
   assertDiskSpace(folder);
   const startedAt = performance.now();
   const work = mkdtempSync(join(folder, "fetch-"));
@@ -149,7 +151,7 @@ async function fetchInto(root: string, settings: DebianToolsSettings): Promise<v
     progress?.(`reading Debian's package list from ${apt.mirror}`);
     await runApt(apt, ["update", "--error-on=any"], INDEX_TIMEOUT_MS);
     progress?.(`fetching nginx, Redis, Pebble and curl from ${apt.mirror} (27 MB)`);
-    await runApt(apt, ["install", "--download-only", ...PACKAGES], DOWNLOAD_TIMEOUT_MS);
+    await runApt(apt, ["install", "--download-only", ...packages], DOWNLOAD_TIMEOUT_MS);
     progress?.("unpacking them");
     await unpack(join(work, "cache/archives"), join(work, "root"));
     renameSync(join(work, "root"), root);
