@@ -32,11 +32,20 @@ export function compileStructure(group: DesiredGroup): Compiled {
     { path: "control.conf", text: controlConf() },
   ];
   const taste = [{ path: LISTENERS_FILE, text: tasteListenersConf(group) }];
-  const body = canonicalJson({ format: STRUCTURE_FORMAT, group: group.id, files, taste });
+  const probe = probeOf(group);
+  const body = canonicalJson({ format: STRUCTURE_FORMAT, group: group.id, files, taste, probe });
   const bytes = Buffer.byteLength(body);
   if (bytes > STRUCTURE_BYTES_MAX)
     throw new CompileRefusal("", `compiles to ${bytes} bytes, more than the ${STRUCTURE_BYTES_MAX} allowed`);
   return compiled(body);
+}
+
+/** Where the agent reaches the real listeners from its own machine, and a name that answers for its health. */
+function probeOf({ ownNames, settings: { listeners } }: DesiredGroup) {
+  const [ownName] = ownNames;
+  if (ownName === undefined) throw new CompileRefusal("ownNames", "needs at least one name");
+  const host = ["0.0.0.0", "::"].includes(listeners.host) ? "127.0.0.1" : listeners.host;
+  return { own_name: ownName, http: { host, port: listeners.http }, https: { host, port: listeners.https } };
 }
 
 function assertOwnNames(ownNames: readonly string[]): void {

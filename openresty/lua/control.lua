@@ -1,0 +1,144 @@
+-- The agent's door: documents, addresses and what this nginx holds. Phase: content of the control server; one request
+-- at a time writes. Writes the dicts of `documents`, `facts` and `addresses` through their modules.
+local addresses = require "addresses"
+local cjson = require "cjson.safe"
+local documents = require "documents"
+local facts = require "facts"
+local frames = require "frames"
+local sha256 = require "sha256"
+
+local ngx = ngx
+local find, format, sub = string.find, string.format, string.sub
+local ipairs, next, tonumber = ipairs, next, tonumber
+
+-- A worker that applies a snapshot answers viewers in between.
+local RECORDS_PER_TURN = 100
+
+local M = {}
+
+local function reply_text(status, text)
+  ngx.status = status
+  ngx.header["Content-Type"] = "application/json"
+  ngx.say(text)
+end
+
+local function reply(status, body) reply_text(status, cjson.encode(body)) end
+
+-- An empty Lua table would be written as an object.
+local function list_text(list) return next(list) and cjson.encode(list) or "[]" end
+
+local function fault_of(record, reason)
+  if reason then return reason end
+  if sha256.hex(record.body) ~= record.hash then return "the body is not the one that was signed" end
+end
+
+-- Puts or removes one record. Returns the message of a refusal, and whether another record may yet release its host.
+local function apply_record(record, reason)
+  local fault = fault_of(record, reason)
+  if fault then return fault end
+  if record.kind ~= "document" then return nil end
+  if record.op == "del" then
+    documents.remove(record)
+    return nil
+  end
+  local ok, message, held = documents.put(record)
+  if not ok then return message, held end
+end
+
+local function refusal(record, message)
+  return { kind = record.kind, id = record.id, rev = record.rev, stage = "push", message = message }
+end
+
+-- In the order of the records; those whose host was another's once more at the end: it may have been let go of.
+local function apply_records(text)
+  local refused, held, seen = {}, {}, {}
+  local count = 0
+  for record, reason in frames.each(frames.source_of_text(text)) do
+    if not record.id then return nil, "a header line is damaged" end
+    seen[record.id] = true
+    local message, is_held = apply_record(record, reason)
+    if is_held then
+      held[#held + 1] = record
+    elseif message then
+      refused[#refused + 1] = refusal(record, message)
+    end
+    count = count + 1
+    if count % RECORDS_PER_TURN == 0 then ngx.sleep(0) end
+  end
+  for _, record in ipairs(held) do
+    local message = apply_record(record)
+    if message then refused[#refused + 1] = refusal(record, message) end
+  end
+  return refused, seen
+end
+
+-- What stands: what this push refused, and what earlier ones did to records that this one did not touch.
+local function standing(refused, seen)
+  local list = {}
+  for _, old in ipairs(facts.refused()) do
+    if not seen[old.id] then list[#list + 1] = old end
+  end
+  for _, new in ipairs(refused) do list[#list + 1] = new end
+  return list
+end
+
+local function read_body()
+  ngx.req.read_body()
+  -- nginx's buffer for this socket holds the largest body that it takes.
+  return ngx.req.get_body_data() or ""
+end
+
+local function apply()
+  local applied = tonumber(ngx.var.http_x_edge_applied)
+  if not applied then return reply(400, { error = "X-Edge-Applied: a revision is wanted" }) end
+  local feed_id = ngx.var.http_x_edge_feed
+  if feed_id then facts.take_feed(feed_id) end
+  local refused, seen = apply_records(read_body())
+  if not refused then
+    -- What came before the damage is in the store: workers must look again. The agent sends the whole again.
+    facts.finish_apply(facts.applied())
+    return reply(400, { error = seen })
+  end
+  facts.set_refused(standing(refused, seen))
+  documents.forget_old()
+  facts.finish_apply(applied)
+  reply_text(200, format('{"applied":%d,"refused":%s}', applied, list_text(refused)))
+end
+
+local function state()
+  local known = cjson.encode({
+    boot_id = facts.boot_id(), feed_id = facts.feed_id() or cjson.null, applied = facts.applied(),
+    structure = facts.structure(), documents = facts.documents(), document_bytes = facts.document_bytes(),
+    document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(),
+  })
+  reply_text(200, format('%s,"refused":%s}', sub(known, 1, -2), list_text(facts.refused())))
+end
+
+local function put_addresses()
+  local ok, err = addresses.merge(cjson.decode(read_body()))
+  if not ok then return reply(find(err or "", "no memory", 1, true) and 507 or 400, { error = err }) end
+  reply(200, {})
+end
+
+local function show_document()
+  local id = ngx.var.arg_id or ""
+  local text, rev = documents.find_text(id)
+  if not text then return reply(404, { error = "this edge has no such document" }) end
+  local hosts = cjson.encode(cjson.decode(text).hosts)
+  reply_text(200, format('{"id":"%s","rev":%d,"hosts":%s,"document":%s}', id, rev, hosts, text))
+end
+
+local ROUTES = {
+  ["POST /apply"] = apply,
+  ["GET /state"] = state,
+  ["PUT /addresses"] = put_addresses,
+  ["GET /document"] = show_document,
+}
+
+function M.handle()
+  local handle = ROUTES[ngx.req.get_method() .. " " .. ngx.var.uri]
+  if not handle then return reply(404, { error = "no such call" }) end
+  handle()
+end
+
+return M

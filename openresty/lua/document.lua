@@ -1,0 +1,119 @@
+-- What a document is: decoded, checked, and prepared for look-ups. Its writer is edge-templates/document.ts. Any phase;
+-- no dict.
+local cjson = require "cjson.safe"
+
+local ipairs, type = ipairs, type
+local find, lower, match, sub = string.find, string.lower, string.match, string.sub
+local floor = math.floor
+
+local FORMAT = 1
+local BYTES_MAX = 32 * 1024
+local DEPTH_MAX = 16
+
+local decoder = cjson.new()
+decoder.decode_max_depth(DEPTH_MAX)
+
+local M = {}
+
+local function is_text(value) return type(value) == "string" and value ~= "" end
+local function is_flag(value) return type(value) == "boolean" end
+local function is_seconds(value) return value == nil or (type(value) == "number" and value >= 0 and floor(value) == value) end
+
+--- The hosts when they are readable, even where the rest is not.
+function M.hosts_of(decoded)
+  local hosts = type(decoded) == "table" and decoded.hosts
+  if type(hosts) ~= "table" or #hosts == 0 then return nil end
+  for _, host in ipairs(hosts) do
+    if not is_text(host) or #host > 255 or host ~= lower(host) then return nil end
+  end
+  return hosts
+end
+
+local function server_fault(server)
+  if type(server) ~= "table" then return "is no object" end
+  if server.scheme ~= "http" and server.scheme ~= "https" then return "scheme" end
+  if not is_text(server.host) then return "host" end
+  if type(server.port) ~= "number" or server.port < 1 or server.port > 65535 then return "port" end
+  if not is_text(server.host_header) or find(server.host_header, "[%c%s]") then return "host_header" end
+  if not is_text(server.sni) then return "sni" end
+  if type(server.weight) ~= "number" or server.weight < 1 then return "weight" end
+  if not is_flag(server.primary) then return "primary" end
+end
+
+local BALANCERS = { failover = true, round_robin = true, weighted = true, consistent_hash = true }
+
+local function origin_fault(origin)
+  if type(origin) ~= "table" or not BALANCERS[origin.balancer] then return "origin: no balancer that this edge knows" end
+  if type(origin.servers) ~= "table" or #origin.servers == 0 then return "origin: no server" end
+  for index, server in ipairs(origin.servers) do
+    local fault = server_fault(server)
+    if fault then return "origin.servers." .. index - 1 .. ": " .. fault end
+  end
+end
+
+local function rule_fault(rule)
+  if type(rule) ~= "table" or type(rule.match) ~= "table" then return "match" end
+  local wanted = rule.match
+  if wanted.any ~= true and not is_text(wanted.prefix) and type(wanted.extensions) ~= "table" then return "match" end
+  if not is_seconds(rule.ttl_default) or not is_seconds(rule.ttl_max) then return "ttl" end
+  if not is_seconds(rule.stale_while_revalidate) or not is_seconds(rule.stale_if_error) then return "stale" end
+  if rule.content_types ~= nil and type(rule.content_types) ~= "table" then return "content_types" end
+end
+
+local function cache_fault(cache)
+  if type(cache) ~= "table" or type(cache.rules) ~= "table" then return "cache: no rules" end
+  for index, rule in ipairs(cache.rules) do
+    local fault = rule_fault(rule)
+    if fault then return "cache.rules." .. index - 1 .. ": " .. fault end
+  end
+end
+
+local function fault_of(decoded, id)
+  if type(decoded) ~= "table" then return "not an object" end
+  if decoded.format ~= FORMAT then return "not of a format that this edge knows" end
+  if decoded.id ~= id then return "its id is not the record's" end
+  if not is_text(decoded.account) then return "account" end
+  if not M.hosts_of(decoded) then return "hosts" end
+  if not is_flag(decoded.http2) or not is_flag(decoded.http3) or not is_flag(decoded.redirect_to_https) then
+    return "http2, http3, redirect_to_https: not flags"
+  end
+  return origin_fault(decoded.origin) or cache_fault(decoded.cache)
+end
+
+--- The document, or nil, what is wrong and whatever could be decoded.
+function M.decode(body, id)
+  if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
+  local decoded, err = decoder.decode(body)
+  if decoded == nil then return nil, "not JSON: " .. err end
+  local fault = fault_of(decoded, id)
+  if fault then return nil, fault, decoded end
+  return decoded
+end
+
+--- Turns lists that are searched into sets, once per decoding.
+function M.prepare(document)
+  for _, rule in ipairs(document.cache.rules) do
+    local extensions = rule.match.extensions
+    if extensions then
+      local set = {}
+      for _, extension in ipairs(extensions) do set[extension] = true end
+      rule.match.extensions = set
+    end
+  end
+  return document
+end
+
+--- The first cache rule that matches the canonical path.
+function M.rule_for(document, path)
+  local extension = match(path, "%.(%w+)$")
+  extension = extension and lower(extension)
+  local rules = document.cache.rules
+  for index = 1, #rules do
+    local wanted = rules[index].match
+    if wanted.any then return rules[index] end
+    if wanted.extensions and extension and wanted.extensions[extension] then return rules[index] end
+    if wanted.prefix and sub(path, 1, #wanted.prefix) == wanted.prefix then return rules[index] end
+  end
+end
+
+return M

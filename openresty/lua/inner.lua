@@ -1,0 +1,109 @@
+-- The inner hop: asks the origin and decides for how long the outer hop may keep the answer. Only a second hop can:
+-- nginx decides what to cache before header filters run. Phases: access and header_filter of the inner server. Reads
+-- documents through `documents`; writes the dict `renewals` through its module.
+local balancer = require "balancer"
+local document = require "document"
+local documents = require "documents"
+local freshness = require "freshness"
+local hop_headers = require "hop_headers"
+local renewals = require "renewals"
+
+local ngx = ngx
+local find, match, sub = string.find, string.match, string.sub
+local max, tonumber = math.max, tonumber
+
+local M = {}
+
+-- The hop header: the outer hop's cache status, a blank, the cache key, which begins with the distribution.
+local function read_hop(ctx, hop)
+  local status, key = match(hop or "", "^(%u*) (.+)$")
+  if not key then return nil end
+  ctx.status, ctx.key = status, key
+  return sub(key, 1, 36)
+end
+
+function M.access()
+  local var, ctx = ngx.var, ngx.ctx
+  local id = read_hop(ctx, var.http_x_edge_hop)
+  local found = id and documents.find(id)
+  if not found then return ngx.exit(503) end
+  hop_headers.strip_request()
+  ctx.rule = document.rule_for(found, match(var.request_uri, "^[^?]*"))
+  if not balancer.choose(found.origin, ctx.key) then return ngx.exit(502) end
+end
+
+local function read_answer(var)
+  return {
+    -- A 304 renews what was stored as an answer.
+    status = ngx.status == 304 and 200 or ngx.status,
+    cache_control = var.upstream_http_cache_control,
+    cdn_cache_control = var.upstream_http_cdn_cache_control,
+    date = var.upstream_http_date,
+    age = var.upstream_http_age,
+    expires = var.upstream_http_expires,
+    last_modified = var.upstream_http_last_modified,
+    etag = var.upstream_http_etag,
+    vary = var.upstream_http_vary,
+    content_type = var.upstream_http_content_type,
+    sets_cookie = var.upstream_http_set_cookie ~= nil,
+    authorized = var.http_authorization ~= nil,
+  }
+end
+
+-- An answer that cannot be handed on: the outer hop sees the connection end, and serves a stale copy or a 502.
+local function is_unusable(ctx)
+  local status = ngx.status
+  -- nginx below 1.29 hangs on a 103.
+  if status < 200 and status ~= 101 then return true end
+  -- nginx serves stale for connection errors alone; RFC 5861 wants it for these too.
+  return ctx.status == "EXPIRED" and (status == 500 or (status >= 502 and status <= 504))
+end
+
+-- Tells the outer hop's nginx. A time in the past: kept, but asked about each time.
+local function tell(header, now, ttl, while_revalidate, if_error)
+  header["X-Accel-Expires"] = ttl > 0 and ttl or "@" .. max(1, now + ttl - 1)
+  header["Cache-Control"] = "stale-while-revalidate=" .. while_revalidate .. ", stale-if-error=" .. if_error
+end
+
+local function renew(var, ctx, answer, stored)
+  renewals.remember(ctx.key, var.http_if_none_match or var.http_if_modified_since, stored, answer.cache_control,
+    answer.expires)
+end
+
+function M.header_filter()
+  local var, ctx, header = ngx.var, ngx.ctx, ngx.header
+  if not ctx.key then return end
+  if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
+  local now = ngx.time()
+  local answer = read_answer(var)
+  hop_headers.strip_response(var.upstream_http_connection)
+  if not answer.date then header["Date"] = ngx.http_time(now) end
+  local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
+  local stored = now .. "," .. initial_age .. "," .. ttl
+  header["Age"] = nil
+  header["Expires"] = nil
+  if ngx.status == 304 then
+    renew(var, ctx, answer, stored)
+    -- Without a word on freshness the stored one counts again: nginx knows it.
+    if not (answer.cache_control or answer.cdn_cache_control or answer.expires) then return end
+  end
+  header["X-Edge-Stored"] = stored
+  header["X-Edge-Cache-Control"] = answer.cache_control
+  header["X-Edge-Expires"] = answer.expires
+  if not storable then
+    header["X-Accel-Expires"] = 0
+    header["Cache-Control"] = "no-store"
+    return
+  end
+  -- A cookie is one viewer's.
+  header["Set-Cookie"] = nil
+  tell(header, now, ttl, while_revalidate, if_error)
+end
+
+--- Errors of the edge itself are not kept; a stale copy is better than one.
+function M.page_header_filter()
+  if match(ngx.var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(ngx.ERROR) end
+  ngx.header["X-Accel-Expires"] = 0
+end
+
+return M

@@ -1,0 +1,120 @@
+-- The outer hop: whose request this is, what it is cached as, and what the viewer is told. Phases: access and
+-- header_filter of the outer server. Reads documents through `documents` and `route`, the dict `renewals` through its
+-- module. What one phase leaves for the other stands in nginx variables: a hit makes no table.
+local documents = require "documents"
+local health = require "health"
+local probe = require "probe"
+local renewals = require "renewals"
+local route = require "route"
+local url = require "url"
+
+local ngx = ngx
+local exec, exit, header, redirect, time = ngx.exec, ngx.exit, ngx.header, ngx.redirect, ngx.time
+local match = string.match
+local floor, max = math.floor, math.max
+local tonumber = tonumber
+
+local M = {}
+
+-- Bodies and other methods are never cached, and a WebSocket is no answer.
+local function must_pass(var)
+  local method = var.request_method
+  if method ~= "GET" and method ~= "HEAD" then return true end
+  local length = var.http_content_length
+  if length and length ~= "0" then return true end
+  return var.http_transfer_encoding ~= nil or var.http_upgrade ~= nil
+end
+
+local function redirect_to_https(var, target)
+  local port = var.edge_https_port
+  return redirect("https://" .. var.host .. (port == "443" and "" or ":" .. port) .. target, 301)
+end
+
+function M.access()
+  local var = ngx.var
+  local host = var.host
+  if not route.is_same_host(var.http_host, host) then return exit(400) end
+  local id = route.id_of(host)
+  if var.http_x_edge_probe and probe.is_asked(var.http_x_edge_probe) then return probe.answer(id) end
+  if health.is_asked(var) then return health.answer() end
+  if not id then return exit(421) end
+  local document = documents.find(id)
+  if not document then return exit(503) end
+  var.edge_distribution = id
+  var.edge_account = document.account
+  local target, path = url.canonical(var.request_uri)
+  if not target then
+    var.edge_path = var.uri
+    return exit(400)
+  end
+  var.edge_path = path
+  if not document.http3 then
+    if var.server_protocol == "HTTP/3.0" then return exit(421) end
+    var.edge_alt_svc = ""
+  end
+  local scheme = var.scheme
+  if document.redirect_to_https and scheme == "http" then return redirect_to_https(var, target) end
+  var.edge_target = target
+  if must_pass(var) then return exec("@pass") end
+  -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
+  var.edge_key = id .. "|" .. scheme .. "|" .. host .. target
+  -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
+  if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
+end
+
+-- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`.
+local function age_of(stored, status)
+  local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)$")
+  if not at then return nil end
+  local age = max(0, floor(time() - tonumber(at) + tonumber(initial)))
+  local lifetime = max(0, floor(tonumber(ttl) + tonumber(initial)))
+  -- Fresh, but older than its freshness: a 304 renewed it and what that said was evicted.
+  if status == "HIT" and age > lifetime then return lifetime end
+  return age
+end
+
+local function cache_status(status)
+  if status == "HIT" then return "edgewright; hit" end
+  if status == "STALE" or status == "UPDATING" then return "edgewright; hit; detail=stale" end
+  if status == "MISS" then return "edgewright; fwd=uri-miss" end
+  if status == "BYPASS" then return "edgewright; fwd=bypass" end
+  return "edgewright; fwd=stale"
+end
+
+local function append(name, value)
+  local had = header[name]
+  header[name] = had and had ~= "" and had .. ", " .. value or value
+end
+
+--- The header lines of every answer that came over the edge, cached or not.
+function M.sign(var, status)
+  header["X-Request-Id"] = var.request_id
+  header["X-Cache"] = status
+  append("Via", "1.1 edgewright")
+  local alt_svc = var.edge_alt_svc
+  if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = alt_svc end
+end
+
+function M.header_filter()
+  local var = ngx.var
+  local status = var.upstream_cache_status
+  if not status then
+    header["X-Request-Id"] = var.request_id
+    return
+  end
+  local stored = header["X-Edge-Stored"]
+  header["Cache-Control"] = header["X-Edge-Cache-Control"]
+  header["Expires"] = header["X-Edge-Expires"]
+  header["X-Edge-Stored"] = nil
+  header["X-Edge-Cache-Control"] = nil
+  header["X-Edge-Expires"] = nil
+  if status ~= "MISS" and status ~= "BYPASS" and status ~= "EXPIRED" then
+    stored = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified) or stored
+  end
+  local age = stored and age_of(stored, status)
+  if age and (age > 0 or status == "HIT") then header["Age"] = age end
+  M.sign(var, status)
+  append("Cache-Status", cache_status(status))
+end
+
+return M

@@ -1,0 +1,32 @@
+-- The short pages of the edge's own errors: what happened in words and the request's id, nothing of the inside. Phase:
+-- content of the location `@page` of both hops.
+local ngx = ngx
+local format = string.format
+
+local REASONS = {
+  [400] = "Bad Request", [403] = "Forbidden", [405] = "Method Not Allowed", [408] = "Request Timeout",
+  [413] = "Content Too Large", [414] = "URI Too Long", [421] = "Misdirected Request", [500] = "Internal Server Error",
+  [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout", [508] = "Loop Detected",
+}
+
+local PAGE = [[<!doctype html>
+<meta charset="utf-8">
+<title>%d %s</title>
+<h1>%d %s</h1>
+<p>Request %s</p>
+]]
+
+local M = {}
+
+function M.show(request_id)
+  local status = ngx.status
+  local reason = REASONS[status] or "Error"
+  ngx.header["Content-Type"] = "text/html; charset=utf-8"
+  ngx.header["Cache-Control"] = "no-store"
+  ngx.header["Server"] = "edgewright"
+  ngx.header["X-Request-Id"] = request_id
+  ngx.header["Via"] = "1.1 edgewright"
+  ngx.print(format(PAGE, status, reason, status, reason, request_id or "-"))
+end
+
+return M
