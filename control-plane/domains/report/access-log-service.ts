@@ -1,0 +1,52 @@
+// Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
+import type { Logger } from "../../../platform/log.ts";
+import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
+import { type AccessLogRow, type Batch, createClientHash, parseBatch } from "./access-log.ts";
+import { findAbsentRows, insertRows } from "./access-log-store.ts";
+
+export type AccessLogService = ReturnType<typeof createAccessLogService>;
+
+export function createAccessLogService({
+  clickhouse,
+  clock,
+  masterKey,
+  log,
+}: {
+  clickhouse: ClickHouse;
+  clock: () => Date;
+  masterKey: Buffer;
+  log: Logger;
+}) {
+  const hashClient = createClientHash(masterKey);
+
+  /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
+  async function storeBatch(sent: { id: string; edgeId: string; isRetry: boolean; body: Buffer }): Promise<void> {
+    const batch: Batch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
+    const { rows, faulty } = await parseBatch(sent.body, batch, hashClient);
+    if (faulty.count > 0) {
+      log.warn(
+        { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },
+        "access-log lines were skipped",
+      );
+    }
+    await askClickHouse(() => (sent.isRetry ? storeAbsent(rows, batch) : insertRows(clickhouse, rows, tokenOf(batch))));
+  }
+
+  /**
+   * Sent before, so any line may be stored already, by an insert whose token the table's window has forgotten. And
+   * ClickHouse records a token before it stores the rows: after a crash it may keep out rows that were never stored.
+   */
+  async function storeAbsent(rows: readonly AccessLogRow[], batch: Batch): Promise<void> {
+    const absent = await findAbsentRows(clickhouse, batch, rows);
+    await insertRows(clickhouse, absent, tokenOf(batch));
+    const lost = await findAbsentRows(clickhouse, batch, absent);
+    await insertRows(clickhouse, lost, `${tokenOf(batch)}/lost`);
+  }
+
+  return { storeBatch };
+}
+
+/** An edge cannot make another's batch look like one that was sent. */
+function tokenOf(batch: Batch): string {
+  return `${batch.edgeId}/${batch.id}`;
+}
