@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger, type Logger } from "../log.ts";
+import { startClickHouse } from "./clickhouse/start.ts";
 import { type DebianTools, openDebianTools } from "./debian.ts";
 import { type NginxInstallation, openNginx } from "./nginx.ts";
 import { startPostgres } from "./postgres.ts";
@@ -24,6 +25,10 @@ export function startTestPostgres(): Promise<TestService> {
 export async function startTestRedis(): Promise<TestService> {
   const tools = await testTools();
   return inTemporaryFolder("redis", (settings) => startRedis({ ...settings, command: tools.command("redis-server") }));
+}
+
+export function startTestClickHouse(): Promise<TestService> {
+  return inTemporaryFolder("clickhouse", startClickHouse);
 }
 
 /** Fetched once per machine, not once per checkout. */
