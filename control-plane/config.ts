@@ -28,5 +28,17 @@ export const controlPlaneSchema = z.object({
   FEED_SIGNING_KEY_FILE: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_POOL_MAX: setting.count.default(10),
+  /** How many jobs a worker does at once. */
+  WORKER_CONCURRENCY: setting.count.default(8),
 });
 export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
+
+/** Whom the first start makes the platform's administrator. */
+export const administratorSchema = z.object({
+  ADMIN_EMAIL: z.email({ error: "must be an e-mail address." }).optional(),
+  ADMIN_PASSWORD: z
+    .string()
+    .min(8, { error: "must have at least 8 characters." })
+    .max(72, { error: "must have at most 72 characters." })
+    .optional(),
+});

@@ -1,9 +1,10 @@
 // What `up` itself is told: the control plane's settings with every service optional, and the local edge's.
 import { z } from "zod";
 import { setting } from "../../../platform/config.ts";
-import { controlPlaneSchema } from "../../config.ts";
+import { administratorSchema, controlPlaneSchema } from "../../config.ts";
 
 export const upSchema = controlPlaneSchema.extend({
+  ...administratorSchema.shape,
   LISTEN_HOST: z.union([z.ipv4(), z.ipv6()], { error: "must be an address of this machine, or 0.0.0.0." }).default("127.0.0.1"),
   DATABASE_URL: controlPlaneSchema.shape.DATABASE_URL.optional(),
   REDIS_URL: controlPlaneSchema.shape.REDIS_URL.optional(),
@@ -15,7 +16,5 @@ export const upSchema = controlPlaneSchema.extend({
   NGINX_PATH: z.string().min(1).optional(),
   /** Where Debian's packages are unpacked; several checkouts may share one. */
   EDGEWRIGHT_TOOLS: z.string().min(1).optional(),
-  ADMIN_EMAIL: z.email({ error: "must be an e-mail address." }).optional(),
-  ADMIN_PASSWORD: z.string().min(8, { error: "must have at least 8 characters." }).max(72).optional(),
 });
 export type UpSettings = z.output<typeof upSchema>;

@@ -58,7 +58,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   const tools = await openTools(surroundings);
   const urls = await startServices(surroundings, tools);
   const config = await migrate(settings, urls, steps);
-  const firstUse = await prepareFirstUse(config, settings);
+  const firstUse = await prepareFirstUse(config, settings, log);
   started(await steps.step("control plane", () => startRoles(["api", "worker", "scheduler"], config, log), () => "API, worker and scheduler"));
   const api = `http://${reachable(settings.LISTEN_HOST)}:${settings.API_PORT}`;
   const edge = {

@@ -2,6 +2,7 @@
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { distributionChanged } from "./jobs.ts";
 export { unknownDistribution } from "./problems.ts";
+export { distributionToReply } from "./reply.ts";
 export { distributionRoutes } from "./routes.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
 export {

@@ -1,0 +1,33 @@
+// The domains' services, each with what it needs. Commands and roles start from here.
+import type { Logger } from "../../platform/log.ts";
+import { createSeal } from "../../platform/seal.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import { createAuthService, createTokens } from "../domains/auth/index.ts";
+import { findFeedKeys } from "../domains/deployment/index.ts";
+import { createDistributionService } from "../domains/distribution/index.ts";
+import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
+import { createAccessLogService, createReportService } from "../domains/report/index.ts";
+import type { Connections } from "./connections.ts";
+import { readMasterKey } from "./keys.ts";
+
+export type Services = ReturnType<typeof createServices>;
+
+export const clock = () => new Date();
+
+export function createServices(config: ControlPlaneConfig, { db, clickhouse }: Connections, log: Logger) {
+  const masterKey = readMasterKey(config);
+  const authority = createEdgeAuthority({ db, seal: createSeal(masterKey), clock });
+  const distributions = createDistributionService({
+    db,
+    clock,
+    platform: { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },
+  });
+  return {
+    auth: createAuthService({ db, clock, tokens: createTokens({ masterKey, clock }) }),
+    distributions,
+    authority,
+    edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
+    reports: createReportService({ clickhouse, distributions, clock }),
+    accessLog: createAccessLogService({ clickhouse, clock, masterKey: Buffer.from(masterKey, "hex"), log }),
+  };
+}
