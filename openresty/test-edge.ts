@@ -1,18 +1,19 @@
 // A real edge for tests: an edge home in a temporary folder, furnished as the agent does it, on free ports. What tests
 // of other rooms share of nginx.
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Client } from "undici";
 import { z } from "zod";
-import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
-import { capabilitiesOf } from "../agents/observe/capabilities.ts";
-import { writeLocalFiles } from "../agents/observe/local-files.ts";
-import { endProcesses, findMaster, launchNginx, signal } from "../agents/observe/nginx-launch.ts";
 import type { FeedRecord } from "../agents/contract.ts";
 import { frame } from "../agents/contract.ts";
+import { capabilitiesOf } from "../agents/observe/capabilities.ts";
+import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
+import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
@@ -44,20 +45,29 @@ export interface TestEdge {
   readonly httpPort: number;
   readonly httpsPort: number;
   readonly controlSocket: string;
-  control(method: "GET" | "POST" | "PUT", path: string, body?: string, headers?: Record<string, string>): Promise<ControlReply>;
+  control(
+    method: "GET" | "POST" | "PUT",
+    path: string,
+    body?: string,
+    headers?: Record<string, string>,
+  ): Promise<ControlReply>;
   /** Pushes records as the agent does; `applied` is the last one's revision unless said otherwise. */
   apply(records: readonly FeedRecord[], options?: { applied?: number; feedId?: string }): Promise<ControlReply>;
   pin(addresses: Readonly<Record<string, readonly string[]>>): Promise<void>;
   state(): Promise<z.output<typeof stateSchema>>;
   writeState(state: EdgeState): Promise<void>;
   errorLog(): Promise<string>;
+  /** Resolves when only workers of the new configuration are left to answer. */
   reload(): Promise<void>;
+  /** The process id of nginx's master. */
+  master(): number;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
 const LUA_FOLDER = fileURLToPath(new URL("lua", import.meta.url));
-const STOP_GRACE_MS = 3_000;
+const SOCKETS = ["control.sock", "inner.sock"];
+const STOP_WITHIN_MS = 10_000;
 const READY_WITHIN_MS = 20_000;
 const CALL_TIMEOUT_MS = 20_000;
 const POLL_MS = 10;
@@ -71,7 +81,9 @@ const stateSchema = z.object({
   document_bytes: z.int(),
   document_bytes_max: z.int(),
   probe_secret: z.string().min(32),
-  refused: z.array(z.object({ kind: z.string(), id: z.string(), rev: z.int(), stage: z.string(), message: z.string() })),
+  refused: z.array(
+    z.object({ kind: z.string(), id: z.string(), rev: z.int(), stage: z.string(), message: z.string() }),
+  ),
 });
 const structureSchema = z.object({ files: z.array(z.object({ path: z.string(), text: z.string() })) });
 
@@ -86,12 +98,17 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
   await writeStructure(edge, settings, capabilitiesOf(installation));
   await writeState(home, settings.state ?? {});
 
-  const control: TestEdge["control"] = (method, path, body, headers) => callControl(controlSocket, { method, path, body, headers });
+  const control: TestEdge["control"] = (method, path, body, headers) =>
+    callControl(controlSocket, { method, path, body, headers });
+  let nginx: ChildProcess | undefined;
   async function start(): Promise<void> {
-    const launched = await launchNginx({ installation, folder: home, diesWithUs: true });
-    await Promise.race([launched.failed.then((error) => Promise.reject(error)), untilAnswers(controlSocket)]);
+    nginx = spawnNginx(installation.command, home);
+    await Promise.race([untilAnswers(controlSocket), failureOf(nginx, home)]);
   }
-  const end = () => endProcesses(home, STOP_GRACE_MS);
+  const end = async () => {
+    if (nginx !== undefined) await endNginx(nginx);
+    for (const name of SOCKETS) await rm(join(home, "run", name), { force: true });
+  };
   const remove = async () => {
     await end();
     await rm(home, { recursive: true, force: true });
@@ -117,7 +134,10 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
     state: async () => stateSchema.parse((await control("GET", "/state")).body),
     writeState: (state) => writeState(home, state),
     errorLog: () => readFile(join(home, "logs", "error.log"), "utf8"),
-    reload: () => reload(home),
+    reload: async () => {
+      if (nginx?.pid !== undefined) await reload(nginx.pid);
+    },
+    master: () => nginx?.pid ?? 0,
     async restart() {
       await end();
       await start();
@@ -160,14 +180,27 @@ async function writeState(home: string, { trust, base, journal, addresses }: Edg
 
 async function callControl(
   socketPath: string,
-  { method, path, body, headers }: { method: "GET" | "POST" | "PUT"; path: string; body: string | undefined; headers: Record<string, string> | undefined },
+  {
+    method,
+    path,
+    body,
+    headers,
+  }: {
+    method: "GET" | "POST" | "PUT";
+    path: string;
+    body: string | undefined;
+    headers: Record<string, string> | undefined;
+  },
 ): Promise<ControlReply> {
   const client = new Client("http://localhost", { socketPath });
   try {
     const signal = AbortSignal.timeout(CALL_TIMEOUT_MS);
     const reply = await client.request({ method, path, body: body ?? null, headers: headers ?? {}, signal });
     const text = await reply.body.text();
-    return { status: reply.statusCode, body: reply.headers["content-type"] === "application/json" ? JSON.parse(text) : text };
+    return {
+      status: reply.statusCode,
+      body: reply.headers["content-type"] === "application/json" ? JSON.parse(text) : text,
+    };
   } finally {
     await client.destroy();
   }
@@ -176,19 +209,21 @@ async function callControl(
 async function untilAnswers(controlSocket: string): Promise<void> {
   const deadline = Date.now() + READY_WITHIN_MS;
   while (Date.now() < deadline) {
-    const up = await callControl(controlSocket, { method: "GET", path: "/state", body: undefined, headers: undefined }).catch(() => undefined);
+    const up = await callControl(controlSocket, {
+      method: "GET",
+      path: "/state",
+      body: undefined,
+      headers: undefined,
+    }).catch(() => undefined);
     if (up?.status === 200) return;
     await pause();
   }
   throw new Error("the edge did not answer on its control socket");
 }
 
-/** Resolves when only workers of the new configuration are left to answer. */
-async function reload(home: string): Promise<void> {
-  const master = await findMaster(home);
-  if (master === undefined) throw new Error("there is no nginx to reload");
+async function reload(master: number): Promise<void> {
   const before = new Set(await workersOf(master));
-  signal(master, "SIGHUP");
+  process.kill(master, "SIGHUP");
   const deadline = Date.now() + READY_WITHIN_MS;
   while (Date.now() < deadline) {
     const workers = await workersOf(master);
@@ -198,11 +233,38 @@ async function reload(home: string): Promise<void> {
   throw new Error("the old workers did not end");
 }
 
+/** Dies with the test, even a killed one. nginx takes the paths of sockets relative to its working directory. */
+function spawnNginx(command: readonly string[], home: string): ChildProcess {
+  const argv = [...command, "-p", `${home}/`, "-e", "logs/error.log", "-c", "current/nginx.conf", "-g", "daemon off;"];
+  return spawn("setpriv", ["--pdeathsig", "TERM", "--", ...argv], {
+    cwd: home,
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+}
+
+async function failureOf(nginx: ChildProcess, home: string): Promise<never> {
+  await once(nginx, "exit");
+  throw new Error(`nginx ended by itself: ${await readFile(join(home, "logs", "error.log"), "utf8").catch(() => "")}`);
+}
+
+async function endNginx(nginx: ChildProcess): Promise<void> {
+  if (nginx.exitCode !== null || nginx.signalCode !== null) return;
+  const exited = once(nginx, "exit", { signal: AbortSignal.timeout(STOP_WITHIN_MS) });
+  nginx.kill("SIGTERM");
+  await exited;
+}
+
 /** Worker processes of a master, those of its cache manager aside. */
 export async function workersOf(master: number): Promise<number[]> {
-  const children = (await readFile(`/proc/${master}/task/${master}/children`, "utf8")).trim().split(" ").filter(Boolean);
+  const children = (await readFile(`/proc/${master}/task/${master}/children`, "utf8"))
+    .trim()
+    .split(" ")
+    .filter(Boolean);
   const titles = await Promise.all(
-    children.map(async (pid) => ({ pid: Number(pid), title: await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "") })),
+    children.map(async (pid) => ({
+      pid: Number(pid),
+      title: await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => ""),
+    })),
   );
   return titles.filter(({ title }) => title.includes("worker process")).map(({ pid }) => pid);
 }

@@ -73,7 +73,9 @@ export function aDistribution(
   };
 }
 
-export function anOrigin(fields: Partial<DesiredDistribution["origins"][number]> = {}): DesiredDistribution["origins"][number] {
+export function anOrigin(
+  fields: Partial<DesiredDistribution["origins"][number]> = {},
+): DesiredDistribution["origins"][number] {
   return {
     id: randomUUID(),
     scheme: "http",
