@@ -10,7 +10,6 @@ CREATE TABLE IF NOT EXISTS access_log
     batch_id FixedString(64) CODEC(ZSTD(1)),
     batch_line UInt32 CODEC(Delta, ZSTD(1)),
     request_id String CODEC(ZSTD(1)),
-    -- All zeros: a request for a host that no distribution has.
     account_id UUID CODEC(ZSTD(1)),
     distribution_id UUID CODEC(ZSTD(1)),
     host LowCardinality(String),

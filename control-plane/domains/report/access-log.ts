@@ -22,7 +22,6 @@ const SKEW_MAX_MS = 5 * 60 * 1000;
 /** As the table's TTL: what is older would vanish at once. */
 export const KEPT_DAYS = 90;
 const DAY_MS = 24 * 3600 * 1000;
-const NO_ID = "00000000-0000-0000-0000-000000000000";
 /** Other requests get their turn in between: a full batch takes a tenth of a second. */
 const LINES_PER_TURN = 500;
 
@@ -30,7 +29,6 @@ const UINT16_MAX = 2 ** 16 - 1;
 const UINT32_MAX = 2 ** 32 - 1;
 // ClickHouse refuses a whole insert for half of a surrogate pair; UTF-8 has none, so it becomes U+FFFD.
 const text = z.string().transform((value) => Buffer.from(value, "utf8").toString("utf8"));
-const owner = z.union([z.uuid(), z.enum(["", "-"]).transform(() => NO_ID)]);
 const count = z.int().min(0);
 
 /** Narrower than the contract where a column is: one bad line must not cost its batch. */
@@ -40,8 +38,8 @@ const lineSchema = accessLogLineSchema.extend({
     .regex(/^\d{1,10}(\.\d{1,3})?$/)
     .transform((seconds) => new Date(Math.round(Number(seconds) * 1000))),
   request_id: text,
-  account: owner,
-  distribution: owner,
+  account: z.uuid(),
+  distribution: z.uuid(),
   host: text,
   method: text,
   path: text,

@@ -1,0 +1,182 @@
+// Every access-log line is stored once, whatever happens between an edge and ClickHouse. Against the real engine.
+import { randomUUID } from "node:crypto";
+import { PassThrough } from "node:stream";
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { createLogger } from "../../../platform/log.ts";
+import { Problem } from "../../../platform/problem.ts";
+import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
+import { dependencyAway } from "../../http/problems.ts";
+import { type AccessLogService, createAccessLogService } from "./access-log-service.ts";
+import { batchOf, line } from "./test-lines.ts";
+
+const edgeId = randomUUID();
+const DAY_S = 24 * 3600;
+const RETRY_PAUSE_MS = 50;
+
+let server: TestClickHouse;
+let accessLog: AccessLogService;
+const logged = new PassThrough();
+
+beforeAll(async () => {
+  server = await createTestClickHouse();
+  accessLog = createAccessLogService({
+    clickhouse: server.clickhouse,
+    clock: () => new Date(),
+    masterKey: Buffer.alloc(32, 9),
+    log: createLogger({ role: "test", level: "warn", destination: logged }),
+  });
+});
+afterAll(() => server.stop());
+
+type Batch = ReturnType<typeof batchOf>;
+
+function send(batch: Batch, { isRetry = false } = {}): Promise<void> {
+  return accessLog.storeBatch({ ...batch, edgeId, isRetry });
+}
+
+/** As the agent does: the same bytes until they are acknowledged. */
+async function sendUntilStored(batch: Batch): Promise<void> {
+  for (let isRetry = false; ; isRetry = true) {
+    try {
+      return await send(batch, { isRetry });
+    } catch (error) {
+      if (!(error instanceof Problem) || error.kind !== dependencyAway) throw error;
+      await wait(RETRY_PAUSE_MS);
+    }
+  }
+}
+
+const countsSchema = z.tuple([z.object({ rows: z.coerce.number(), lines: z.coerce.number() })]);
+
+async function stored(batch: Batch): Promise<{ rows: number; lines: number }> {
+  const answer = await server.clickhouse.query({
+    query: "SELECT count() AS rows, uniqExact(batch_line) AS lines FROM access_log WHERE batch_id = {id:String}",
+    query_params: { id: batch.id },
+    format: "JSONEachRow",
+  });
+  return countsSchema.parse(await answer.json())[0];
+}
+
+/** Lines of this month and of the two before, so that ClickHouse stores the batch in three steps. */
+function lines(count: number): Batch {
+  const now = Math.floor(Date.now() / 1000);
+  return batchOf(Array.from({ length: count }, (_, index) => line({ time: `${now - (index % 3) * 30 * DAY_S}.000` })));
+}
+
+const command = (query: string) => server.clickhouse.command({ query, clickhouse_settings: { mutations_sync: "1" } });
+
+test("a batch that is sent twice is stored once", async () => {
+  const batch = lines(50);
+  await send(batch);
+  await send(batch);
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 50, lines: 50 });
+});
+
+test("a batch that is sent by several at once is stored once", async () => {
+  const batch = lines(2_000);
+  await Promise.all([send(batch), send(batch), send(batch, { isRetry: true }), send(batch, { isRetry: true })]);
+  expect(await stored(batch)).toEqual({ rows: 2_000, lines: 2_000 });
+});
+
+test("two batches with the same lines are two batches", async () => {
+  const [first, second] = [batchOf([line({ request_id: "same" })]), batchOf([line({ request_id: "same" })])];
+  await send(first);
+  await send(second);
+  expect(await stored(first)).toEqual({ rows: 1, lines: 1 });
+  expect(await stored(second)).toEqual({ rows: 1, lines: 1 });
+});
+
+test("one edge cannot make another's batch look like one that was sent", async () => {
+  const batch = lines(5);
+  await accessLog.storeBatch({ ...batch, edgeId: randomUUID(), isRetry: false });
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 10, lines: 5 });
+});
+
+test("a batch of which one month was lost gets exactly that month back", async () => {
+  const batch = lines(30);
+  await send(batch);
+  const monthAgo = new Date(Date.now() - 30 * DAY_S * 1000).toISOString().slice(0, 7).replace("-", "");
+  await command(`ALTER TABLE access_log DROP PARTITION ${monthAgo}`);
+  expect((await stored(batch)).rows).toBe(20);
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 30, lines: 30 });
+});
+
+test("a batch whose token ClickHouse recorded without its rows is stored by the retry", async () => {
+  const batch = lines(10);
+  await send(batch);
+  await command(`ALTER TABLE access_log DELETE WHERE batch_id = '${batch.id}'`);
+  await send(batch);
+  expect((await stored(batch)).rows).toBe(0);
+  await send(batch, { isRetry: true });
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 10, lines: 10 });
+});
+
+test("beyond ClickHouse's window a retry is recognised by its lines", async () => {
+  await command("ALTER TABLE access_log MODIFY SETTING non_replicated_deduplication_window = 2");
+  const batch = lines(20);
+  await send(batch);
+  for (let other = 0; other < 3; other += 1) await send(lines(3));
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 20, lines: 20 });
+  await send(batch);
+  expect((await stored(batch)).rows).toBe(40);
+  await command("ALTER TABLE access_log MODIFY SETTING non_replicated_deduplication_window = 10000");
+});
+
+test("lines from a clock that is ahead are stored once, though each sending arrives at another time", async () => {
+  const batch = batchOf([line({ time: (Date.now() / 1000 + 3_600).toFixed(3) }), line()]);
+  await send(batch);
+  await send(batch, { isRetry: true });
+  expect(await stored(batch)).toEqual({ rows: 2, lines: 2 });
+});
+
+test("faulty lines are logged and cost nothing but themselves", async () => {
+  const batch = batchOf([line(), "{torn", line()]);
+  await send(batch);
+  expect(await stored(batch)).toEqual({ rows: 2, lines: 2 });
+  const [warning] = String(logged.read()).trim().split("\n").slice(-1);
+  expect(JSON.parse(warning ?? "")).toMatchObject({ faulty: 1, first: "line 2: is not JSON", batch_id: batch.id });
+});
+
+test("hostile text in every field is stored as it is", async () => {
+  const texts = ["\u0000\u0001\u001f", "\\N", "'; DROP TABLE access_log; --", "\t\r\n", "🦊\u2028", '{}[]",:'];
+  const batch = batchOf(texts.map((text) => line({ path: text, user_agent: text, host: text, referrer_host: text })));
+  await send(batch);
+  const answer = await server.clickhouse.query({
+    query:
+      "SELECT path, user_agent, host, referrer_host FROM access_log WHERE batch_id = {id:String} ORDER BY batch_line",
+    query_params: { id: batch.id },
+    format: "JSONEachRow",
+  });
+  expect(await answer.json()).toEqual(
+    texts.map((text) => ({ path: text, user_agent: text, host: text, referrer_host: text })),
+  );
+});
+
+test("ClickHouse killed in mid-insert and back: every line is there, once", async () => {
+  const sent: Batch[] = [];
+  let interrupted = 0;
+  for (const delayMs of [15, 30, 60]) {
+    const batches = [lines(1_500), lines(1_500)];
+    sent.push(...batches);
+    const sending = Promise.allSettled(batches.map((batch) => send(batch)));
+    await wait(delayMs);
+    server.kill();
+    const outcomes = await sending;
+    interrupted += outcomes.filter((outcome) => outcome.status === "rejected").length;
+    await Promise.all(
+      batches.map(async (batch, index) => {
+        if (outcomes[index]?.status === "rejected") await sendUntilStored(batch);
+      }),
+    );
+  }
+  expect(interrupted).toBeGreaterThan(0);
+  await sendUntilStored(lines(1));
+  for (const batch of sent) expect(await stored(batch)).toEqual({ rows: 1_500, lines: 1_500 });
+}, 90_000);
