@@ -2,21 +2,12 @@
 // folder of ours and run with their own loader. Needs apt, but no root: apt gets a private state, the system's stays as it is.
 
 import { createHash } from "node:crypto";
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  statfsSync,
-  writeFileSync,
-} from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { join, resolve } from "node:path";
 import type { Logger } from "../log.ts";
-import { debianMirror } from "./debian-mirror.ts";
+import { downloadPackages, preparePrivateApt, updateIndex } from "./debian-apt.ts";
 import { takeLockFile } from "./lock-file.ts";
-import { findProgram, PLAIN_ENVIRONMENT, runProgram } from "./program.ts";
+import { findProgram, runProgram } from "./program.ts";
 import { explainDiskFault, type Progress, StartError } from "./start-error.ts";
 
 const SUITE = "trixie";
@@ -32,7 +23,6 @@ const PACKAGES = [
   "pebble",
   "redis-server",
 ] as const;
-const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 /** Documentation and translations: half of what the packages hold, and nothing that runs. */
 const UNUSED = [
   "usr/share/doc",
@@ -42,8 +32,6 @@ const UNUSED = [
   "usr/share/perl",
   "usr/lib/x86_64-linux-gnu/perl",
 ];
-const INDEX_TIMEOUT_MS = 120_000;
-const DOWNLOAD_TIMEOUT_MS = 300_000;
 const UNPACK_TIMEOUT_MS = 60_000;
 /** Whoever fetches the same packages right now is waited for. */
 const LOCK_WAIT_MS = 480_000;
@@ -67,7 +55,9 @@ export interface DebianToolsSettings {
   /** Holds one folder per list of packages; may be shared by several processes and checkouts. */
   readonly folder: string;
   /** By default the mirror that this machine's apt uses. */
-  readonly mirror?: string;
+  readonly mirror?: string | undefined;
+  /** The variables of whoever started us: `http_proxy` and its kin count. */
+  readonly env?: NodeJS.ProcessEnv;
   /** Other programs than those above, for a peer of the tests. */
   readonly packages?: readonly string[];
   readonly log: Logger;
@@ -75,7 +65,7 @@ export interface DebianToolsSettings {
 }
 
 export async function openDebianTools(settings: DebianToolsSettings): Promise<DebianTools> {
-  const root = join(settings.folder, `debian-${packagesHash(settings.packages ?? PACKAGES)}`);
+  const root = resolve(settings.folder, `debian-${packagesHash(settings.packages ?? PACKAGES)}`);
   if (!existsSync(root)) await fetchOnce(root, settings);
   return toolsIn(root);
 }
@@ -137,7 +127,7 @@ function assertAptPresent(): void {
   const missing = ["apt-get", "dpkg-deb"].find((name) => findProgram(name) === undefined);
   if (missing === undefined) return;
   throw new StartError(
-    `This machine has no ${missing}, so nginx and Redis cannot be fetched: install OpenResty and Redis and name them by NGINX_PATH and REDIS_SERVER_PATH, or use docker compose.`,
+    `This machine has no ${missing}, so nginx and Redis cannot be fetched: install OpenResty and set NGINX_PATH, REDIS_URL and ACME_DIRECTORY_URL to what you have, or use docker compose.`,
   );
 }
 
@@ -145,13 +135,15 @@ async function fetchInto(root: string, settings: DebianToolsSettings): Promise<v
   const { folder, log, progress, packages = PACKAGES } = settings;
   assertDiskSpace(folder);
   const startedAt = performance.now();
-  const work = mkdtempSync(join(folder, "fetch-"));
+  const work = `${root}.fetching`;
   try {
-    const apt = await preparePrivateApt(work, settings.mirror ?? debianMirror());
+    rmSync(work, { recursive: true, force: true });
+    mkdirSync(work);
+    const apt = await preparePrivateApt({ work, suite: SUITE, mirror: settings.mirror, env: settings.env });
     progress?.(`reading Debian's package list from ${apt.mirror}`);
-    await runApt(apt, ["update", "--error-on=any"], INDEX_TIMEOUT_MS);
+    await updateIndex(apt);
     progress?.(`fetching nginx, Redis, Pebble and curl from ${apt.mirror} (27 MB)`);
-    await runApt(apt, ["install", "--download-only", ...packages], DOWNLOAD_TIMEOUT_MS);
+    await downloadPackages(apt, packages);
     progress?.("unpacking them");
     await unpack(join(work, "cache/archives"), join(work, "root"));
     renameSync(join(work, "root"), root);
@@ -166,88 +158,6 @@ function assertDiskSpace(folder: string): void {
   if (disk.bavail * disk.bsize >= DISK_BYTES_MIN) return;
   throw new StartError(
     `The disk below ${folder} has less than 400 MB left, too little to fetch nginx and Redis: make room, or set DATA_DIR to a folder on another disk.`,
-  );
-}
-
-interface PrivateApt {
-  readonly configFile: string;
-  readonly mirror: string;
-}
-
-/** An apt that knows nothing installed and one source; of the system's settings it keeps how to reach the network. */
-async function preparePrivateApt(work: string, mirror: string): Promise<PrivateApt> {
-  for (const folder of ["state/lists/partial", "cache/archives/partial"])
-    mkdirSync(join(work, folder), { recursive: true });
-  writeFileSync(join(work, "status"), "");
-  const signedBy = existsSync(KEYRING) ? [`Signed-By: ${KEYRING}`] : [];
-  writeFileSync(
-    join(work, "debian.sources"),
-    ["Types: deb", `URIs: ${mirror}`, `Suites: ${SUITE}`, "Components: main", ...signedBy, ""].join("\n"),
-  );
-  const configFile = join(work, "apt.conf");
-  const network = await systemNetworkSettings();
-  writeFileSync(configFile, [...privateSettings(work), ...network, ""].join("\n"));
-  return { configFile, mirror };
-}
-
-function privateSettings(work: string): string[] {
-  return [
-    // The system's hooks must not run: some empty its package cache.
-    'Dir::Etc::parts "/dev/null";',
-    'Dir::Etc::main "/dev/null";',
-    `Dir::Etc::sourcelist "${work}/debian.sources";`,
-    'Dir::Etc::sourceparts "/dev/null";',
-    'Dir::Etc::preferences "/dev/null";',
-    'Dir::Etc::preferencesparts "/dev/null";',
-    `Dir::State "${work}/state";`,
-    `Dir::State::status "${work}/status";`,
-    `Dir::Cache "${work}/cache";`,
-    `Dir::Log "${work}";`,
-    'APT::Sandbox::User "root";',
-    'APT::Install-Recommends "false";',
-    'APT::Get::Assume-Yes "true";',
-    'Acquire::Languages "none";',
-    'Acquire::Retries "2";',
-    'Acquire::http::Timeout "20";',
-    'Acquire::https::Timeout "20";',
-    'Debug::NoLocking "true";',
-  ];
-}
-
-/** Proxies, certificates and the like of this machine's apt: a company's network is reached as apt reaches it. */
-async function systemNetworkSettings(): Promise<string[]> {
-  const { code, output } = await runProgram(["apt-config", "dump"], { timeoutMs: INDEX_TIMEOUT_MS });
-  if (code !== 0) return [];
-  return output.split("\n").filter((line) => /^Acquire::(http|https|ForceIPv[46])\b.* ".+";$/i.test(line));
-}
-
-async function runApt(apt: PrivateApt, args: readonly string[], timeoutMs: number): Promise<void> {
-  const { code, output } = await runProgram(["apt-get", ...args], {
-    timeoutMs,
-    env: { ...PLAIN_ENVIRONMENT, APT_CONFIG: apt.configFile },
-  });
-  if (code === 0) return;
-  throw explainAptFault(code === null ? `no end within ${timeoutMs / 1000} s` : output, apt.mirror);
-}
-
-function explainAptFault(output: string, mirror: string): StartError {
-  const fault =
-    output
-      .split("\n")
-      .find((line) => /^(E|Err|W):/.test(line))
-      ?.trim() ??
-    output.trim().split("\n").at(-1) ??
-    "";
-  if (/No space left|enough free space/i.test(output)) {
-    return new StartError(
-      "The disk is full, nginx and Redis could not be fetched: make room, or set DATA_DIR to a folder on another disk.",
-    );
-  }
-  if (/NO_PUBKEY|not signed|signatures/i.test(output)) {
-    return new StartError(`The packages of ${mirror} could not be trusted (${fault}): install debian-archive-keyring.`);
-  }
-  return new StartError(
-    `nginx and Redis could not be fetched from ${mirror} (${fault}): check the network, or set DEBIAN_MIRROR to a Debian mirror that this machine reaches.`,
   );
 }
 

@@ -28,9 +28,9 @@ interface Cluster {
   readonly dataFolder: string;
 }
 
-export async function startPostgres(settings: EmbeddedSettings): Promise<EmbeddedService> {
+export async function startPostgres(wanted: EmbeddedSettings): Promise<EmbeddedService> {
+  const settings = makeFolder(wanted);
   const { folder, log } = settings;
-  makeFolder(folder);
   const programs = findPostgres();
   const password = keepPassword(join(folder, "password"));
   const wrapper = await findUnprivileged(folder, programs.postgres);

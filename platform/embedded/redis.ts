@@ -8,11 +8,9 @@ import { type EmbeddedService, type EmbeddedSettings, makeFolder } from "./servi
 import { superviseChild } from "./supervise.ts";
 
 /** `command` is the argv of redis-server: of the Debian tools, or an installed one. */
-export async function startRedis(
-  settings: EmbeddedSettings & { command: readonly string[] },
-): Promise<EmbeddedService> {
+export async function startRedis(wanted: EmbeddedSettings & { command: readonly string[] }): Promise<EmbeddedService> {
+  const settings = makeFolder(wanted);
   const { folder, log } = settings;
-  makeFolder(folder);
   const password = keepPassword(join(folder, "password"));
   return onFreePort(join(folder, "port"), async (port) => {
     const configFile = writeConfig(folder, { port, password, durability: settings.durability ?? "full" });

@@ -1,7 +1,7 @@
 // One run per data folder, and the ledger of its children: those that a killed run left behind are ended at the next
 // start, if they are truly the ones that were recorded.
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
 import type { Part } from "../lifecycle.ts";
@@ -29,7 +29,7 @@ const LEFTOVER_STOP_MS = 5000;
 const POLL_MS = 50;
 
 export async function openRun(dataFolder: string): Promise<Run> {
-  const folder = join(dataFolder, "run");
+  const folder = resolve(dataFolder, "run");
   const lock = await lockFolder(folder, dataFolder);
   const ledgerFile = join(folder, "children.json");
   const endedLeftovers = await endLeftovers(readLedger(ledgerFile));

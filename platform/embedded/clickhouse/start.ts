@@ -16,10 +16,10 @@ const SERVER = fileURLToPath(new URL("./server.ts", import.meta.url));
 /** Queries run on libuv's threads. */
 const THREADS = 16;
 
-export async function startClickHouse(settings: EmbeddedSettings): Promise<EmbeddedService> {
-  const { folder, log } = settings;
+export async function startClickHouse(wanted: EmbeddedSettings): Promise<EmbeddedService> {
   assertEngineInstalled();
-  makeFolder(folder);
+  const settings = makeFolder(wanted);
+  const { folder, log } = settings;
   const password = keepPassword(join(folder, "password"));
   return onFreePort(join(folder, "port"), async (port) => {
     const part = await superviseChild({ name: "clickhouse", log, start: () => startServer(settings, port) });
