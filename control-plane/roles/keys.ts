@@ -3,15 +3,15 @@ import { readFileSync } from "node:fs";
 import { ConfigError } from "../../platform/config.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 
-/** 64 hex digits: the key that seals secrets at rest; tokens are signed with one derived from it. */
-export function readMasterKey(config: ControlPlaneConfig): string {
-  if (config.MASTER_KEY !== undefined) return config.MASTER_KEY;
+/** 32 bytes that seal secrets at rest; tokens are signed with a key derived from them. */
+export function readMasterKey(config: ControlPlaneConfig): Buffer {
+  if (config.MASTER_KEY !== undefined) return Buffer.from(config.MASTER_KEY, "hex");
   if (config.MASTER_KEY_FILE === undefined) {
     throw new ConfigError("MASTER_KEY: is required (or MASTER_KEY_FILE): `openssl rand -hex 32` makes one.");
   }
   const text = readKeyFile("MASTER_KEY_FILE", config.MASTER_KEY_FILE).trim();
   if (!/^[0-9a-f]{64}$/.test(text)) throw new ConfigError("MASTER_KEY_FILE: must hold 64 hex digits.");
-  return text;
+  return Buffer.from(text, "hex");
 }
 
 /** PEM of the Ed25519 key that signs the feed; the worker alone has it. */

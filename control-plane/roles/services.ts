@@ -28,6 +28,6 @@ export function createServices(config: ControlPlaneConfig, { db, clickhouse }: C
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     reports: createReportService({ clickhouse, distributions, clock }),
-    accessLog: createAccessLogService({ clickhouse, clock, masterKey: Buffer.from(masterKey, "hex"), log }),
+    accessLog: createAccessLogService({ clickhouse, clock, masterKey, log }),
   };
 }

@@ -5,7 +5,7 @@ import { createTestDatabase, type TestDatabase } from "../../database/test-datab
 import { createAccountAuthenticator, createAuthService, createTokens } from "./index.ts";
 import { newPassword, registerInput } from "./schema.ts";
 
-const MASTER_KEY = "0f".repeat(32);
+const MASTER_KEY = Buffer.alloc(32, 0x0f);
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let database: TestDatabase;
@@ -92,7 +92,7 @@ test("a forged, unsigned, foreign or broken token is a 401", async () => {
   const otherKey = new Uint8Array(32).fill(1);
   const forged = await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1h").sign(otherKey);
   const unsigned = new UnsecuredJWT(claims).setExpirationTime("1h").encode();
-  const foreign = await createTokens({ masterKey: "1f".repeat(32), clock }).issue(user.id);
+  const foreign = await createTokens({ masterKey: Buffer.alloc(32, 0x1f), clock }).issue(user.id);
   const gone = await tokens.issue(randomUUID());
   for (const token of [forged, unsigned, foreign.token, gone.token, "x", `${foreign.token}x`]) {
     await expect(asking(token)).rejects.toMatchObject({ kind: { status: 401 } });
