@@ -5,6 +5,7 @@ import { z } from "zod";
 import { readBody } from "./bounded-body.ts";
 import {
   BATCH_ID_HEADER,
+  BATCH_RETRY_HEADER,
   CHANGES_BYTES_MAX,
   type ChangesReply,
   changesReplySchema,
@@ -35,7 +36,7 @@ export interface ControlPlane {
   changes(since: { feedId: string; rev: number; waitSeconds: number }, signal: AbortSignal): Promise<ChangesAnswer>;
   snapshot(signal: AbortSignal): Promise<SnapshotAnswer>;
   report(report: ReportRequest, signal: AbortSignal): Promise<ReportReply>;
-  sendLogs(batch: { id: string; gzip: Buffer }, signal: AbortSignal): Promise<void>;
+  sendLogs(batch: { id: string; gzip: Buffer; isRetry: boolean }, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -127,8 +128,13 @@ export function createControlPlane(settings: { url: string; token: () => Promise
       const answer = await authorised(jsonCall("/report", report), signal);
       return reportReplySchema.parse(await expectJson("report", answer));
     },
-    sendLogs: async ({ id, gzip }, signal) => {
-      const headers = { "content-type": "application/x-ndjson", "content-encoding": "gzip", [BATCH_ID_HEADER]: id };
+    sendLogs: async ({ id, gzip, isRetry }, signal) => {
+      const headers = {
+        "content-type": "application/x-ndjson",
+        "content-encoding": "gzip",
+        [BATCH_ID_HEADER]: id,
+        ...(isRetry ? { [BATCH_RETRY_HEADER]: "true" } : {}),
+      };
       const answer = await authorised({ method: "POST", path: "/logs", headers, body: gzip }, signal);
       const text = await readBody(answer.body, REPLY_BYTES_MAX);
       if (answer.statusCode !== 204) throw new ControlPlaneRefusal("logs", answer.statusCode, text);

@@ -1,0 +1,123 @@
+// One page of changes, from the wire to the proof: verify, write to disk, resolve, push, structure, probe.
+import type { ChangesReply, FeedRecord, Refusal } from "../contract.ts";
+import { viewDocument } from "./document.ts";
+import type { Edge } from "./edge.ts";
+import { doorsOf } from "./health.ts";
+import { type Expectation, probe } from "./probe.ts";
+import { push } from "./push.ts";
+import { assertBearable } from "./refusals.ts";
+import { applyStructure } from "./reload.ts";
+import { bringUpToDate, mayPush } from "./serving.ts";
+import { keyOf } from "./state-index.ts";
+import { type Feed, findFault } from "./verify.ts";
+
+/** A new document waits this long for the addresses of its origins; slower names are pinned when they are known. */
+const RESOLVE_WITHIN_MS = 2_000;
+
+/** Throws with nothing changed on disk when the page could not be applied: it is asked for again. */
+export async function applyChanges(edge: Edge, feed: Feed, reply: ChangesReply, signal: AbortSignal): Promise<void> {
+  const startedAt = performance.now();
+  const { trusted, refused } = verifyAll(edge, feed, reply.records);
+  assertBearable(refused, edge.state.index().documents());
+  const before = { size: edge.state.journalSize(), rev: edge.state.rev() };
+  if (trusted.length > 0) await edge.state.append(trusted);
+  try {
+    refused.push(...(await activate(edge, feed, { records: trusted, to: reply.to }, signal)));
+  } catch (error) {
+    if (!signal.aborted) await edge.state.cutJournalTo(before.size, before.rev);
+    throw error;
+  }
+  settle(edge, reply, refused);
+  const ms = Math.round(performance.now() - startedAt);
+  edge.log.info(
+    { from: reply.from, to: reply.to, records: reply.records.length, refused: refused.length, ms },
+    "changes applied",
+  );
+}
+
+function verifyAll(
+  edge: Edge,
+  feed: Feed,
+  records: readonly FeedRecord[],
+): { trusted: FeedRecord[]; refused: Refusal[] } {
+  const trusted: FeedRecord[] = [];
+  const refused: Refusal[] = [];
+  for (const record of records) {
+    const message = findFault(record, feed, edge.feedKeys);
+    if (message === undefined) trusted.push(record);
+    else refused.push({ kind: record.kind, id: record.id, rev: record.rev, stage: "verify", message });
+  }
+  return { trusted, refused };
+}
+
+/** Records that were refused count in the state hash too: the control plane knows that they are there. */
+function settle(edge: Edge, reply: ChangesReply, refused: readonly Refusal[]): void {
+  const index = edge.state.index();
+  for (const record of reply.records) {
+    index.take(record);
+    edge.refusals.clear(record);
+  }
+  edge.refusals.add(refused);
+  edge.progress.applied = reply.to;
+}
+
+interface Page {
+  readonly records: readonly FeedRecord[];
+  readonly to: number;
+}
+
+async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal): Promise<Refusal[]> {
+  const documents = page.records.filter(({ kind }) => kind === "document");
+  const views = new Map(documents.map((record) => [record.id, viewDocument(record.body)]));
+  for (const [id, { origins }] of views) edge.origins.note(id, origins);
+  await edge.origins.settle(RESOLVE_WITHIN_MS);
+
+  const serving = await mayPush(edge, signal);
+  const refused = serving ? await pushPage(edge, feed, page) : [];
+  refused.push(...(await applyNewestStructure(edge, page.records)));
+  if (!edge.nginx.running()) return refused;
+
+  const bad = new Set(refused.map(keyOf));
+  const served = documents.filter((record) => record.op === "put" && !bad.has(keyOf(record)));
+  const expectations = served.flatMap(({ id, rev }) => (views.get(id)?.hosts ?? []).map((host) => ({ host, id, rev })));
+  refused.push(...(await prove(edge, expectations, signal)));
+  assertBearable(refused, edge.state.index().documents());
+  return refused;
+}
+
+async function pushPage(edge: Edge, feed: Feed, { records, to }: Page): Promise<Refusal[]> {
+  await edge.origins.pin(edge.control.pin);
+  const documents = edge.state.index().documents();
+  return await push(edge.control, records, {
+    feedId: feed.feedId,
+    from: edge.progress.applied,
+    to,
+    afterPiece: (refused) => assertBearable(refused, documents),
+  });
+}
+
+/** A burst of structures becomes one: only the newest is tried, the others are history. */
+async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]): Promise<Refusal[]> {
+  const newest = records.findLast(({ kind, op }) => kind === "structure" && op === "put");
+  if (newest === undefined) return [];
+  const wasRunning = edge.nginx.running();
+  const refusal = await applyStructure(edge, newest);
+  if (refusal !== undefined) {
+    edge.log.error(
+      { structure: refusal.rev, stage: refusal.stage, reason: refusal.message },
+      "a structure was refused",
+    );
+    return [refusal];
+  }
+  // One that just began has loaded the disk, this page included.
+  if (!wasRunning) await bringUpToDate(edge);
+  return [];
+}
+
+/** Through the real listener, or it is no proof. */
+export async function prove(edge: Edge, expectations: readonly Expectation[], signal: AbortSignal): Promise<Refusal[]> {
+  const running = await edge.structures.current();
+  const [door] = running === undefined ? [] : doorsOf(running.structure.probe);
+  if (door === undefined || expectations.length === 0) return [];
+  return await probe(expectations, { door, secret: () => edge.progress.probeSecret, signal });
+}

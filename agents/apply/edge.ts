@@ -1,0 +1,45 @@
+// What the steps share: the edge as the agent knows it while it runs.
+
+import type { NginxInstallation } from "../../platform/embedded/nginx.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { ControlPlane } from "../control-plane-client.ts";
+import type { Nginx } from "../observe/nginx.ts";
+import type { NginxControl } from "./nginx-control.ts";
+import type { OriginAddresses } from "./origin-addresses.ts";
+import type { State } from "./persist.ts";
+import type { Refusals } from "./refusals.ts";
+import type { Held } from "./state-index.ts";
+import type { StructureFolder } from "./structure.ts";
+import type { FeedKeys } from "./verify.ts";
+
+export interface Edge {
+  readonly home: string;
+  readonly scope: string;
+  readonly feedKeys: FeedKeys;
+  readonly installation: Pick<NginxInstallation, "command">;
+  readonly controlPlane: ControlPlane;
+  readonly state: State;
+  readonly structures: StructureFolder;
+  readonly nginx: Nginx;
+  readonly control: NginxControl;
+  readonly origins: OriginAddresses;
+  readonly refusals: Refusals;
+  readonly progress: Progress;
+  readonly log: Logger;
+  /** Tells the control plane soon where this edge stands. */
+  readonly report: () => void;
+}
+
+/** The only things that change under the steps' hands. */
+export interface Progress {
+  /** Everything up to this revision is served or refused. */
+  applied: number;
+  /** The structure that nginx runs, 0 when none. */
+  structure: number;
+  /** Shown to nginx in a probe; another one after each start of nginx. */
+  probeSecret: string;
+  /** Of a feed that is no more: removed when the new feed has been read to its end. */
+  leftovers: readonly Held[];
+  /** The control plane found the state hashes different, or what we know is no beginning for it. */
+  startOver: boolean;
+}

@@ -1,0 +1,131 @@
+// Follows the feed for as long as the agent runs: poll, apply, report; a snapshot when there is no other way.
+import { setTimeout as delay } from "node:timers/promises";
+import { createBackOff } from "../back-off.ts";
+import { applyChanges } from "./changes.ts";
+import { type Compaction, createCompaction } from "./compact.ts";
+import type { Edge } from "./edge.ts";
+import { poll } from "./poll.ts";
+import { push } from "./push.ts";
+import { TooManyRefused } from "./refusals.ts";
+import { mayPush } from "./serving.ts";
+import { takeSnapshot, tombstone } from "./snapshot.ts";
+import type { Feed } from "./verify.ts";
+
+/** After too many refusals: time for a person, or for a corrected compiler's records to replace the bad ones. */
+const ALARM_PAUSE_MS = 30_000;
+/** A control plane whose hash never fits must not make us download everything again and again. */
+const RESYNC_EVERY_MS = 60_000;
+
+export interface Follower {
+  /** The state hashes differ: the next round is a snapshot. */
+  resync(): void;
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createFollower(edge: Edge): Follower {
+  let polling = new AbortController();
+  let lastResyncAt = Number.NEGATIVE_INFINITY;
+
+  return {
+    resync: () => {
+      if (performance.now() - lastResyncAt < RESYNC_EVERY_MS) return;
+      lastResyncAt = performance.now();
+      edge.log.warn("the control plane sees another state here than we report: everything is fetched anew");
+      edge.progress.startOver = true;
+      polling.abort();
+    },
+    run: async (signal) => {
+      const compaction = createCompaction(edge, signal);
+      const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
+      let atOnce = false;
+      let away = false;
+      while (!signal.aborted) {
+        polling = new AbortController();
+        try {
+          atOnce = await oneRound(edge, compaction, {
+            atOnce,
+            polling: AbortSignal.any([signal, polling.signal]),
+            signal,
+          });
+          backOff.reset();
+          if (away) edge.log.info("following the feed again");
+          away = false;
+        } catch (error) {
+          if (signal.aborted) break;
+          if (polling.signal.aborted) continue;
+          if (error instanceof TooManyRefused) {
+            await alarm(edge, error, signal);
+            continue;
+          }
+          if (!away) edge.log.warn({ error }, "the feed cannot be followed for now; the edge serves on");
+          away = true;
+          await backOff.wait(signal).catch(() => {});
+        }
+      }
+      await compaction.cancel();
+    },
+  };
+}
+
+interface Round {
+  readonly atOnce: boolean;
+  /** Ends the waiting for news, not the work on them. */
+  readonly polling: AbortSignal;
+  readonly signal: AbortSignal;
+}
+
+/** True when more is announced. */
+async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, signal }: Round): Promise<boolean> {
+  const feed = edge.state.feed();
+  if (feed === undefined || edge.progress.startOver) {
+    await compaction.cancel();
+    await takeSnapshot(edge, signal);
+    edge.progress.startOver = false;
+    edge.report();
+    return true;
+  }
+  await compaction.adoptFinished();
+  const answer = await poll(edge.controlPlane, { feedId: feed.feedId, rev: edge.progress.applied, atOnce }, polling);
+  if (answer.kind === "nothing-new") {
+    await removeLeftovers(edge, feed, signal);
+    return false;
+  }
+  if (answer.kind === "start-over") {
+    edge.log.warn({ why: answer.why, applied: edge.progress.applied }, "the feed has to be begun anew");
+    edge.progress.startOver = true;
+    return true;
+  }
+  await applyChanges(edge, feed, answer.reply, signal);
+  if (!answer.reply.more) await removeLeftovers(edge, feed, signal);
+  edge.report();
+  compaction.consider(answer.reply.checkpoint);
+  return answer.reply.more;
+}
+
+/** Documents of a feed that is no more, which the new one does not know. */
+async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Promise<void> {
+  const gone = edge.progress.leftovers.filter(
+    (held) => held.kind === "document" && edge.state.index().find(held) === undefined,
+  );
+  if (gone.length > 0 && (await mayPush(edge, signal))) {
+    const at = edge.progress.applied;
+    await push(
+      edge.control,
+      gone.map((held) => tombstone(held, at)),
+      { feedId: feed.feedId, from: at, to: at, afterPiece: () => {} },
+    );
+    for (const { id } of gone) edge.origins.note(id, []);
+    edge.log.info({ removed: gone.length }, "what only the former feed had was removed");
+  }
+  edge.progress.leftovers = [];
+}
+
+async function alarm(edge: Edge, error: TooManyRefused, signal: AbortSignal): Promise<void> {
+  edge.log.error(
+    { error, refused: error.refused.length, applied: edge.progress.applied },
+    "too many records are refused at once: nothing more is applied until fewer are",
+  );
+  edge.refusals.add(error.refused);
+  edge.report();
+  await delay(ALARM_PAUSE_MS, undefined, { signal }).catch(() => {});
+}

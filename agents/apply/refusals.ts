@@ -1,0 +1,54 @@
+// The refusals that stand: per record the newest one, until a newer revision of it is served.
+import type { Refusal } from "../contract.ts";
+import { type Held, keyOf } from "./state-index.ts";
+
+export interface Refusals {
+  add(refused: readonly Refusal[]): void;
+  clear(record: Pick<Held, "kind" | "id">): void;
+  clearAll(): void;
+  /** The newest ones, as many as a report takes. */
+  list(): Refusal[];
+  has(record: Pick<Held, "kind" | "id">): boolean;
+  count(): number;
+}
+
+const REPORTED_MAX = 1_000;
+const MESSAGE_CHARS_MAX = 2_000;
+
+export function createRefusals(): Refusals {
+  const standing = new Map<string, Refusal>();
+  return {
+    add: (refused) => {
+      for (const refusal of refused) {
+        standing.delete(keyOf(refusal));
+        standing.set(keyOf(refusal), { ...refusal, message: refusal.message.slice(0, MESSAGE_CHARS_MAX) });
+      }
+    },
+    clear: (record) => {
+      standing.delete(keyOf(record));
+    },
+    clearAll: () => standing.clear(),
+    list: () => [...standing.values()].slice(-REPORTED_MAX),
+    has: (record) => standing.has(keyOf(record)),
+    count: () => standing.size,
+  };
+}
+
+/** So many refusals at once are no bad documents, they are a bad compiler: nothing more of it is applied. */
+export class TooManyRefused extends Error {
+  override readonly name = "TooManyRefused";
+  readonly refused: readonly Refusal[];
+
+  constructor(refused: readonly Refusal[]) {
+    super(`${refused.length} records were refused at once; the first: ${refused[0]?.message ?? ""}`);
+    this.refused = refused;
+  }
+}
+
+const ALWAYS_BEARABLE = 20;
+const BEARABLE_SHARE = 0.01;
+
+/** Twenty, or one percent of what the edge holds where that is more. */
+export function assertBearable(refused: readonly Refusal[], documents: number): void {
+  if (refused.length > Math.max(ALWAYS_BEARABLE, documents * BEARABLE_SHARE)) throw new TooManyRefused(refused);
+}

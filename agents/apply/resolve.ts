@@ -1,0 +1,79 @@
+// From an origin's name to the addresses that may be dialled. Every address is checked, however the name came to it:
+// a customer's DNS must not lead an edge into the network around it.
+import { lookup, Resolver } from "node:dns/promises";
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
+import ipaddr from "ipaddr.js";
+import { addressClass } from "../../platform/address.ts";
+import type { Listener } from "../config.ts";
+import type { Origin } from "./document.ts";
+
+export interface AddressRules {
+  readonly allowPrivate: boolean;
+  /** What the platform itself listens on: refused even where private addresses are allowed. */
+  readonly forbidden: readonly Listener[];
+}
+
+export class ForbiddenAddress extends Error {
+  override readonly name = "ForbiddenAddress";
+}
+
+const DNS_TIMEOUT_MS = 1_000;
+/** As many as nginx takes for one origin. */
+const ADDRESSES_MAX = 16;
+
+export function createResolver(rules: () => AddressRules): (origin: Origin) => Promise<readonly string[]> {
+  const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
+  return async ({ host, port }) => {
+    const found = isIP(host) === 0 ? await lookUp(resolver, host) : [host];
+    const addresses = [...new Set(found.map(dialled))].slice(0, ADDRESSES_MAX);
+    const allowed = addresses.filter((address) => mayDial(address, port, rules(), localAddresses()));
+    if (allowed.length > 0) return allowed;
+    throw new ForbiddenAddress(`${host}:${port} leads to ${addresses.join(", ")}, which no origin may be`);
+  };
+}
+
+/** DNS first, it waits in no thread; then what the system knows besides: /etc/hosts, the names of containers. */
+async function lookUp(resolver: Resolver, host: string): Promise<string[]> {
+  const isLocal = host === "localhost" || host.endsWith(".localhost");
+  const answers = isLocal ? [] : await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
+  const addresses = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  if (addresses.length > 0) return addresses;
+  const found = await lookup(isLocal ? "localhost" : host, { all: true });
+  return found.map(({ address }) => address);
+}
+
+export function mayDial(address: string, port: number, rules: AddressRules, local: ReadonlySet<string>): boolean {
+  const kind = addressClass(address);
+  if (kind === "never" || (kind === "private" && !rules.allowPrivate)) return false;
+  // An address that carries another inside (NAT64) is refused with it.
+  const reached = [address, ...embedded(address)];
+  return !rules.forbidden.some(
+    (listener) => listener.port === port && reached.some((one) => reaches(one, listener, local)),
+  );
+}
+
+function reaches(address: string, listener: Listener, local: ReadonlySet<string>): boolean {
+  if (listener.host !== "*") return canonical(listener.host) === canonical(address);
+  return local.has(canonical(address)) || ipaddr.process(address).range() === "loopback";
+}
+
+/** IPv4 in IPv6 clothes (::ffff:10.0.0.1) is dialled as what it is. */
+function dialled(address: string): string {
+  return ipaddr.process(address).toString();
+}
+
+function embedded(address: string): string[] {
+  const parsed = ipaddr.process(address);
+  if (!(parsed instanceof ipaddr.IPv6) || parsed.range() !== "rfc6052") return [];
+  return [new ipaddr.IPv4(parsed.toByteArray().slice(12)).toString()];
+}
+
+function canonical(address: string): string {
+  return ipaddr.process(address).toNormalizedString();
+}
+
+function localAddresses(): ReadonlySet<string> {
+  const interfaces = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  return new Set(interfaces.map(({ address }) => canonical(address.replace(/%.*$/, ""))));
+}

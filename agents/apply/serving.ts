@@ -1,0 +1,59 @@
+// Brings an nginx that just started, or was found running, to what the disk holds; and says when it may be spoken to.
+import { setTimeout as delay } from "node:timers/promises";
+import type { Edge } from "./edge.ts";
+import type { Frame } from "./frames.ts";
+import { refusedBy } from "./nginx-control.ts";
+import { push } from "./push.ts";
+
+const NGINX_WAIT_MS = 30_000;
+
+/** An nginx that was left running under another feed, or long ago, is not mended but started anew, from the disk. */
+export async function replaceStranger(edge: Edge): Promise<void> {
+  const found = await edge.control.state();
+  const feed = edge.state.feed();
+  const isOfThisFeed = feed === undefined || found.feed_id === feed.feedId;
+  if (isOfThisFeed && (found.applied ?? 0) >= edge.state.baseRev()) return;
+  edge.log.warn(
+    { feed_id: found.feed_id, applied: found.applied },
+    "nginx holds another state than the disk: it starts anew",
+  );
+  await edge.nginx.restart();
+}
+
+/** nginx loads the disk itself when it starts; one that ran while the agent did not may lack what the journal got last. */
+export async function bringUpToDate(edge: Edge): Promise<void> {
+  const feed = edge.state.feed();
+  const found = await edge.control.state();
+  edge.progress.probeSecret = found.probe_secret;
+  edge.progress.structure = found.structure ?? 0;
+  edge.refusals.add(refusedBy(found));
+  edge.origins.unpinAll();
+  await edge.origins.pin(edge.control.pin);
+  const from = found.applied ?? 0;
+  if (feed === undefined || from >= edge.state.rev()) return;
+  const missing = newerThan(edge.state.frames(), from);
+  const refused = await push(edge.control, missing, {
+    feedId: feed.feedId,
+    from,
+    to: edge.state.rev(),
+    afterPiece: () => {},
+  });
+  edge.refusals.add(refused);
+  edge.log.info({ from, to: edge.state.rev() }, "nginx got what it lacked");
+}
+
+async function* newerThan(frames: AsyncIterable<Frame>, rev: number): AsyncGenerator<Frame> {
+  for await (const item of frames) if (item.record.rev > rev) yield item;
+}
+
+/** False when this edge has no structure yet, so that nothing can run. Throws when nginx is away for long. */
+export async function mayPush(edge: Edge, signal: AbortSignal): Promise<boolean> {
+  if (edge.nginx.running()) return true;
+  if ((await edge.structures.current()) === undefined) return false;
+  const deadline = Date.now() + NGINX_WAIT_MS;
+  while (Date.now() < deadline) {
+    await delay(100, undefined, { signal });
+    if (edge.nginx.running()) return true;
+  }
+  throw new Error("nginx does not run: nothing can be applied until it does");
+}

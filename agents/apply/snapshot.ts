@@ -1,0 +1,204 @@
+// Everything anew: the checkpoint file, streamed to disk and proven on the way, then what differs is pushed: first what
+// is to be, then what is to go. nginx never stands empty in between.
+import { createWriteStream } from "node:fs";
+import type { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { hashOf, type Refusal } from "../contract.ts";
+import { prove } from "./changes.ts";
+import { viewDocument } from "./document.ts";
+import type { Edge } from "./edge.ts";
+import { createFrameReader, type Frame, FrameError } from "./frames.ts";
+import { readRecords, type StagedBase } from "./persist.ts";
+import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
+import { type Pushable, push } from "./push.ts";
+import { assertBearable } from "./refusals.ts";
+import { applyStructure, type StructureRecord } from "./reload.ts";
+import { bringUpToDate, mayPush } from "./serving.ts";
+import { createStateIndex, type Held, keyOf, type StateIndex } from "./state-index.ts";
+import { checkCheckpoint, type Feed } from "./verify.ts";
+
+const RESOLVE_WITHIN_MS = 2_000;
+/** So many documents are resolved together, then pushed. */
+const GROUP_SIZE = 1_000;
+
+export async function takeSnapshot(edge: Edge, signal: AbortSignal): Promise<void> {
+  const startedAt = performance.now();
+  const answer = await edge.controlPlane.snapshot(signal);
+  const feed = { feedId: answer.feedId, scope: edge.scope };
+  if (answer.kind === "none") return await beginEmpty(edge, feed);
+  const staged = await edge.state.stage();
+  const download = await downloadCheckpoint(edge, feed, { file: answer.file, staged }, signal);
+  const changed = await change(edge, feed, { staged, download }, signal);
+  const ms = Math.round(performance.now() - startedAt);
+  edge.log.info({ rev: download.rev, documents: download.index.documents(), ...changed, ms }, "snapshot applied");
+}
+
+/** What another feed left is removed once all of this one has been read. */
+async function beginEmpty(edge: Edge, feed: Feed): Promise<void> {
+  const known = edge.state.feed();
+  if (known !== undefined && known.feedId !== feed.feedId) edge.progress.leftovers = [...edge.state.index().list()];
+  const staged = await edge.state.stage();
+  await edge.state.adopt(staged, { feed, baseRev: 0, index: createStateIndex(), keepJournal: false });
+  edge.progress.applied = 0;
+  edge.refusals.clearAll();
+  edge.log.info({ feed_id: feed.feedId }, "a feed without a checkpoint: it is read from its beginning");
+}
+
+export interface Download {
+  readonly rev: number;
+  readonly index: StateIndex;
+  readonly structure: StructureRecord | undefined;
+}
+
+/** Throws FrameError at the first byte that does not prove itself; what was written so far is never looked at again. */
+export async function downloadCheckpoint(
+  edge: Pick<Edge, "feedKeys">,
+  feed: Feed,
+  { file, staged }: { file: Readable; staged: StagedBase },
+  signal: AbortSignal,
+): Promise<Download> {
+  const check = checkCheckpoint(feed, edge.feedKeys);
+  const reader = createFrameReader();
+  const index = createStateIndex();
+  let structure: StructureRecord | undefined;
+
+  function take(item: Frame): void {
+    index.take(item.record);
+    if (item.record.kind === "structure") structure = newerOf(structure, item);
+  }
+
+  async function* proven(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const chunk of source) {
+      for (const item of reader.push(chunk)) {
+        check.take(item);
+        if (item.type === "record") take(item);
+      }
+      yield chunk;
+    }
+  }
+
+  await pipeline(file, proven, createWriteStream(staged.path, { mode: 0o600, flush: true }), { signal });
+  if (reader.pendingBytes() > 0) throw new FrameError("the checkpoint ends in the middle of a record");
+  return { rev: check.finish().rev, index, structure };
+}
+
+function newerOf(known: StructureRecord | undefined, { record, body }: Frame): StructureRecord {
+  if (known !== undefined && known.rev > record.rev) return known;
+  return { id: record.id, rev: record.rev, body: body.toString("utf8") };
+}
+
+interface Next {
+  readonly staged: StagedBase;
+  readonly download: Download;
+}
+
+async function change(
+  edge: Edge,
+  feed: Feed,
+  { staged, download }: Next,
+  signal: AbortSignal,
+): Promise<{ changed: number; removed: number }> {
+  const old = edge.state.index();
+  const sameFeed = edge.state.feed()?.feedId === feed.feedId;
+  const { index, rev, structure } = download;
+  if (sameFeed) await takeNewerThan(rev, edge, index);
+
+  const removed = [...old.list()].filter((held) => held.kind === "document" && index.find(held) === undefined);
+  const expectations: Expectation[] = [];
+  const refused: Refusal[] = [];
+  const serving = await mayPush(edge, signal);
+  const changed = changedDocuments(edge, { staged, old, index, expectations });
+  if (serving) {
+    const from = edge.progress.applied;
+    const to = sameFeed ? Math.max(rev, from) : rev;
+    const afterPiece = (until: readonly Refusal[]) => assertBearable(until, index.documents());
+    refused.push(
+      ...(await push(edge.control, inOrder(changed, removed, rev), { feedId: feed.feedId, from, to, afterPiece })),
+    );
+    await edge.origins.pin(edge.control.pin);
+  } else {
+    for await (const _ of changed);
+  }
+  for (const { id } of removed) edge.origins.note(id, []);
+
+  await edge.state.adopt(staged, { feed, baseRev: rev, index, keepJournal: sameFeed });
+  edge.progress.applied = sameFeed ? Math.max(rev, edge.progress.applied) : rev;
+  edge.progress.leftovers = [];
+  if (!sameFeed) edge.refusals.clearAll();
+  for (const { id } of [...expectations, ...removed]) edge.refusals.clear({ kind: "document", id });
+  edge.refusals.add(refused);
+
+  if (structure !== undefined) await changeStructure(edge, structure);
+  const bad = new Set(refused.map(keyOf));
+  const provable = expectations.filter(({ id }) => !bad.has(keyOf({ kind: "document", id })));
+  edge.refusals.add(await prove(edge, sampleOf(provable, SAMPLE_SIZE), signal));
+  return { changed: expectations.length, removed: removed.length };
+}
+
+/** What the journal has beyond the checkpoint is as good as what is in it. */
+async function takeNewerThan(rev: number, edge: Edge, index: StateIndex): Promise<void> {
+  for await (const { record } of edge.state.frames()) if (record.rev > rev) index.take(record);
+}
+
+interface Comparison {
+  readonly staged: StagedBase;
+  readonly old: StateIndex;
+  readonly index: StateIndex;
+  /** Gets one host of every changed document. */
+  readonly expectations: Expectation[];
+}
+
+/** Those documents of the checkpoint that this edge does not have as they are, each with its origins known before it comes. */
+async function* changedDocuments(edge: Edge, { staged, old, index, expectations }: Comparison): AsyncGenerator<Frame> {
+  let group: Frame[] = [];
+  for await (const item of readRecords(staged.path)) {
+    if (item.record.kind !== "document" || !isChanged(item.record, old, index)) continue;
+    const { hosts, origins } = viewDocument(item.body.toString("utf8"));
+    edge.origins.note(item.record.id, origins);
+    const [host] = hosts;
+    if (host !== undefined) expectations.push({ host, id: item.record.id, rev: item.record.rev });
+    group.push({ ...item, body: Buffer.from(item.body) });
+    if (group.length < GROUP_SIZE) continue;
+    yield* await resolved(edge, group);
+    group = [];
+  }
+  yield* await resolved(edge, group);
+}
+
+async function resolved(edge: Edge, group: Frame[]): Promise<Frame[]> {
+  await edge.origins.settle(RESOLVE_WITHIN_MS);
+  if (edge.nginx.running()) await edge.origins.pin(edge.control.pin);
+  return group;
+}
+
+function isChanged(record: Held, old: StateIndex, index: StateIndex): boolean {
+  // The journal may have a newer one already.
+  if (index.find(record)?.rev !== record.rev) return false;
+  const held = old.find(record);
+  return held === undefined || held.rev !== record.rev || held.hash !== record.hash;
+}
+
+async function* inOrder(
+  changed: AsyncIterable<Frame>,
+  removed: readonly Held[],
+  rev: number,
+): AsyncGenerator<Pushable> {
+  yield* changed;
+  for (const held of removed) yield tombstone(held, rev);
+}
+
+export function tombstone({ kind, id }: Held, rev: number): Pushable {
+  return { kind, id, rev, op: "del", hash: hashOf(""), signature: "-", body: "" };
+}
+
+/** Does nothing when nginx runs it already. */
+export async function changeStructure(edge: Edge, structure: StructureRecord): Promise<void> {
+  const current = await edge.structures.current();
+  const isCurrent = current?.rev === structure.rev && current.hash === hashOf(structure.body);
+  if (isCurrent && edge.progress.structure === structure.rev && edge.nginx.running()) return;
+  const wasRunning = edge.nginx.running();
+  const refusal = await applyStructure(edge, structure);
+  edge.refusals.clear({ kind: "structure", id: structure.id });
+  if (refusal !== undefined) edge.refusals.add([refusal]);
+  else if (!wasRunning) await bringUpToDate(edge);
+}

@@ -1,0 +1,68 @@
+// Cuts the next batch out of the access log: whole lines, a megabyte at most, named by all that makes it what it is.
+import { createHash } from "node:crypto";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { parseJson } from "../apply/document.ts";
+import { type LogFile, readRange } from "./files.ts";
+import type { Batch, Position } from "./position.ts";
+
+const BATCH_BYTES_MAX = 1024 * 1024;
+/** A rotated file that was not written for so long gets no more lines: every worker has opened the new one. */
+export const SETTLED_AFTER_MS = 60_000;
+const LINE_FEED = 0x0a;
+
+export type Next =
+  | { readonly kind: "batch"; readonly batch: Batch; readonly bytes: Buffer }
+  /** Bytes that are no line and become none: a line without an end. */
+  | { readonly kind: "skip"; readonly inode: string; readonly end: number }
+  | { readonly kind: "nothing" };
+
+/** Oldest file first. */
+export async function nextBatch(files: readonly LogFile[], position: Position, nowMs: number): Promise<Next> {
+  for (const file of files) {
+    const start = sentOf(file, position);
+    if (file.bytes <= start) continue;
+    const bytes = await readRange(file.path, start, Math.min(file.bytes, start + BATCH_BYTES_MAX));
+    const length = bytes.lastIndexOf(LINE_FEED) + 1;
+    if (length > 0) return batchOf(file.inode, start, bytes.subarray(0, length));
+    if (isEndless(bytes, file, nowMs)) return { kind: "skip", inode: file.inode, end: start + bytes.length };
+  }
+  return { kind: "nothing" };
+}
+
+/** A file that is shorter than what was sent of it is another file by the same inode. */
+export function sentOf(file: LogFile, position: Position): number {
+  const sent = position.files[file.inode] ?? 0;
+  return sent > file.bytes ? 0 : sent;
+}
+
+function isEndless(bytes: Buffer, file: LogFile, nowMs: number): boolean {
+  return bytes.length === BATCH_BYTES_MAX || (!file.isCurrent && nowMs - file.changedAtMs > SETTLED_AFTER_MS);
+}
+
+function batchOf(inode: string, start: number, bytes: Buffer): Next {
+  return { kind: "batch", batch: { inode, start, end: start + bytes.length, sha256: sha256(bytes) }, bytes };
+}
+
+export function sha256(bytes: Buffer): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+/** The same bytes of the same place of the same edge have the same name, whoever sends them and when. */
+export function batchId(edgeId: string, { inode, start, end }: Batch, bytes: Buffer): string {
+  return createHash("sha256").update(`${edgeId}\n${inode}\n${start}\n${end}\n`).update(bytes).digest("hex");
+}
+
+/** The lines that are JSON. A killed nginx may leave a torn one, which the next line then continues. */
+export function wholeLines(bytes: Buffer): { lines: string[]; torn: number } {
+  const all = bytes
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "");
+  const lines = all.filter((line) => parseJson(line) !== undefined);
+  return { lines, torn: all.length - lines.length };
+}
+
+export async function compress(lines: readonly string[]): Promise<Buffer> {
+  return await promisify(gzip)(`${lines.join("\n")}\n`);
+}

@@ -1,0 +1,31 @@
+// How far the access log was sent, on disk before anything is sent: a batch that may have arrived is sent again with the
+// very same bytes, or the control plane could not tell that it is the same.
+import { z } from "zod";
+import { parseJson } from "../apply/document.ts";
+import { findFile, writeDurably } from "../durable-file.ts";
+
+const batchSchema = z.object({
+  inode: z.string(),
+  start: z.int().min(0),
+  end: z.int().min(0),
+  sha256: z.string(),
+});
+export type Batch = z.infer<typeof batchSchema>;
+
+const positionSchema = z.object({
+  /** Bytes done with, by inode. */
+  files: z.record(z.string(), z.int().min(0)),
+  /** Being sent; perhaps arrived. */
+  pending: batchSchema.nullable(),
+  lost_lines: z.int().min(0),
+});
+export type Position = z.infer<typeof positionSchema>;
+
+export async function readPosition(path: string): Promise<Position> {
+  const parsed = positionSchema.safeParse(parseJson((await findFile(path)) ?? ""));
+  return parsed.success ? parsed.data : { files: {}, pending: null, lost_lines: 0 };
+}
+
+export async function writePosition(path: string, position: Position): Promise<void> {
+  await writeDurably(path, JSON.stringify(position), 0o600);
+}

@@ -1,0 +1,207 @@
+// Sends the access log to the control plane, each line once: one batch in flight, its place on disk before it leaves, the
+// same bytes again until it is acknowledged.
+import { createReadStream } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import type { Logger } from "../../platform/log.ts";
+import { createBackOff } from "../back-off.ts";
+import { type ControlPlane, ControlPlaneRefusal } from "../control-plane-client.ts";
+import { writeDurably } from "../durable-file.ts";
+import { batchId, compress, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256, wholeLines } from "./batch.ts";
+import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
+import { type Batch, type Position, readPosition, writePosition } from "./position.ts";
+
+export interface Shipping {
+  /** Where nginx writes access.log; our own notes lie there too. */
+  readonly folder: string;
+  readonly edgeId: string;
+  readonly rotateBytes: number;
+  /** Above this the oldest unsent lines are given up: a full disk would end the serving too. */
+  readonly unsentBytesMax: number;
+  readonly controlPlane: Pick<ControlPlane, "sendLogs">;
+  /** Makes nginx open its log files anew. */
+  readonly reopen: () => void;
+  readonly log: Logger;
+}
+
+const LOOK_EVERY_MS = 1_000;
+/** A batch that is refused for what it is gets so many tries; then it is set aside, or nothing behind it would ever arrive. */
+const TRIES_WHEN_REFUSED = 5;
+const SET_ASIDE_MAX = 20;
+
+/** Runs until the signal aborts. */
+export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise<void> {
+  const path = join(shipping.folder, "shipped.json");
+  const backOff = createBackOff({ firstMs: 500, maxMs: 30_000 });
+  let position = await readPosition(path);
+  let onDisk = JSON.stringify(position);
+  // What an earlier run left unanswered may have arrived.
+  let tries = position.pending === null ? 0 : 1;
+
+  async function save(next: Position): Promise<void> {
+    position = next;
+    const text = JSON.stringify(next);
+    if (text !== onDisk) await writePosition(path, next);
+    onDisk = text;
+  }
+
+  async function oneRound(): Promise<Outcome> {
+    const files = await rotated(shipping);
+    const left = await giveUpOldest(shipping, files, position, save);
+    const next = await takeUp(left, position);
+    if (next.kind === "nothing") {
+      await save(await tidied(left, position));
+      return "idle";
+    }
+    if (next.kind === "skip") {
+      shipping.log.warn(
+        { inode: next.inode, end: next.end },
+        "the access log has a line without an end: it is left out",
+      );
+      await save({ ...position, files: { ...position.files, [next.inode]: next.end } });
+      return "more";
+    }
+    if (next.kind === "gone") {
+      shipping.log.error({ batch: next.batch }, "an access-log batch is gone from the disk; it may have arrived");
+    } else {
+      await save({ ...position, pending: next.batch });
+      tries += 1;
+      if (!(await deliver(shipping, next, tries, signal))) return "not taken";
+    }
+    // On disk with the next batch, or when there is none.
+    position = doneWith(position, next.batch);
+    tries = 0;
+    return "more";
+  }
+
+  while (!signal.aborted) {
+    try {
+      const outcome = await oneRound();
+      if (outcome === "not taken") {
+        await backOff.wait(signal);
+        continue;
+      }
+      backOff.reset();
+      if (outcome === "idle") await delay(LOOK_EVERY_MS, undefined, { signal });
+    } catch (error) {
+      if (signal.aborted) return;
+      shipping.log.error({ error }, "the access log cannot be read or noted down");
+      await backOff.wait(signal).catch(() => {});
+    }
+  }
+}
+
+type Outcome = "more" | "idle" | "not taken";
+
+/** What was begun goes on before anything new. */
+async function takeUp(
+  files: readonly LogFile[],
+  position: Position,
+): Promise<Next | { kind: "gone"; batch: Batch }> {
+  if (position.pending === null) return await nextBatch(files, position, Date.now());
+  const batch = position.pending;
+  const bytes = await findBytes(files, batch);
+  return bytes === undefined ? { kind: "gone", batch } : { kind: "batch", batch, bytes };
+}
+
+async function rotated({ folder, rotateBytes, reopen }: Shipping): Promise<LogFile[]> {
+  const files = await listLogFiles(folder);
+  const current = files.find(({ isCurrent }) => isCurrent);
+  if (current === undefined || current.bytes <= rotateBytes) return files;
+  await rotate(folder, Date.now());
+  reopen();
+  return await listLogFiles(folder);
+}
+
+async function giveUpOldest(
+  shipping: Shipping,
+  files: LogFile[],
+  position: Position,
+  save: (next: Position) => Promise<void>,
+): Promise<readonly LogFile[]> {
+  const unsent = files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
+  const oldest = files.find((file) => !file.isCurrent && file.bytes > sentOf(file, position));
+  if (unsent <= shipping.unsentBytesMax || oldest === undefined) return files;
+  const lines = await countLines(oldest.path, sentOf(oldest, position));
+  const pending = position.pending?.inode === oldest.inode ? null : position.pending;
+  const lost = position.lost_lines + lines;
+  await save({ files: { ...position.files, [oldest.inode]: oldest.bytes }, pending, lost_lines: lost });
+  shipping.log.error(
+    { lines, lost_lines: lost },
+    "access-log lines were given up: the control plane did not take them for too long",
+  );
+  await removeLogFile(oldest.path);
+  return files.filter((file) => file !== oldest);
+}
+
+async function countLines(path: string, from: number): Promise<number> {
+  let lines = 0;
+  for await (const chunk of createReadStream(path, { start: from })) {
+    for (const byte of Buffer.from(chunk)) if (byte === 0x0a) lines += 1;
+  }
+  return lines;
+}
+
+async function findBytes(files: readonly LogFile[], batch: Batch): Promise<Buffer | undefined> {
+  const file = files.find(({ inode }) => inode === batch.inode);
+  if (file === undefined || file.bytes < batch.end) return undefined;
+  const bytes = await readRange(file.path, batch.start, batch.end);
+  return sha256(bytes) === batch.sha256 ? bytes : undefined;
+}
+
+function doneWith(position: Position, { inode, end }: Batch): Position {
+  return { ...position, files: { ...position.files, [inode]: end }, pending: null };
+}
+
+/** True when the control plane has it, or when it was set aside. */
+async function deliver(
+  shipping: Shipping,
+  { batch, bytes }: { batch: Batch; bytes: Buffer },
+  tries: number,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const { lines, torn } = wholeLines(bytes);
+  if (torn > 0 && tries === 1) shipping.log.warn({ torn }, "access-log lines were torn: they are left out");
+  if (lines.length === 0) return true;
+  const id = batchId(shipping.edgeId, batch, bytes);
+  try {
+    await shipping.controlPlane.sendLogs({ id, gzip: await compress(lines), isRetry: tries > 1 }, signal);
+    return true;
+  } catch (error) {
+    if (signal.aborted) throw error;
+    if (tries === 1)
+      shipping.log.warn({ error }, "the control plane does not take the access log for now; it waits on the disk");
+    if (tries < TRIES_WHEN_REFUSED || !isFinal(error)) return false;
+    await setAside(shipping, id, lines, error);
+    return true;
+  }
+}
+
+/** It understood the batch and does not want it: waiting changes nothing. */
+function isFinal(fault: unknown): boolean {
+  return fault instanceof ControlPlaneRefusal && [400, 413, 422].includes(fault.status);
+}
+
+async function setAside(
+  { folder, log }: Shipping,
+  id: string,
+  lines: readonly string[],
+  error: unknown,
+): Promise<void> {
+  const others = (await readdir(folder)).filter((name) => name.startsWith("set-aside."));
+  log.error(
+    { error, lines: lines.length, id },
+    "the control plane refuses an access-log batch for good: it is set aside",
+  );
+  if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), `${lines.join("\n")}\n`);
+}
+
+/** Forgets files that are gone and removes those that are wholly sent and settled. */
+async function tidied(files: readonly LogFile[], position: Position): Promise<Position> {
+  const isDone = (file: LogFile) =>
+    !file.isCurrent && sentOf(file, position) === file.bytes && Date.now() - file.changedAtMs > SETTLED_AFTER_MS;
+  for (const file of files) if (isDone(file)) await removeLogFile(file.path);
+  const left = files.filter((file) => !isDone(file));
+  return { ...position, files: Object.fromEntries(left.map((file) => [file.inode, sentOf(file, position)])) };
+}
