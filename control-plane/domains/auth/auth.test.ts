@@ -65,6 +65,13 @@ test("log-in is by name or e-mail, whatever their case, and by the right passwor
   }
 });
 
+test("what bcrypt would cut off counts too", async () => {
+  const longest = "a1".repeat(36);
+  await auth.register({ username: "longest", email: "longest@example.com", password: longest });
+  await auth.logIn("longest", longest);
+  await expect(auth.logIn("longest", `${longest}x`)).rejects.toMatchObject({ kind: { status: 401 } });
+});
+
 test("a name or address that somebody has is a 409 that names the field, and stores nothing", async () => {
   await auth.register({ username: "linus", email: "linus@example.com", password });
   const before = await database.db("account");
@@ -82,7 +89,8 @@ test("an account that the user is no member of is not theirs to name", async () 
   const mine = await auth.register({ username: "mine", email: "mine@example.com", password });
   const other = await auth.register({ username: "other-one", email: "other-one@example.com", password });
   expect(await asking(mine.token, mine.account.id)).toMatchObject({ accountId: mine.account.id });
-  await expect(asking(mine.token, other.account.id)).rejects.toMatchObject({ kind: { status: 401 } });
+  await expect(asking(mine.token, other.account.id)).rejects.toMatchObject({ kind: { status: 403 } });
+  await expect(asking(mine.token, randomUUID())).rejects.toMatchObject({ kind: { status: 403 } });
   await expect(asking(mine.token, "not-an-id")).rejects.toMatchObject({ kind: { status: 422 } });
 });
 

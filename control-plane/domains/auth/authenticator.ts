@@ -1,12 +1,15 @@
 // Turns the bearer token of a request into a caller.
 import { z } from "zod";
 import type { Caller } from "../../http/caller.ts";
-import { invalidRequest, unauthorized } from "../../http/problems.ts";
+import { forbidden, invalidRequest, unauthorized } from "../../http/problems.ts";
 import type { AuthService } from "./service.ts";
 
 interface Credentials {
   header(name: string): string | undefined;
 }
+
+const NO_ACCOUNT = "You belong to no account.";
+const NOT_A_MEMBER = "You do not belong to the account that X-Account-Id names.";
 
 const accountIdSchema = z.uuid();
 
@@ -14,8 +17,10 @@ export function createAccountAuthenticator(auth: AuthService): (credentials: Cre
   return async (credentials) => {
     const token = /^Bearer (\S+)$/i.exec(credentials.header("authorization") ?? "")?.[1];
     if (token === undefined) throw unauthorized("Send the token of a log-in as `Authorization: Bearer …`.");
-    const known = await auth.recognise(token, namedAccount(credentials));
-    if (known === undefined) throw unauthorized("The token's user does not belong to this account.");
+    const accountId = namedAccount(credentials);
+    const known = await auth.recognise(token, accountId);
+    // The token is good: logging in again would not help, so this is no 401.
+    if (known === undefined) throw forbidden(accountId === undefined ? NO_ACCOUNT : NOT_A_MEMBER);
     return {
       userId: known.user.id,
       accountId: known.membership.accountId,

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { accountReply } from "../account/index.ts";
 
-const PASSWORD_BYTES_MAX = 72; // bcrypt reads no further
+export const PASSWORD_BYTES_MAX = 72; // bcrypt reads no further
 
 /** At least 8 characters with a letter and a digit. */
 export const newPassword = z

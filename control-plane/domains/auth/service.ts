@@ -3,9 +3,10 @@ import { randomUUID } from "node:crypto";
 import bcrypt from "bcrypt";
 import { Problem } from "../../../platform/problem.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { unauthorized } from "../../http/problems.ts";
 import { type AccountRecord, createAccount, findMembership, type MembershipRecord } from "../account/index.ts";
 import { identityTaken, loginRefused } from "./problems.ts";
-import type { RegisterInput } from "./schema.ts";
+import { PASSWORD_BYTES_MAX, type RegisterInput } from "./schema.ts";
 import { findAdministrator, findUser, findUserByLogin, insertUser, type UserRecord } from "./store.ts";
 import type { IssuedToken, Tokens } from "./token.ts";
 
@@ -27,17 +28,19 @@ export function createAuthService({ db, clock, tokens }: { db: Database; clock: 
   async function logIn(login: string, password: string): Promise<IssuedToken> {
     const user = await findUserByLogin(db, login);
     const isRight = await bcrypt.compare(password, user?.passwordHash ?? (await decoy));
-    if (user === undefined || !isRight) throw new Problem(loginRefused, "No user has this log-in and password.");
+    // bcrypt compares no further: what follows would be anything at all.
+    if (user === undefined || !isRight || Buffer.byteLength(password) > PASSWORD_BYTES_MAX)
+      throw new Problem(loginRefused, "No user has this log-in and password.");
     return tokens.issue(user.id);
   }
 
-  /** Whom a token names, and the membership that they act by. */
+  /** Whom a token names, and the membership that they act by: undefined when they have none (of this account). */
   async function recognise(
     token: string,
     accountId: string | undefined,
   ): Promise<{ user: UserRecord; membership: MembershipRecord } | undefined> {
     const user = await findUser(db, await tokens.verify(token));
-    if (user === undefined) return undefined;
+    if (user === undefined) throw unauthorized("The token's user is gone.");
     const membership = await findMembership(db, { userId: user.id, accountId });
     return membership === undefined ? undefined : { user, membership };
   }

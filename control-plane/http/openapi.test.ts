@@ -1,0 +1,139 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { defineProblem } from "../../platform/problem.ts";
+import { defineRoute, type Route } from "./define-route.ts";
+import { faultsOfDocument } from "./openapi-lint.ts";
+import { openApiDocument } from "./platform-routes.ts";
+
+const origin = z
+  .strictObject({ url: z.url(), port: z.int().min(1).default(80) })
+  .meta({ id: "Origin", examples: [{ url: "http://a" }] });
+const site = z.object({ id: z.uuid(), origin, seen_at: z.iso.datetime().nullable() }).meta({ id: "Site" });
+const siteGone = defineProblem("site-gone", 410, "The site is gone");
+const siteMoved = defineProblem("site-moved", 410, "The site is elsewhere");
+
+const routes: Route[] = [
+  defineRoute({
+    method: "POST",
+    path: "/sites/{site_id}/clones",
+    operationId: "cloneSite",
+    tag: "Sites",
+    summary: "Clone a site",
+    access: { kind: "account", role: "editor" },
+    params: z.object({ site_id: z.uuid() }),
+    query: z.object({ depth: z.coerce.number().int().max(9).default(1), label: z.string().optional(), by: z.string() }),
+    body: z.strictObject({ origin: z.union([origin, z.array(origin)]) }).meta({ id: "Clone" }),
+    reply: { status: 201, body: site },
+    problems: [siteMoved, siteGone],
+    handle: async () => {
+      throw new Error("never asked");
+    },
+  }),
+  defineRoute({
+    method: "POST",
+    path: "/edge/v1/lines",
+    operationId: "sendLines",
+    tag: "Edge",
+    summary: "Send lines",
+    access: { kind: "edge" },
+    body: { raw: "application/x-ndjson", bytesMax: 10 },
+    reply: { status: 204, empty: true },
+    handle: async () => ({}),
+  }),
+];
+const document = openApiDocument(routes);
+
+test("the document is valid OpenAPI 3.1 and has no lint", async () => {
+  // The validator wants plain JSON.
+  const checked = await new Validator().validate(JSON.parse(JSON.stringify(document)));
+  expect(checked).toMatchObject({ valid: true });
+  expect(faultsOfDocument(document)).toEqual([]);
+});
+
+test("every route is in it at the path where it is served, with the platform's own beside it", () => {
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => `${method} ${path}`),
+  );
+  expect(operations).toEqual([
+    "get /api/v1/openapi.json",
+    "post /api/v1/sites/{site_id}/clones",
+    "post /edge/v1/lines",
+    "get /health",
+    "get /metrics",
+    "get /ready",
+  ]);
+});
+
+test("an operation says its parameters, its body, its reply, who may call it, and what can go wrong", () => {
+  const clone = document.paths["/api/v1/sites/{site_id}/clones"]?.post;
+  expect(clone).toMatchObject({
+    operationId: "cloneSite",
+    security: [{ account: [] }],
+    parameters: [
+      { name: "site_id", in: "path", required: true, schema: { type: "string", format: "uuid" } },
+      { name: "depth", in: "query", required: false, schema: { type: "integer", maximum: 9, default: 1 } },
+      { name: "label", in: "query", required: false },
+      { name: "by", in: "query", required: true },
+      { name: "X-Account-Id", in: "header" },
+    ],
+    requestBody: {
+      required: true,
+      content: { "application/json": { schema: { $ref: "#/components/schemas/Clone" } } },
+    },
+    responses: {
+      201: { content: { "application/json": { schema: { $ref: "#/components/schemas/Site" } } } },
+      401: {},
+      403: {},
+      410: { description: "The site is gone · The site is elsewhere" },
+      413: {},
+      415: {},
+      422: {},
+      500: {},
+      503: {},
+    },
+  });
+  expect(document.paths["/edge/v1/lines"]?.post).toMatchObject({
+    security: [{ edge: [] }],
+    requestBody: { content: { "application/x-ndjson": {} } },
+    responses: { 204: {} },
+  });
+});
+
+test("a schema whose request and reply differ becomes two components; requests are closed, replies are open", () => {
+  expect(document.components).toMatchObject({
+    schemas: {
+      Clone: {
+        additionalProperties: false,
+        properties: { origin: { anyOf: [{ $ref: expect.stringMatching(/OriginInput$/) }, {}] } },
+      },
+      OriginInput: { required: ["url"], additionalProperties: false, examples: [{ url: "http://a" }] },
+      Origin: { required: ["url", "port"] },
+      Site: { properties: { origin: { $ref: "#/components/schemas/Origin" } } },
+    },
+  });
+  expect(JSON.stringify(document.components)).not.toContain("~");
+  expect(document).not.toHaveProperty("components.schemas.Site.additionalProperties");
+});
+
+test("the order of the declarations leaves no trace", () => {
+  expect(JSON.stringify(openApiDocument([...routes].reverse()))).toBe(JSON.stringify(document));
+});
+
+test("lint finds a body that lets unknown fields pass, and a component that nobody describes", () => {
+  const loose = defineRoute({
+    method: "POST",
+    path: "/loose",
+    operationId: "loose",
+    tag: "Sites",
+    summary: "",
+    access: { kind: "public" },
+    body: z.strictObject({ inner: z.object({ n: z.int() }) }),
+    reply: { status: 204, empty: true },
+    handle: async () => ({}),
+  });
+  expect(faultsOfDocument(openApiDocument([loose]))).toEqual([
+    "loose: has no summary",
+    "loose: the request body lets unknown fields pass at /inner (z.strictObject does not)",
+  ]);
+});
