@@ -1,0 +1,222 @@
+// Lines in, traffic out, over HTTP: real Postgres, the real ClickHouse engine.
+import { randomUUID } from "node:crypto";
+import { gzipSync } from "node:zlib";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { BATCH_ID_HEADER, LOG_BATCH_BYTES_MAX } from "../../../agents/contract.ts";
+import type { Part } from "../../../platform/lifecycle.ts";
+import { createLogger } from "../../../platform/log.ts";
+import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
+import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
+import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
+import type { Caller } from "../../http/caller.ts";
+import { startApiServer } from "../../http/server.ts";
+import { createDistributionInput, createDistributionService } from "../distribution/index.ts";
+import { createAccessLogService, createReportService, reportRoutes } from "./index.ts";
+import { batchOf, line } from "./test-lines.ts";
+
+// The middle of last month: young enough to be kept, and the day before is of the same month.
+const today = new Date();
+const DAY = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - 1, 15)).toISOString().slice(0, 10);
+const MONTH = `${DAY.slice(0, 7)}-01T00:00:00.000Z`;
+const NOW = new Date(`${DAY}T12:34:56Z`);
+const edgeId = randomUUID();
+const log = createLogger({ role: "test", level: "silent" });
+const clock = () => NOW;
+
+let database: TestDatabase;
+let server: TestClickHouse;
+let api: { url: string; part: Part };
+let owner: Caller;
+let stranger: Caller;
+let distributions: ReturnType<typeof createDistributionService>;
+let mine: string;
+let another: string;
+let foreign: string;
+
+beforeAll(async () => {
+  [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
+  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true };
+  distributions = createDistributionService({ db: database.db, clock, platform });
+  [owner, stranger] = [await person("owner"), await person("stranger")];
+  mine = await createDistribution(owner, "mine.example.com");
+  another = await createDistribution(owner, "another.example.com");
+  foreign = await createDistribution(stranger, "foreign.example.com");
+  api = await startApi(server.clickhouse);
+});
+
+afterAll(async () => {
+  await api.part.stop();
+  await server.stop();
+  await database.stop();
+});
+
+/** The bearer token is the name of who asks. */
+function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
+  const reports = createReportService({ clickhouse, distributions, clock });
+  const accessLog = createAccessLogService({ clickhouse, clock, masterKey: Buffer.alloc(32, 5), log });
+  return startApiServer({
+    routes: reportRoutes({ reports, accessLog }),
+    authenticate: {
+      account: async ({ header }) => (header("authorization") === "Bearer stranger" ? stranger : owner),
+      edge: async () => ({ edgeId, scope: randomUUID() }),
+    },
+    readiness: [],
+    log,
+    host: "127.0.0.1",
+    port: 0,
+  });
+}
+
+async function person(username: string): Promise<Caller> {
+  const [userId, accountId] = [randomUUID(), randomUUID()];
+  await database.db("account").insert({ id: accountId, name: username });
+  await database
+    .db("user")
+    .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
+  return { userId, accountId, accountRole: "viewer", platformRole: "user" };
+}
+
+async function createDistribution(caller: Caller, domain: string): Promise<string> {
+  const input = createDistributionInput.parse({ domain, origin: { url: "http://127.0.0.1:9000" } });
+  return (await distributions.create(caller, input)).record.id;
+}
+
+const replySchema = z.object({
+  from: z.string(),
+  to: z.string(),
+  interval: z.string(),
+  data: z.array(z.record(z.string(), z.union([z.string(), z.number()]))),
+});
+const problemSchema = z.object({
+  status: z.number(),
+  type: z.string(),
+  detail: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
+});
+
+function get(query: string, as = "owner"): Promise<Response> {
+  const signal = AbortSignal.timeout(10_000);
+  return fetch(`${api.url}/api/v1/reports/traffic?${query}`, { headers: { authorization: `Bearer ${as}` }, signal });
+}
+
+async function getTraffic(query: string, as?: string) {
+  const answer = await get(query, as);
+  expect(answer.status).toBe(200);
+  return replySchema.parse(await answer.json());
+}
+
+async function getProblem(query: string, as?: string) {
+  return problemSchema.parse(await (await get(query, as)).json());
+}
+
+function sendLogs(batch: { id: string; body: Buffer }, url = api.url): Promise<Response> {
+  return fetch(`${url}/edge/v1/logs`, {
+    method: "POST",
+    headers: { "content-type": "application/x-ndjson", "content-encoding": "gzip", [BATCH_ID_HEADER]: batch.id },
+    body: gzipSync(batch.body),
+    signal: AbortSignal.timeout(10_000),
+  });
+}
+
+const secondsOf = (text: string) => (new Date(text).getTime() / 1000).toFixed(3);
+
+test("lines that an edge sends are counted, by hour, with zeros in between", async () => {
+  const of = { account: owner.accountId, distribution: mine };
+  const sent = await sendLogs(
+    batchOf([
+      line({ ...of, time: secondsOf(`${DAY}T10:59:59.999Z`), cache_status: "MISS", bytes_out: 300, status: 404 }),
+      line({ ...of, time: secondsOf(`${DAY}T12:00:00.000Z`), cache_status: "HIT", bytes_out: 1000 }),
+      line({ ...of, time: secondsOf(`${DAY}T12:01:00.000Z`), cache_status: "STALE", bytes_out: 1000 }),
+      line({ ...of, time: secondsOf(`${DAY}T12:02:00.000Z`), cache_status: "EXPIRED", bytes_out: 1000 }),
+      line({ ...of, distribution: another, time: secondsOf(`${DAY}T12:03:00.000Z`), bytes_out: 50 }),
+      line({ account: stranger.accountId, distribution: foreign, time: secondsOf(`${DAY}T12:04:00.000Z`) }),
+    ]),
+  );
+  expect(sent.status).toBe(204);
+  const report = await getTraffic(`distribution_id=${mine}`);
+  expect(report).toMatchObject({ from: `${DAY.slice(0, 8)}14T12:00:00.000Z`, to: NOW.toISOString(), interval: "hour" });
+  expect(report.data).toHaveLength(25);
+  expect(report.data.slice(-3)).toEqual([
+    { time: `${DAY}T10:00:00.000Z`, requests: 1, bytes: 300, hit_ratio: 0 },
+    { time: `${DAY}T11:00:00.000Z`, requests: 0, bytes: 0, hit_ratio: 0 },
+    { time: `${DAY}T12:00:00.000Z`, requests: 3, bytes: 3000, hit_ratio: 0.666667 },
+  ]);
+});
+
+test("without a distribution it is the whole account, and nothing of another", async () => {
+  const { data } = await getTraffic("interval=month");
+  expect(data).toEqual([{ time: MONTH, requests: 5, bytes: 3350, hit_ratio: 0.6 }]);
+  const strangers = await getTraffic("interval=month&metrics=requests", "stranger");
+  expect(strangers.data).toEqual([{ time: MONTH, requests: 1 }]);
+});
+
+test("exactly the period that was asked for counts", async () => {
+  const hour = `from=${DAY}T12:01:00Z&to=${DAY}T12:03:00Z&metrics=requests,hits,status_2xx`;
+  expect((await getTraffic(hour)).data).toEqual([
+    { time: `${DAY}T12:00:00.000Z`, requests: 2, hits: 1, status_2xx: 2 },
+  ]);
+  const offset = `from=${DAY}T14:01:00%2B02:00&to=${DAY}T14:03:00%2B02:00&interval=minute&metrics=requests`;
+  expect((await getTraffic(offset)).data.map((point) => point.requests)).toEqual([1, 1]);
+});
+
+test.each([
+  ["distribution_id", () => [another, mine].sort()],
+  ["edge_id", () => [edgeId]],
+  ["cache_status", () => ["EXPIRED", "HIT", "MISS", "STALE"]],
+  ["status_class", () => ["2xx", "4xx"]],
+  ["protocol", () => ["HTTP/2.0"]],
+])("traffic is grouped by %s", async (group, expected) => {
+  const { data } = await getTraffic(`interval=month&metrics=requests&group_by=${group}`);
+  expect(data.map((point) => point[group])).toEqual(expected());
+  expect(data.reduce((sum, point) => sum + Number(point.requests), 0)).toBe(5);
+});
+
+test("a foreign distribution and one that is not there are the same 404", async () => {
+  const problem = await getProblem(`distribution_id=${foreign}`);
+  expect(problem).toMatchObject({ status: 404, type: "urn:edgewright:problem:unknown-distribution" });
+  expect(await getProblem(`distribution_id=${randomUUID()}`)).toEqual({ ...problem, detail: expect.any(String) });
+});
+
+test.each([
+  ["from=yesterday", "?from"],
+  ["distribution_id=1", "?distribution_id"],
+  ["interval=week", "?interval"],
+  ["metrics=requests,password", "?metrics"],
+  ["group_by=client", "?group_by"],
+  ["from=2020-01-01T00:00:00Z&interval=month", "?from"],
+  [`from=${MONTH}&interval=minute`, "?interval"],
+])("%s is a 422 that names %s", async (query, pointer) => {
+  const problem = await getProblem(query);
+  expect(problem.status).toBe(422);
+  expect(problem.errors).toMatchObject([{ pointer }]);
+});
+
+test("more rows than an answer may have are refused with the cure", async () => {
+  const of = { account: stranger.accountId, time: secondsOf(`${DAY}T11:00:00Z`) };
+  await sendLogs(batchOf(Array.from({ length: 500 }, () => line({ ...of, distribution: randomUUID() }))));
+  const problem = await getProblem("group_by=distribution_id", "stranger");
+  expect(problem.errors).toEqual([{ pointer: "?group_by", detail: expect.stringContaining("a shorter period") }]);
+  expect((await getTraffic("group_by=distribution_id&interval=month", "stranger")).data.length).toBe(501);
+});
+
+test("a batch without a proper id is a 422, one that is too large a 413", async () => {
+  expect((await sendLogs({ id: "x", body: Buffer.from("") })).status).toBe(422);
+  const large = { id: "b".repeat(64), body: Buffer.alloc(LOG_BATCH_BYTES_MAX + 1, "\n") };
+  expect((await sendLogs(large)).status).toBe(413);
+});
+
+test("without ClickHouse both ways are a 503 that names it", async () => {
+  const nobody = connectClickHouse("http://127.0.0.1:9/edgewright");
+  const lonely = await startApi(nobody.clickhouse);
+  for (const answer of [
+    await sendLogs(batchOf([line()]), lonely.url),
+    await fetch(`${lonely.url}/api/v1/reports/traffic`, { headers: { authorization: "Bearer owner" } }),
+  ]) {
+    expect(answer.status).toBe(503);
+    expect(problemSchema.parse(await answer.json()).detail).toContain("clickhouse");
+    expect(answer.headers.get("retry-after")).not.toBeNull();
+  }
+  await lonely.part.stop();
+  await nobody.part.stop();
+});
