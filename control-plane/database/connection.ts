@@ -26,6 +26,8 @@ export function connectDatabase(
     },
     pool: { min: 0, max: options.poolMax },
     acquireConnectionTimeout: ACQUIRE_TIMEOUT_MS,
+    // Knex prints what it also throws, past our log: every failed attempt to connect.
+    log: { warn: () => {}, error: () => {} },
   });
   return { db, part: { name: "database pool", stop: () => db.destroy() } };
 }
