@@ -29,7 +29,6 @@ export async function up(knex: Knex): Promise<void> {
     // 0: no checkpoint for this feed_id. Which object holds it follows from checkpoint_count.
     table.bigInteger("checkpoint_rev").notNullable().defaultTo(0);
     table.bigInteger("checkpoint_count").notNullable().defaultTo(0);
-    table.bigInteger("previous_checkpoint_rev").notNullable().defaultTo(0);
   });
   await knex.schema.createTable("feed_record", (table) => {
     table.uuid("scope").notNullable().references("feed_scope.scope");

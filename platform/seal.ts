@@ -28,10 +28,9 @@ export interface Seal {
   open(sealed: Sealed, context: string): string;
 }
 
-/** `masterKey`: 64 hex digits. */
-export function createSeal(masterKey: string): Seal {
-  if (!/^[0-9a-f]{64}$/.test(masterKey)) throw new SealError(`the master key must be ${KEY_BYTES * 2} hex digits`);
-  const key = Buffer.from(masterKey, "hex");
+export function createSeal(masterKey: Buffer): Seal {
+  if (masterKey.length !== KEY_BYTES) throw new SealError(`the master key must have ${KEY_BYTES} bytes`);
+  const key = Buffer.from(masterKey);
   const keyId = createHash("sha256").update("edgewright-master-key\n").update(key).digest("hex").slice(0, 16);
 
   function seal(secret: string, context: string): Sealed {

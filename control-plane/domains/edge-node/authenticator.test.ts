@@ -11,7 +11,7 @@ import { createEdgeNodeService, type EdgeNodeService } from "./service.ts";
 import { capabilities, createTestKey, edgeToken, x5cOf } from "./test-agent.ts";
 
 const DAY_MS = 86_400_000;
-const seal = createSeal("0f".repeat(32));
+const seal = createSeal(Buffer.alloc(32, 0x0f));
 const now = new Date();
 const key = createTestKey();
 const otherKey = createTestKey();

@@ -12,5 +12,6 @@ export {
   findGroups,
   findNodesOfGroup,
   findProgress,
+  findRefusingNodes,
   type GroupProgress,
 } from "./store.ts";

@@ -14,7 +14,7 @@ import { capabilities, createTestKey } from "./test-agent.ts";
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 const settings = edgeGroupSettingsSchema.parse({});
-const seal = createSeal("0f".repeat(32));
+const seal = createSeal(Buffer.alloc(32, 0x0f));
 const key = createTestKey();
 const feedKeys = { "key-1": "the feed's public key" };
 

@@ -199,6 +199,20 @@ export async function findNodesOfGroup(reads: Reads, groupId: string): Promise<r
   return rows.map(nodeRecord);
 }
 
+/** Nodes seen since, that refuse something. */
+export async function findRefusingNodes(
+  reads: Reads,
+  groupId: string,
+  seenSince: Date,
+): Promise<readonly EdgeNodeRecord[]> {
+  const rows = await EdgeNodeModel.query(reads)
+    .where({ group_id: groupId })
+    .where("reported_at", ">", seenSince)
+    .whereRaw("jsonb_array_length(report->'refused') > 0")
+    .limit(NODES_MAX);
+  return rows.map(nodeRecord);
+}
+
 export async function findCapabilitiesOfGroup(reads: Reads, groupId: string): Promise<readonly Capabilities[]> {
   const rows = await EdgeNodeModel.query(reads).distinct("capabilities").where({ group_id: groupId }).limit(NODES_MAX);
   return rows.map((row) => capabilitiesSchema.parse(row.capabilities));

@@ -1,0 +1,175 @@
+// From desired state to the feed: reads one snapshot, compiles, appends what is new to every group's scope. A document
+// that does not compile is quarantined alone, with the reason on its distribution; the last good one stays.
+import { hashOf } from "../../../agents/contract.ts";
+import {
+  COMPILER_VERSION,
+  CompileRefusal,
+  compileDocument,
+  compileStructure,
+  type DesiredGroup,
+} from "../../../edge-templates/index.ts";
+import type { Logger } from "../../../platform/log.ts";
+import { type Database, inSnapshot, inTransaction, type Tx } from "../../database/transaction.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
+import { type DesiredState, findDesiredDistribution, findDistributionIds } from "../distribution/index.ts";
+import { type EdgeGroupRecord, findGroup, findGroups, findProgress } from "../edge-node/index.ts";
+import { appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
+import { type Compilation, deploymentAfter } from "./deployment-rules.ts";
+import { holdFeed, lockScope } from "./feed-store.ts";
+import { recompileDistributions } from "./jobs.ts";
+import type { FeedSigner } from "./signer.ts";
+import { recordOutcomes } from "./status.ts";
+import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.ts";
+
+export interface CompilerSettings {
+  readonly db: Database;
+  readonly signer: FeedSigner;
+  readonly clock: () => Date;
+  /** Names of the edges themselves, which answer `/__edge/health`. */
+  readonly ownNames: readonly string[];
+  /** Wakes the agents of a scope, after the commit. */
+  readonly announce: (scope: string) => void;
+  readonly log: Logger;
+}
+
+export type Compiler = ReturnType<typeof createCompiler>;
+
+export function createCompiler({ db, signer, clock, ownNames, announce, log }: CompilerSettings) {
+  const writerOf = async (tx: Tx): Promise<FeedWriter> => ({
+    feedId: (await holdFeed(tx)).feed_id,
+    signer,
+    now: clock(),
+  });
+
+  /** At most a batch of them. Unknown ids are left out: there is nothing to serve and nothing to take away. */
+  async function deploy(ids: readonly string[]): Promise<void> {
+    const { groups, compilations } = await inSnapshot(db, async (tx) => ({
+      groups: await findGroups(tx),
+      compilations: await compileAll(tx, ids),
+    }));
+    if (compilations.length === 0) return;
+    const appendedTo = await inTransaction(db, async (tx) => {
+      const writer = await writerOf(tx);
+      const nodes = await findProgress(tx, { feedId: writer.feedId, seenSince: writer.now });
+      const deployments: GroupDeployment[] = [];
+      for (const group of groups) {
+        const hasNodes = (nodes.get(group.id)?.nodes ?? 0) > 0;
+        deployments.push(await deployToGroup(tx, { writer, groupId: group.id, hasNodes }, compilations));
+      }
+      const touched = deployments.flatMap((deployment) => deployment.touched);
+      await recordOutcomes(tx, touched, writer);
+      return deployments.flatMap((deployment) => (deployment.appended ? [deployment.groupId] : []));
+    });
+    for (const groupId of appendedTo) announce(groupId);
+  }
+
+  /** The group's nginx files; not before a node has said what it can do. */
+  async function deployStructure(groupId: string): Promise<void> {
+    const group = await findGroup(db, groupId);
+    if (group === undefined || group.capabilities === null) return;
+    const compiled = compileGroup(group, group.capabilities);
+    await inTransaction(db, async (tx) => {
+      const writer = await writerOf(tx);
+      const scope = await openScope(tx, groupId);
+      await appendRecords(tx, writer, scope, [compiled]);
+    });
+    announce(groupId);
+  }
+
+  function compileGroup(group: EdgeGroupRecord, capabilities: DesiredGroup["capabilities"]): Candidate {
+    const { id, name, settings, version } = group;
+    try {
+      const compiled = compileStructure({ id, name, settings, capabilities, ownNames });
+      return { kind: "structure", id, op: "put", ...compiled, ...provenanceOf(version) };
+    } catch (error) {
+      log.error({ group: name, error }, "an edge group's settings do not compile");
+      throw error;
+    }
+  }
+
+  /** One page of all distributions, and the next one as a job: whoever is killed goes on where they were. */
+  async function recompile(after: string | null): Promise<void> {
+    const ids = await findDistributionIds(db, after ?? undefined, BATCH_MAX);
+    const last = ids.at(-1);
+    if (last === undefined) return;
+    await deploy(ids);
+    await inTransaction(db, (tx) => enqueueJob(tx, recompileDistributions, { after: last }));
+  }
+
+  return { deploy, deployStructure, recompile };
+}
+
+async function compileAll(tx: Tx, ids: readonly string[]): Promise<readonly Compilation[]> {
+  const compilations: Compilation[] = [];
+  for (const id of ids) {
+    const desired = await findDesiredDistribution(tx, id);
+    if (desired !== undefined) compilations.push(compileOne(id, desired));
+  }
+  return compilations;
+}
+
+function compileOne(id: string, desired: DesiredState): Compilation {
+  const source = { id, sourceVersion: desired.sourceVersion };
+  if (!desired.serve) return { kind: "nothing", ...source };
+  try {
+    return { kind: "document", ...source, ...compileDocument(desired.distribution) };
+  } catch (error) {
+    if (!(error instanceof CompileRefusal)) throw error;
+    return { kind: "refusal", ...source, reason: error.message };
+  }
+}
+
+interface GroupDeployment {
+  readonly groupId: string;
+  /** The distributions whose deployment moved. */
+  readonly touched: readonly string[];
+  readonly appended: boolean;
+}
+
+async function deployToGroup(
+  tx: Tx,
+  { writer, groupId, hasNodes }: { writer: FeedWriter; groupId: string; hasNodes: boolean },
+  compilations: readonly Compilation[],
+): Promise<GroupDeployment> {
+  const scope = await openScope(tx, groupId);
+  const ids = compilations.map(({ id }) => id);
+  const known = new Map((await findDeployments(tx, ids, groupId)).map((row) => [row.distribution_id, row]));
+  // A refusal leaves no record behind, so its version is known here alone.
+  const current = compilations.filter(({ id, sourceVersion }) => sourceVersion >= (known.get(id)?.source_version ?? 0));
+  const appended = await appendRecords(tx, writer, scope, current.flatMap(candidateOf));
+  const rows = current.flatMap((compilation): DeploymentRow[] => {
+    const { id } = compilation;
+    const result = appended.get(keyOf({ kind: "document", id }));
+    const next = deploymentAfter(known.get(id), compilation, result, hasNodes);
+    if (next === undefined) return [];
+    return [{ ...next, distribution_id: id, scope: groupId, updated_at: writer.now }];
+  });
+  await upsertDeployments(tx, rows);
+  return {
+    groupId,
+    touched: rows.map((row) => row.distribution_id),
+    appended: [...appended.values()].some(({ outcome }) => outcome === "append"),
+  };
+}
+
+/** A new scope lacks every document that is older than it. */
+async function openScope(tx: Tx, groupId: string) {
+  const scope = await lockScope(tx, groupId);
+  if (scope.created) await enqueueJob(tx, recompileDistributions, { after: null });
+  return scope;
+}
+
+// A tombstone has no body.
+const EMPTY_HASH = hashOf("");
+
+function candidateOf(compilation: Compilation): Candidate[] {
+  const { id, kind, sourceVersion } = compilation;
+  const common = { kind: "document", id, ...provenanceOf(sourceVersion) } as const;
+  if (kind === "refusal") return [];
+  if (kind === "nothing") return [{ ...common, op: "del", body: "", hash: EMPTY_HASH }];
+  return [{ ...common, op: "put", body: compilation.body, hash: compilation.hash }];
+}
+
+function provenanceOf(sourceVersion: number) {
+  return { sourceVersion, compilerVersion: COMPILER_VERSION };
+}

@@ -1,0 +1,54 @@
+// What becomes of a deployment, and what its distribution's status is. No input or output.
+import type { AppendResult } from "./append.ts";
+import type { DeploymentRow, DeploymentState } from "./store.ts";
+
+/** What the compiler made of one distribution. */
+export type Compilation = { readonly id: string; readonly sourceVersion: number } & (
+  | { readonly kind: "document"; readonly body: string; readonly hash: string }
+  | { readonly kind: "nothing" }
+  | { readonly kind: "refusal"; readonly reason: string }
+);
+
+type Outcome = Pick<DeploymentRow, "rev" | "source_version" | "state" | "refused_stage" | "reason">;
+
+/** `appended` is absent for a refusal: nothing was appended, the last good document stays. Undefined: nothing changes. */
+export function deploymentAfter(
+  last: DeploymentRow | undefined,
+  compilation: Compilation,
+  appended: AppendResult | undefined,
+  groupHasNodes: boolean,
+): Outcome | undefined {
+  const next = { source_version: compilation.sourceVersion, refused_stage: null, reason: null };
+  if (compilation.kind === "refusal") {
+    return { ...next, rev: last?.rev ?? 0, state: "refused", refused_stage: "compile", reason: compilation.reason };
+  }
+  if (appended === undefined || appended.outcome === "stale") return undefined;
+  const waiting = compilation.kind === "document" ? "deploying" : groupHasNodes ? "removing" : "removed";
+  if (appended.outcome === "append") return { ...next, rev: appended.rev, state: waiting };
+  // The same content as the record says already: nothing to wait for but what was waited for.
+  if (last === undefined) return { ...next, rev: appended.rev, state: appended.rev === 0 ? "removed" : waiting };
+  if (last.refused_stage === "compile") return { ...next, rev: appended.rev, state: waiting };
+  return { ...last, source_version: compilation.sourceVersion };
+}
+
+export interface ScopeState {
+  readonly state: DeploymentState;
+  readonly reason: string | null;
+  /** Some node of the scope was seen lately. */
+  readonly isLive: boolean;
+}
+
+export type DistributionOutcome =
+  | { readonly status: "deploying" | "active" | "removed"; readonly reason: null }
+  | { readonly status: "failed"; readonly reason: string | null };
+
+/** One status out of several scopes. Scopes without a live node hold nobody up, unless there are no others. */
+export function outcomeOf(scopes: readonly ScopeState[]): DistributionOutcome {
+  const refused = scopes.find((scope) => scope.state === "refused");
+  if (refused !== undefined) return { status: "failed", reason: refused.reason };
+  const live = scopes.filter((scope) => scope.isLive);
+  const states = new Set((live.length > 0 ? live : scopes).map((scope) => scope.state));
+  if (states.has("deploying")) return { status: "deploying", reason: null };
+  if (states.has("active")) return { status: "active", reason: null };
+  return { status: states.has("removing") ? "deploying" : "removed", reason: null };
+}

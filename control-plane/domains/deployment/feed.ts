@@ -1,0 +1,129 @@
+// The life of the feed: made once, its signing key known to everybody, made anew when the database was restored or moved
+// to an earlier time. After that every record is signed again before edges may read any.
+import { randomUUID } from "node:crypto";
+import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
+import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
+import { edgeGroupChanged, findGroups } from "../edge-node/index.ts";
+import { BATCH_MAX, type FeedWriter, moveScope, signedRecord } from "./append.ts";
+import {
+  deleteRecords,
+  findForeignRecords,
+  findScopes,
+  forgetCheckpoints,
+  holdFeed,
+  insertFeedIfAbsent,
+  insertFeedKey,
+  lockFeed,
+  lockScope,
+  type RecordRow,
+  readDatabaseIdentity,
+  type ScopeRow,
+  updateFeed,
+  upsertRecords,
+} from "./feed-store.ts";
+import { rebuildFeed, recompileDistributions } from "./jobs.ts";
+import type { FeedSigner } from "./signer.ts";
+import { renumberDeployments } from "./store.ts";
+
+// An agent that claims revisions which do not exist may be right (a restore) or broken; either way not more often.
+const RENEWAL_PAUSE_MS = 10 * 60_000;
+
+/** What a worker does first: without it nothing can be appended. */
+export async function openFeed(db: Database, { signer, now }: { signer: FeedSigner; now: Date }): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const identity = await readDatabaseIdentity(tx);
+    await insertFeedIfAbsent(tx, {
+      feed_id: randomUUID(),
+      database_identity: identity,
+      rebuilding: false,
+      compiler_version: COMPILER_VERSION,
+      created_at: now,
+    });
+    await insertFeedKey(tx, { id: signer.keyId, public_key: signer.publicKey });
+    const feed = await lockFeed(tx);
+    if (feed === undefined) return;
+    if (feed.database_identity !== identity) await makeAnew(tx, now, identity);
+    if (feed.compiler_version < COMPILER_VERSION) await compileAnew(tx);
+  });
+}
+
+/** An agent knows revisions that this database does not: it was restored. `feedId` is what the agent follows. */
+export async function renewRestoredFeed(db: Database, feedId: string, now: Date): Promise<void> {
+  await inTransaction(db, async (tx) => {
+    const feed = await lockFeed(tx);
+    if (feed?.feed_id !== feedId || now.getTime() - feed.created_at.getTime() < RENEWAL_PAUSE_MS) return;
+    await makeAnew(tx, now, feed.database_identity);
+  });
+}
+
+async function makeAnew(tx: Tx, now: Date, identity: string): Promise<void> {
+  const feedId = randomUUID();
+  await updateFeed(tx, { feed_id: feedId, database_identity: identity, rebuilding: true, created_at: now });
+  await forgetCheckpoints(tx);
+  await enqueueJob(tx, rebuildFeed, { feed_id: feedId });
+}
+
+async function compileAnew(tx: Tx): Promise<void> {
+  await updateFeed(tx, { compiler_version: COMPILER_VERSION });
+  await enqueueJob(tx, recompileDistributions, { after: null });
+  for (const group of await findGroups(tx)) await enqueueJob(tx, edgeGroupChanged, { group_id: group.id });
+}
+
+export interface FeedRebuildSettings {
+  readonly db: Database;
+  readonly signer: FeedSigner;
+  readonly clock: () => Date;
+  readonly announce: (scope: string) => void;
+}
+
+/** Signs and numbers all records for the feed of this id; goes on where a killed worker stopped. */
+export function createFeedRebuild({ db, signer, clock, announce }: FeedRebuildSettings) {
+  async function signBatch(feedId: string, scope: string): Promise<"more" | "done" | "outdated"> {
+    return inTransaction(db, async (tx) => {
+      const feed = await holdFeed(tx);
+      if (feed.feed_id !== feedId || !feed.rebuilding) return "outdated";
+      const locked = await lockScope(tx, scope);
+      const records = await findForeignRecords(tx, scope, feedId, BATCH_MAX);
+      if (records.length === 0) return "done";
+      await signAgain(tx, { feedId, signer, now: clock() }, locked, records);
+      return "more";
+    });
+  }
+
+  async function signScope(feedId: string, scope: string, signal: AbortSignal): Promise<"done" | "outdated"> {
+    for (;;) {
+      signal.throwIfAborted();
+      const outcome = await signBatch(feedId, scope);
+      if (outcome !== "more") return outcome;
+    }
+  }
+
+  return async function rebuild(feedId: string, signal: AbortSignal): Promise<void> {
+    const scopes = await findScopes(db);
+    for (const { scope } of scopes) {
+      if ((await signScope(feedId, scope, signal)) === "outdated") return;
+    }
+    await inTransaction(db, async (tx) => {
+      if ((await lockFeed(tx))?.feed_id === feedId) await updateFeed(tx, { rebuilding: false });
+    });
+    for (const { scope } of scopes) announce(scope);
+  };
+}
+
+/** Tombstones go: whoever follows the new feed begins with nothing to delete. */
+async function signAgain(tx: Tx, writer: FeedWriter, scope: ScopeRow, records: readonly RecordRow[]): Promise<void> {
+  const live = records.filter((record) => record.op === "put");
+  await deleteRecords(
+    tx,
+    scope.scope,
+    records.flatMap((record) => (record.op === "del" ? [record.rev] : [])),
+  );
+  const signed = live.map((record, index) => {
+    const { source_version: sourceVersion, compiler_version: compilerVersion } = record;
+    return signedRecord(writer, scope, { ...record, sourceVersion, compilerVersion }, scope.rev + index + 1);
+  });
+  await upsertRecords(tx, signed);
+  await moveScope(tx, scope, signed, live);
+  await renumberDeployments(tx, scope.scope, signed);
+}

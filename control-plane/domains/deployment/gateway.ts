@@ -1,0 +1,143 @@
+// Agents follow the feed here by long poll. Nobody holds a database connection while waiting: one query a second for all
+// scopes, or a wake-up over Redis, moves the tails in memory, and those answer everybody.
+import { LRUCache } from "lru-cache";
+import type { Part } from "../../../platform/lifecycle.ts";
+import type { Logger } from "../../../platform/log.ts";
+import { Problem } from "../../../platform/problem.ts";
+import type { Database } from "../../database/transaction.ts";
+import type { EdgeCaller } from "../../http/caller.ts";
+import { createChangesPages } from "./changes-pages.ts";
+import type { FeedHeads } from "./changes-store.ts";
+import { renewRestoredFeed } from "./feed.ts";
+import { watchHeads } from "./heads-watch.ts";
+import { anotherFeed, changesForgotten, feedNotReady, tooManyWaiting } from "./problems.ts";
+import { createScopeTail, type ScopeTail } from "./scope-tail.ts";
+
+const WAITING_MAX = 20_000;
+/** Scopes that this process keeps the tail of. */
+const TAILS_MAX = 1_000;
+const RETRY_AFTER_S = "5";
+
+export interface ChangesQuery {
+  readonly feedId: string;
+  readonly since: number;
+  readonly waitMs: number;
+}
+
+export interface FeedGateway {
+  /** The encoded answer, or undefined when nothing came within the time. */
+  changes(edge: EdgeCaller, query: ChangesQuery, signal: AbortSignal): Promise<Buffer | undefined>;
+  /** Somebody appended to this scope. */
+  wake(scope: string): void;
+  readonly part: Part;
+}
+
+interface GatewaySettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  readonly log: Logger;
+}
+
+export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGateway {
+  const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
+  const getPage = createChangesPages(db);
+  const watch = watchHeads({
+    ...{ db, log, meet: meetHeads },
+    remember: () => new Map([...tails.values()].map((tail) => [tail.scope, tail.rev()])),
+  });
+  let waitingCount = 0;
+
+  function meetHeads(heads: FeedHeads | undefined, knownBefore: ReadonlyMap<string, number>): void {
+    for (const tail of [...tails.values()]) {
+      const head = heads?.scopes.get(tail.scope);
+      const isOurs = heads?.feedId === tail.feedId && !heads.rebuilding;
+      // A database that was restored to an earlier time has fewer revisions than we saw.
+      if (!isOurs || (head?.rev ?? 0) < (knownBefore.get(tail.scope) ?? 0)) tails.delete(tail.scope);
+      else if (head !== undefined && head.rev > tail.rev()) wake(tail.scope);
+      else if (head !== undefined && head.rev === tail.rev()) tail.meet(head);
+    }
+  }
+
+  function wake(scope: string): void {
+    const tail = tails.peek(scope);
+    if (tail === undefined) return;
+    // The next look at the heads finds it again.
+    advance(tail).catch((error: unknown) => log.debug({ error, scope }, "changes could not be read"));
+  }
+
+  async function advance(tail: ScopeTail): Promise<void> {
+    if ((await tail.advance()) === "lost") tails.delete(tail.scope);
+  }
+
+  function tailOf(scope: string, heads: FeedHeads): ScopeTail {
+    const known = tails.get(scope);
+    if (known?.feedId === heads.feedId) return known;
+    const nothing = { scope, rev: 0, floor_rev: 0, checkpoint_rev: 0 };
+    const made = createScopeTail(db, heads.feedId, heads.scopes.get(scope) ?? nothing);
+    tails.set(scope, made);
+    return made;
+  }
+
+  /** The feed that the agent follows, or the problem that tells it why there is none for it. */
+  async function headsFor(feedId: string): Promise<FeedHeads> {
+    const known = await watch.heads();
+    // Another process may have told the agent of a feed that is younger than our last look.
+    const heads = known?.feedId === feedId ? known : await watch.look();
+    if (heads === undefined || heads.rebuilding) {
+      throw new Problem(feedNotReady, "It is being made; keep what you have.", {
+        headers: { "retry-after": RETRY_AFTER_S },
+      });
+    }
+    if (heads.feedId !== feedId) throw new Problem(anotherFeed, "Take the snapshot and begin again.");
+    return heads;
+  }
+
+  async function assertNotAhead(tail: ScopeTail, since: number): Promise<void> {
+    if (since <= tail.rev()) return;
+    await advance(tail);
+    if (since <= tail.rev()) return;
+    log.warn({ scope: tail.scope, since, rev: tail.rev() }, "an edge knows revisions that the database does not");
+    await renewRestoredFeed(db, tail.feedId, clock());
+    throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
+  }
+
+  async function waitOn(tail: ScopeTail, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (waitingCount >= WAITING_MAX) {
+      throw new Problem(tooManyWaiting, "Ask again in a while.", { headers: { "retry-after": RETRY_AFTER_S } });
+    }
+    waitingCount += 1;
+    try {
+      await tail.wait(timeoutMs, signal);
+    } finally {
+      waitingCount -= 1;
+    }
+  }
+
+  async function changes(edge: EdgeCaller, query: ChangesQuery, signal: AbortSignal): Promise<Buffer | undefined> {
+    const { since } = query;
+    const endsAt = performance.now() + query.waitMs;
+    for (;;) {
+      const tail = tailOf(edge.scope, await headsFor(query.feedId));
+      await assertNotAhead(tail, since);
+      // From 0 everything is told anyway, and who has nothing needs no tombstones.
+      if (since > 0 && since < tail.head().floor_rev) throw new Problem(changesForgotten, "Take the snapshot.");
+      if (since < tail.rev())
+        return tail.answerFrom(since) ?? getPage({ feedId: tail.feedId, scope: tail.scope, since });
+      const leftMs = endsAt - performance.now();
+      if (leftMs <= 0 || signal.aborted) return undefined;
+      await waitOn(tail, leftMs, signal);
+    }
+  }
+
+  return {
+    changes,
+    wake,
+    part: {
+      name: "feed gateway",
+      stop: async () => {
+        await watch.stop();
+        tails.clear();
+      },
+    },
+  };
+}

@@ -1,0 +1,58 @@
+// Which job does what, and what recurs: for the worker and the scheduler role.
+import type { Logger } from "../../../platform/log.ts";
+import type { ObjectStorage } from "../../../platform/object-storage/storage.ts";
+import type { Database } from "../../database/transaction.ts";
+import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
+import { every, type Schedule } from "../../jobs/schedule.ts";
+import { distributionChanged } from "../distribution/index.ts";
+import { edgeGroupChanged } from "../edge-node/index.ts";
+import { createCheckpointWriter } from "./checkpoint.ts";
+import { createCompiler } from "./compile.ts";
+import { createFeedRebuild } from "./feed.ts";
+import {
+  rebuildFeed,
+  recompileDistributions,
+  reconcileDeployments,
+  settleDeployments,
+  writeCheckpoints,
+} from "./jobs.ts";
+import { reconcile } from "./reconcile.ts";
+import { createReportService } from "./report.ts";
+import type { FeedSigner } from "./signer.ts";
+
+const CHECKPOINT_EVERY_MS = 30_000;
+const RECONCILE_EVERY_MS = 60_000;
+
+export interface DeploymentWorkerSettings {
+  readonly db: Database;
+  readonly signer: FeedSigner;
+  readonly storage: ObjectStorage;
+  readonly clock: () => Date;
+  /** Names of the edges themselves, which answer `/__edge/health`. */
+  readonly ownNames: readonly string[];
+  /** Wakes the agents of a scope: see announceOver. */
+  readonly announce: (scope: string) => void;
+  readonly log: Logger;
+}
+
+export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandler[] {
+  const { db, clock, log } = settings;
+  const compiler = createCompiler(settings);
+  const rebuild = createFeedRebuild(settings);
+  const checkpoints = createCheckpointWriter(settings);
+  const reports = createReportService({ db, clock });
+  return [
+    handleJob(distributionChanged, ({ distribution_id }) => compiler.deploy([distribution_id])),
+    handleJob(edgeGroupChanged, ({ group_id }) => compiler.deployStructure(group_id)),
+    handleJob(recompileDistributions, ({ after }) => compiler.recompile(after)),
+    handleJob(settleDeployments, ({ scope }, signal) => reports.settleAll(scope, signal)),
+    handleJob(rebuildFeed, ({ feed_id }, signal) => rebuild(feed_id, signal)),
+    handleJob(writeCheckpoints, (_, signal) => checkpoints.writeDue(signal)),
+    handleJob(reconcileDeployments, () => reconcile({ db, now: clock(), log })),
+  ];
+}
+
+export const deploymentSchedules: readonly Schedule[] = [
+  every(CHECKPOINT_EVERY_MS, writeCheckpoints, {}),
+  every(RECONCILE_EVERY_MS, reconcileDeployments, {}),
+];

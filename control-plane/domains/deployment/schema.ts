@@ -1,0 +1,49 @@
+// A deployment as a customer reads it, and the query of an agent.
+import { z } from "zod";
+
+const WAIT_MAX_S = 60;
+
+export const changesQuery = z.object({
+  feed_id: z.uuid(),
+  since: z.coerce.number().int().min(0),
+  wait: z.coerce.number().int().min(0).max(WAIT_MAX_S).default(0),
+});
+
+const refused = z.object({
+  revision: z.int(),
+  stage: z.string().meta({ description: "Where the edge stopped: verify, persist, push, probe …" }),
+  message: z.string(),
+});
+
+export const deploymentReply = z
+  .object({
+    distribution_id: z.uuid(),
+    state: z
+      .enum(["pending", "deploying", "active", "failed", "removed"])
+      .meta({ description: "`pending`: nothing was compiled yet, or there is no edge group." }),
+    reason: z.string().nullable().meta({ description: "Why it failed." }),
+    version: z.int().meta({ description: "The version of the distribution that the edges are to have." }),
+    groups: z.array(
+      z.object({
+        group_id: z.uuid(),
+        group: z.string(),
+        revision: z.int().meta({ description: "The revision wanted on every edge of the group." }),
+        state: z.enum(["deploying", "active", "refused", "removing", "removed"]),
+        reason: z.string().nullable(),
+        since: z.iso.datetime(),
+      }),
+    ),
+    edges: z.array(
+      z.object({
+        edge_id: z.uuid(),
+        edge: z.string(),
+        group_id: z.uuid(),
+        state: z.enum(["applied", "waiting", "refused", "unseen"]),
+        applied: z.int().meta({ description: "Every revision up to this one is applied or refused." }),
+        refused: refused.nullable(),
+        last_seen_at: z.iso.datetime().nullable(),
+      }),
+    ),
+  })
+  .meta({ id: "Deployment" });
+export type DeploymentReply = z.input<typeof deploymentReply>;
