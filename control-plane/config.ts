@@ -16,6 +16,8 @@ export const controlPlaneSchema = z.object({
   S3_SECRET_ACCESS_KEY: z.string().min(1).optional(),
   S3_REGION: z.string().min(1).default("us-east-1"),
   ACME_DIRECTORY_URL: setting.url("https:").optional(),
+  /** PEM of the authority's own root, where the system does not know it. */
+  ACME_CA_FILE: z.string().min(1).optional(),
   PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(false),
   /** 32 bytes as 64 hex digits; the file holds the same. */

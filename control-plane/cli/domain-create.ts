@@ -27,7 +27,9 @@ export function domainCreateCommand(terminal: Terminal): Command {
         ...(type === undefined ? {} : { acceleration_type: type }),
       });
       if (!input.success) {
-        throw invalidRequest(input.error.issues.map(({ path, message }) => ({ pointer: `/${path.join("/")}`, detail: message })));
+        throw invalidRequest(
+          input.error.issues.map(({ path, message }) => ({ pointer: `/${path.join("/")}`, detail: message })),
+        );
       }
       return asOperator(terminal.env, async ({ services, operator }) =>
         distributionToReply(await services.distributions.create(operator, input.data)),

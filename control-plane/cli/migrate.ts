@@ -10,7 +10,9 @@ import { answeringCommand, type Terminal } from "./command.ts";
 import { withServices } from "./operator.ts";
 import type { Environment } from "./running.ts";
 
-const migrateSchema = controlPlaneSchema.pick({ DATABASE_URL: true, CLICKHOUSE_URL: true }).extend(administratorSchema.shape);
+const migrateSchema = controlPlaneSchema
+  .pick({ DATABASE_URL: true, CLICKHOUSE_URL: true })
+  .extend(administratorSchema.shape);
 
 export function migrateCommand(terminal: Terminal): Command {
   return answeringCommand(terminal, {
@@ -33,7 +35,10 @@ export function migrateCommand(terminal: Terminal): Command {
 }
 
 /** The first administrator, when the settings name one and there is none yet; the address comes back. */
-async function ensureAdministrator(env: Environment, person: z.output<typeof administratorSchema>): Promise<string | null> {
+async function ensureAdministrator(
+  env: Environment,
+  person: z.output<typeof administratorSchema>,
+): Promise<string | null> {
   const { ADMIN_EMAIL: email, ADMIN_PASSWORD: password } = person;
   if (email === undefined || password === undefined) return null;
   const made = await withServices(env, ({ services }) => services.auth.ensureAdministrator({ email, password }));

@@ -29,18 +29,26 @@ export async function withServices<T>(env: Environment, work: (loaded: Loaded) =
 }
 
 /** The services, and who the administrator is as a caller of them. */
-export function asOperator<T>(env: Environment, work: (loaded: Loaded & { operator: Caller }) => Promise<T>): Promise<T> {
+export function asOperator<T>(
+  env: Environment,
+  work: (loaded: Loaded & { operator: Caller }) => Promise<T>,
+): Promise<T> {
   return withServices(env, async (loaded) => work({ ...loaded, operator: await operatorOf(loaded.services) }));
 }
 
 function operatorConfig(env: Environment): ControlPlaneConfig {
   if (env.DATABASE_URL !== undefined) return readConfig(controlPlaneSchema, env);
-  throw new StartError("Nothing runs on this data folder: `npm start` first, or set DATABASE_URL and the other services' URLs.");
+  throw new StartError(
+    "Nothing runs on this data folder: `npm start` first, or set DATABASE_URL and the other services' URLs.",
+  );
 }
 
 async function operatorOf(services: Services): Promise<Caller> {
   const found = await services.auth.findOperator();
-  if (found === undefined) throw new StartError("There is no administrator yet: run `edgewright migrate` with ADMIN_EMAIL and ADMIN_PASSWORD set.");
+  if (found === undefined)
+    throw new StartError(
+      "There is no administrator yet: run `edgewright migrate` with ADMIN_EMAIL and ADMIN_PASSWORD set.",
+    );
   return {
     userId: found.user.id,
     accountId: found.membership.accountId,

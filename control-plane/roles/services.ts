@@ -3,7 +3,7 @@ import type { Logger } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { createAuthService, createTokens } from "../domains/auth/index.ts";
-import { findFeedKeys } from "../domains/deployment/index.ts";
+import { createReportService as createEdgeReportService, findFeedKeys } from "../domains/deployment/index.ts";
 import { createDistributionService } from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
@@ -27,6 +27,7 @@ export function createServices(config: ControlPlaneConfig, { db, clickhouse }: C
     distributions,
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
+    edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
     accessLog: createAccessLogService({ clickhouse, clock, masterKey, log }),
   };

@@ -5,11 +5,13 @@ import { controlPlaneSchema } from "../../control-plane/config.ts";
 import { connectDatabase } from "../../control-plane/database/connection.ts";
 import { describeSchema } from "../../control-plane/database/describe-schema.ts";
 import { migrateUp } from "../../control-plane/database/migrate.ts";
+import { startFeedGateway } from "../../control-plane/domains/deployment/index.ts";
 import { openApiDocument } from "../../control-plane/http/platform-routes.ts";
 import { apiRoutes } from "../../control-plane/roles/api.ts";
 import { openConnections } from "../../control-plane/roles/connections.ts";
 import { createServices } from "../../control-plane/roles/services.ts";
 import { startTestPostgres } from "../../platform/embedded/test-services.ts";
+import { stopInReverse } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
 
 const docs = new URL("../../docs/", import.meta.url);
@@ -25,11 +27,12 @@ async function openApi(databaseUrl: string): Promise<string> {
   });
   const log = createLogger({ role: "generate", level: "silent" });
   const connections = await openConnections(config, "generate", log);
+  const gateway = startFeedGateway({ db: connections.db, clock: () => new Date(), log });
   try {
-    const routes = apiRoutes(createServices(config, connections, log), connections);
+    const routes = apiRoutes(createServices(config, connections, log), connections, gateway, log);
     return `${JSON.stringify(openApiDocument(routes), null, 2)}\n`;
   } finally {
-    await connections.part.stop();
+    await stopInReverse([connections.part, gateway.part]);
   }
 }
 

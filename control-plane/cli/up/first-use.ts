@@ -17,7 +17,11 @@ export interface FirstUse {
 
 const LOCAL_GROUP = "local";
 
-export async function prepareFirstUse(config: ControlPlaneConfig, settings: UpSettings, log: Logger): Promise<FirstUse> {
+export async function prepareFirstUse(
+  config: ControlPlaneConfig,
+  settings: UpSettings,
+  log: Logger,
+): Promise<FirstUse> {
   const connections = await openConnections(config, "up", log);
   try {
     const services = createServices(config, connections, log);
@@ -25,7 +29,10 @@ export async function prepareFirstUse(config: ControlPlaneConfig, settings: UpSe
     const password = settings.ADMIN_PASSWORD ?? `${randomBytes(12).toString("base64url")}a1`;
     const made = await services.auth.ensureAdministrator({ email, password });
     const { token } = await inTransaction(connections.db, async (tx) => {
-      const group = await services.edgeNodes.ensureGroup(tx, { name: LOCAL_GROUP, settings: localGroupSettings(settings) });
+      const group = await services.edgeNodes.ensureGroup(tx, {
+        name: LOCAL_GROUP,
+        settings: localGroupSettings(settings),
+      });
       return services.edgeNodes.createEnrolmentToken(tx, group.id);
     });
     const isNews = made !== undefined && settings.ADMIN_PASSWORD === undefined;

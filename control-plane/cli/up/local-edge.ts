@@ -64,10 +64,13 @@ function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
 
 /** The edge is there when its listener answers on one of its own names. */
 async function answersHealth(settings: UpSettings, signal: AbortSignal): Promise<boolean> {
-  const { statusCode, body } = await request(`http://${reachable(settings.LISTEN_HOST)}:${settings.EDGE_HTTP_PORT}/__edge/health`, {
-    headers: { host: "localhost" },
-    signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
-  });
+  const { statusCode, body } = await request(
+    `http://${reachable(settings.LISTEN_HOST)}:${settings.EDGE_HTTP_PORT}/__edge/health`,
+    {
+      headers: { host: "localhost" },
+      signal: AbortSignal.any([signal, AbortSignal.timeout(ANSWER_TIMEOUT_MS)]),
+    },
+  );
   await body.dump();
   return statusCode === 200;
 }

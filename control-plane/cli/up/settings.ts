@@ -5,7 +5,9 @@ import { administratorSchema, controlPlaneSchema } from "../../config.ts";
 
 export const upSchema = controlPlaneSchema.extend({
   ...administratorSchema.shape,
-  LISTEN_HOST: z.union([z.ipv4(), z.ipv6()], { error: "must be an address of this machine, or 0.0.0.0." }).default("127.0.0.1"),
+  LISTEN_HOST: z
+    .union([z.ipv4(), z.ipv6()], { error: "must be an address of this machine, or 0.0.0.0." })
+    .default("127.0.0.1"),
   DATABASE_URL: controlPlaneSchema.shape.DATABASE_URL.optional(),
   REDIS_URL: controlPlaneSchema.shape.REDIS_URL.optional(),
   CLICKHOUSE_URL: controlPlaneSchema.shape.CLICKHOUSE_URL.optional(),

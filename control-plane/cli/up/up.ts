@@ -25,25 +25,27 @@ import { openTools, type ServiceUrls, startServices } from "./services.ts";
 import { type UpSettings, upSchema } from "./settings.ts";
 
 export function upCommand(terminal: Terminal): Command {
-  return new Command("up").description("start everything: services, API, workers, scheduler and one edge").action(async () => {
-    const settings = readConfig(upSchema, terminal.env);
-    const steps = createSteps(terminal.output);
-    const parts: Part[] = [];
-    const asked = stopRequested();
-    const starting = startEverything(settings, steps, (part) => parts.push(part));
-    try {
-      // Ctrl-C while starting is a stop like any other; what is still on its way up dies with this process.
-      const early = await Promise.race([starting.then(() => undefined), asked]);
-      const signal = early ?? (await asked);
-      steps.say(`\nStopping (${signal}) …`);
-      await stopInReverse(parts);
-      steps.say("Edgewright has stopped.");
-      if (early !== undefined) process.exit(EXIT_INTERRUPTED);
-    } catch (error) {
-      await stopInReverse(parts);
-      throw explainDiskFault(error, settings.DATA_DIR);
-    }
-  });
+  return new Command("up")
+    .description("start everything: services, API, workers, scheduler and one edge")
+    .action(async () => {
+      const settings = readConfig(upSchema, terminal.env);
+      const steps = createSteps(terminal.output);
+      const parts: Part[] = [];
+      const asked = stopRequested();
+      const starting = startEverything(settings, steps, (part) => parts.push(part));
+      try {
+        // Ctrl-C while starting is a stop like any other; what is still on its way up dies with this process.
+        const early = await Promise.race([starting.then(() => undefined), asked]);
+        const signal = early ?? (await asked);
+        steps.say(`\nStopping (${signal}) …`);
+        await stopInReverse(parts);
+        steps.say("Edgewright has stopped.");
+        if (early !== undefined) process.exit(EXIT_INTERRUPTED);
+      } catch (error) {
+        await stopInReverse(parts);
+        throw explainDiskFault(error, settings.DATA_DIR);
+      }
+    });
 }
 
 async function startEverything(settings: UpSettings, steps: Steps, started: (part: Part) => void): Promise<void> {
@@ -59,7 +61,13 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   const urls = await startServices(surroundings, tools);
   const config = await migrate(settings, urls, steps);
   const firstUse = await prepareFirstUse(config, settings, log);
-  started(await steps.step("control plane", () => startRoles(["api", "worker", "scheduler"], config, log), () => "API, worker and scheduler"));
+  started(
+    await steps.step(
+      "control plane",
+      () => startRoles(["api", "worker", "scheduler"], config, log),
+      () => "API, worker and scheduler",
+    ),
+  );
   const api = `http://${reachable(settings.LISTEN_HOST)}:${settings.API_PORT}`;
   const edge = {
     settings,
@@ -70,10 +78,18 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
     ledger: run.ledger,
     log,
   };
-  started(await steps.step("edge", () => startLocalEdge(edge), () => "HTTP/1.1, 2 and 3"));
+  started(
+    await steps.step(
+      "edge",
+      () => startLocalEdge(edge),
+      () => "HTTP/1.1, 2 and 3",
+    ),
+  );
   started(announceRunning(settings, config));
   if (firstUse.adminPassword !== undefined) {
-    steps.say(`\n  Your administrator: ${firstUse.adminEmail}\n  Password (shown only now): ${firstUse.adminPassword}\n`);
+    steps.say(
+      `\n  Your administrator: ${firstUse.adminEmail}\n  Password (shown only now): ${firstUse.adminPassword}\n`,
+    );
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   steps.say(`Edgewright is ready (${seconds} s): ${readyUrls(settings, api)}`);
@@ -123,7 +139,9 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
 
 function platformListeners(settings: UpSettings, urls: ServiceUrls): readonly string[] {
   const own = [settings.API_PORT, settings.EDGE_HTTP_PORT, settings.EDGE_HTTPS_PORT].map((port) => `*:${port}`);
-  const services = [urls.DATABASE_URL, urls.REDIS_URL, urls.CLICKHOUSE_URL, urls.ACME_DIRECTORY_URL].map((url) => new URL(url));
+  const services = [urls.DATABASE_URL, urls.REDIS_URL, urls.CLICKHOUSE_URL, urls.ACME_DIRECTORY_URL].map(
+    (url) => new URL(url),
+  );
   // A service that is called by name is checked by the edge when it resolves an origin of that name.
   const literal = services.filter(({ hostname }) => /^[0-9.]+$|^\[/.test(hostname));
   return [...own, ...literal.map(({ hostname, port, protocol }) => `${hostname}:${port || DEFAULT_PORTS[protocol]}`)];

@@ -1,0 +1,69 @@
+// The API: customers', operators' and agents' requests. It holds no key that signs what edges run.
+import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import { authRoutes, createAccountAuthenticator } from "../domains/auth/index.ts";
+import {
+  createSnapshotReader,
+  deploymentRoutes,
+  type FeedGateway,
+  listenForChanges,
+  startFeedGateway,
+} from "../domains/deployment/index.ts";
+import { distributionRoutes } from "../domains/distribution/index.ts";
+import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
+import { reportRoutes } from "../domains/report/index.ts";
+import type { Route } from "../http/define-route.ts";
+import { startApiServer } from "../http/server.ts";
+import { type Connections, openConnections } from "./connections.ts";
+import { dependenciesOf } from "./dependencies.ts";
+import { clock, createServices, type Services } from "./services.ts";
+
+export async function startApi(config: ControlPlaneConfig, log: Logger): Promise<Part> {
+  const connections = await openConnections(config, "api", log);
+  const services = createServices(config, connections, log);
+  const gateway = startFeedGateway({ db: connections.db, clock, log });
+  const subscriber = connections.redis.duplicate();
+  listenForChanges(subscriber, gateway.wake);
+  const listening: Part = { name: "feed wake-ups", stop: async () => subscriber.disconnect() };
+  const opened = [connections.part, listening, gateway.part];
+  try {
+    const { part } = await startApiServer({
+      routes: apiRoutes(services, connections, gateway, log),
+      authenticate: {
+        account: createAccountAuthenticator(services.auth),
+        edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
+      },
+      readiness: dependenciesOf(config, connections),
+      log,
+      host: config.LISTEN_HOST,
+      port: config.API_PORT,
+    });
+    return { name: "api", stop: () => stopInReverse([...opened, part]) };
+  } catch (error) {
+    await stopInReverse(opened);
+    throw error;
+  }
+}
+
+export function apiRoutes(
+  services: Services,
+  { db, storage }: Connections,
+  gateway: FeedGateway,
+  log: Logger,
+): Route[] {
+  return [
+    ...authRoutes(services.auth),
+    ...distributionRoutes(services.distributions),
+    ...deploymentRoutes({
+      db,
+      clock,
+      gateway,
+      readSnapshot: createSnapshotReader({ db, storage, log }),
+      reports: services.edgeReports,
+      distributions: services.distributions,
+    }),
+    ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),
+    ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
+  ];
+}

@@ -1,0 +1,10 @@
+// The scheduler tells the queue what recurs; workers do it.
+import type { Part } from "../../platform/lifecycle.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import { deploymentSchedules } from "../domains/deployment/index.ts";
+import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
+
+export async function startScheduler(config: ControlPlaneConfig, log: Logger): Promise<Part> {
+  return startJobScheduler({ redisUrl: config.REDIS_URL, schedules: deploymentSchedules, log });
+}

@@ -1,0 +1,36 @@
+// The worker: carries the outbox into the queue, compiles what changed, and signs it. The only role with the signing key.
+import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.ts";
+import type { Logger } from "../../platform/log.ts";
+import type { ControlPlaneConfig } from "../config.ts";
+import { announceOver, createFeedSigner, deploymentHandlers, openFeed } from "../domains/deployment/index.ts";
+import { startRelay } from "../jobs/relay.ts";
+import { startWorker as startJobWorker } from "../jobs/worker.ts";
+import { openConnections } from "./connections.ts";
+import { readFeedSigningKey } from "./keys.ts";
+import { clock } from "./services.ts";
+
+export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
+  const signer = createFeedSigner(readFeedSigningKey(config));
+  const { db, redis, storage, part } = await openConnections(config, "worker", log);
+  const handlers = deploymentHandlers({
+    db,
+    signer,
+    storage,
+    clock,
+    ownNames: ["localhost", "127.0.0.1", `edge.${config.PLATFORM_ZONE}`],
+    announce: announceOver(redis),
+    log,
+  });
+  try {
+    await openFeed(db, { signer, now: clock() });
+    const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, WORKER_CONCURRENCY: concurrency } = config;
+    const working = await startParts([
+      async () => startRelay({ databaseUrl, redisUrl, log }),
+      async () => startJobWorker({ db, redisUrl, handlers, concurrency, log }),
+    ]);
+    return { name: "worker", stop: () => stopInReverse([part, working]) };
+  } catch (error) {
+    await part.stop();
+    throw error;
+  }
+}

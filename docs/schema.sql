@@ -1,0 +1,255 @@
+-- Generated from migrations/ by `npm run generate`; a gate compares it.
+
+create table "account" (
+  id uuid not null,
+  name text not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint account_pkey PRIMARY KEY (id)
+);
+
+create table "deployment" (
+  distribution_id uuid not null,
+  scope uuid not null,
+  rev bigint not null,
+  source_version bigint not null,
+  state text not null,
+  refused_stage text,
+  reason text,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint deployment_pkey PRIMARY KEY (distribution_id, scope),
+  constraint deployment_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint deployment_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id),
+  constraint deployment_state_check CHECK ((state = ANY (ARRAY['deploying'::text, 'active'::text, 'refused'::text, 'removing'::text, 'removed'::text])))
+);
+CREATE INDEX deployment_under_way ON public.deployment USING btree (scope, rev) WHERE (state = ANY (ARRAY['deploying'::text, 'removing'::text]));
+
+create table "distribution" (
+  id uuid not null,
+  account_id uuid not null,
+  domain_id uuid,
+  domain text not null,
+  domain_type text not null,
+  label text not null,
+  description text not null default ''::text,
+  cdn_type text not null,
+  acceleration_type text not null,
+  origin_type text not null,
+  host_header text not null,
+  sni text not null,
+  is_http2 boolean not null,
+  is_http3 boolean not null,
+  enable_ssl boolean not null,
+  is_livestream boolean not null,
+  is_redirect_http_to_https boolean not null,
+  cname text not null,
+  status text not null,
+  status_reason text,
+  version bigint not null default '1'::bigint,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  deleted_at timestamp with time zone,
+  gotipath_deleted_at timestamp with time zone,
+  constraint distribution_cname_unique UNIQUE (cname),
+  constraint distribution_domain_id_unique UNIQUE (domain_id),
+  constraint distribution_pkey PRIMARY KEY (id),
+  constraint distribution_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint distribution_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint distribution_domain_id_foreign FOREIGN KEY (domain_id) REFERENCES domain(id) ON DELETE SET NULL,
+  constraint distribution_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint distribution_acceleration_type_check CHECK ((acceleration_type = ANY (ARRAY['static'::text, 'media'::text, 'livestream'::text, 'diy'::text]))),
+  constraint distribution_cdn_type_check CHECK ((cdn_type = ANY (ARRAY['gotipath'::text, 'gcore'::text, 'tm_swift'::text, 'multi'::text]))),
+  constraint distribution_domain_type_check CHECK ((domain_type = ANY (ARRAY['custom'::text, 'subdomain'::text]))),
+  constraint distribution_origin_type_check CHECK ((origin_type = ANY (ARRAY['custom'::text, 's3'::text]))),
+  constraint distribution_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'deploying'::text, 'active'::text, 'failed'::text, 'disabled'::text, 'deleting'::text, 'deleted'::text])))
+);
+CREATE INDEX distribution_listed ON public.distribution USING btree (account_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+
+create table "domain" (
+  id uuid not null,
+  account_id uuid not null,
+  name text not null,
+  is_serving boolean not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint domain_pkey PRIMARY KEY (id),
+  constraint domain_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
+);
+CREATE INDEX domain_account_id_index ON public.domain USING btree (account_id);
+CREATE UNIQUE INDEX domain_claim_unique ON public.domain USING btree (account_id, name);
+CREATE UNIQUE INDEX domain_serving_unique ON public.domain USING btree (name) WHERE is_serving;
+
+create table "edge_certificate" (
+  serial text not null,
+  edge_id uuid not null,
+  usable_until timestamp with time zone not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint edge_certificate_pkey PRIMARY KEY (serial),
+  constraint edge_certificate_edge_id_foreign FOREIGN KEY (edge_id) REFERENCES edge_node(id) ON DELETE CASCADE
+);
+CREATE INDEX edge_certificate_edge_id_index ON public.edge_certificate USING btree (edge_id);
+
+create table "edge_enrolment_token" (
+  token_hash text not null,
+  group_id uuid not null,
+  expires_at timestamp with time zone not null,
+  used_at timestamp with time zone,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint edge_enrolment_token_pkey PRIMARY KEY (token_hash),
+  constraint edge_enrolment_token_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id)
+);
+
+create table "edge_group" (
+  id uuid not null,
+  name text not null,
+  settings jsonb not null,
+  capabilities jsonb,
+  version bigint not null default '1'::bigint,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint edge_group_name_unique UNIQUE (name),
+  constraint edge_group_pkey PRIMARY KEY (id)
+);
+
+create table "edge_node" (
+  id uuid not null,
+  group_id uuid not null,
+  name text not null,
+  capabilities jsonb not null,
+  report jsonb,
+  feed_id uuid,
+  applied bigint not null default '0'::bigint,
+  reported_at timestamp with time zone,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint edge_node_group_id_name_unique UNIQUE (group_id, name),
+  constraint edge_node_pkey PRIMARY KEY (id),
+  constraint edge_node_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id)
+);
+CREATE INDEX edge_node_group_id_index ON public.edge_node USING btree (group_id);
+
+create table "feed" (
+  singleton boolean not null default true,
+  feed_id uuid not null,
+  database_identity text not null,
+  rebuilding boolean not null,
+  compiler_version integer not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint feed_pkey PRIMARY KEY (singleton),
+  constraint feed_singleton_check CHECK ((singleton = true))
+);
+
+create table "feed_key" (
+  id text not null,
+  public_key text not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint feed_key_pkey PRIMARY KEY (id)
+);
+
+create table "feed_record" (
+  scope uuid not null,
+  kind text not null,
+  id uuid not null,
+  rev bigint not null,
+  op text not null,
+  hash text not null,
+  body text not null,
+  signature text not null,
+  feed_id uuid not null,
+  source_version bigint not null,
+  compiler_version integer not null,
+  appended_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint feed_record_scope_rev_unique UNIQUE (scope, rev),
+  constraint feed_record_pkey PRIMARY KEY (scope, kind, id),
+  constraint feed_record_scope_foreign FOREIGN KEY (scope) REFERENCES feed_scope(scope),
+  constraint feed_record_op_check CHECK ((op = ANY (ARRAY['put'::text, 'del'::text])))
+);
+CREATE INDEX feed_record_tombstone ON public.feed_record USING btree (scope, rev) WHERE (op = 'del'::text);
+
+create table "feed_scope" (
+  scope uuid not null,
+  rev bigint not null default '0'::bigint,
+  floor_rev bigint not null default '0'::bigint,
+  state_hash text not null,
+  live_records integer not null default 0,
+  checkpoint_rev bigint not null default '0'::bigint,
+  checkpoint_count bigint not null default '0'::bigint,
+  constraint feed_scope_pkey PRIMARY KEY (scope),
+  constraint feed_scope_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id)
+);
+
+create table "membership" (
+  account_id uuid not null,
+  user_id uuid not null,
+  role text not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint membership_pkey PRIMARY KEY (account_id, user_id),
+  constraint membership_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint membership_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
+  constraint membership_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text])))
+);
+CREATE INDEX membership_user_id_index ON public.membership USING btree (user_id);
+
+create table "origin" (
+  id uuid not null,
+  distribution_id uuid not null,
+  account_id uuid not null,
+  label text not null,
+  url text not null,
+  type text not null,
+  load_balancer_type text not null,
+  protocol text not null,
+  port integer not null,
+  is_primary boolean not null,
+  weight integer not null,
+  host_header text not null,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  gotipath_deleted_at timestamp with time zone,
+  constraint origin_pkey PRIMARY KEY (id),
+  constraint origin_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint origin_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint origin_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint origin_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint origin_load_balancer_type_check CHECK ((load_balancer_type = ANY (ARRAY['failover'::text, 'round_robin'::text, 'weighted'::text, 'consistent_hash'::text]))),
+  constraint origin_protocol_check CHECK ((protocol = ANY (ARRAY['http'::text, 'https'::text]))),
+  constraint origin_type_check CHECK ((type = ANY (ARRAY['custom'::text, 's3'::text])))
+);
+CREATE INDEX origin_distribution_id_index ON public.origin USING btree (distribution_id);
+
+create table "outbox" (
+  id uuid not null,
+  seq bigint not null default nextval('outbox_seq_seq'::regclass),
+  job text not null,
+  payload jsonb not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  relayed_at timestamp with time zone,
+  failed_at timestamp with time zone,
+  failure text,
+  constraint outbox_pkey PRIMARY KEY (id)
+);
+CREATE INDEX outbox_relayed ON public.outbox USING btree (relayed_at) WHERE (failed_at IS NULL);
+CREATE INDEX outbox_waiting ON public.outbox USING btree (seq) WHERE ((relayed_at IS NULL) AND (failed_at IS NULL));
+
+create table "platform_secret" (
+  name text not null,
+  sealed jsonb not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint platform_secret_pkey PRIMARY KEY (name)
+);
+
+create table "user" (
+  id uuid not null,
+  username text not null,
+  email text not null,
+  password_hash text not null,
+  platform_role text not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint user_pkey PRIMARY KEY (id),
+  constraint user_platform_role_check CHECK ((platform_role = ANY (ARRAY['user'::text, 'premium'::text, 'moderator'::text, 'admin'::text])))
+);
+CREATE UNIQUE INDEX user_email_unique ON public."user" USING btree (lower(email));
+CREATE UNIQUE INDEX user_username_unique ON public."user" USING btree (lower(username));
