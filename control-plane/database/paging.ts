@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { invalidRequest } from "../http/problems.ts";
 
-export const PAGE_LIMIT_MAX = 100;
+const PAGE_LIMIT_MAX = 100;
 const PAGE_LIMIT_DEFAULT = 25;
 
 /** Spread into a route's query: `z.object({ ...pageQuery, status: … })`. */

@@ -4,6 +4,8 @@ import { createRequire } from "node:module";
 import { defineRoute, type Route } from "./define-route.ts";
 import { API_BASE } from "./served-path.ts";
 
+const require = createRequire(import.meta.url);
+
 const PAGE = `<!doctype html>
 <html lang="en">
 <head>
@@ -38,8 +40,18 @@ export function docsRoutes(): Route[] {
   return [
     fileRoute("/docs", "text/html; charset=utf-8", async () => PAGE, { "content-security-policy": POLICY }),
     fileRoute("/docs/start.js", "text/javascript; charset=utf-8", async () => START, CACHED),
-    fileRoute("/docs/swagger-ui-bundle.js", "text/javascript; charset=utf-8", packaged("swagger-ui-bundle.js"), CACHED),
-    fileRoute("/docs/swagger-ui.css", "text/css; charset=utf-8", packaged("swagger-ui.css"), CACHED),
+    fileRoute(
+      "/docs/swagger-ui-bundle.js",
+      "text/javascript; charset=utf-8",
+      packaged(require.resolve("swagger-ui-dist/swagger-ui-bundle.js")),
+      CACHED,
+    ),
+    fileRoute(
+      "/docs/swagger-ui.css",
+      "text/css; charset=utf-8",
+      packaged(require.resolve("swagger-ui-dist/swagger-ui.css")),
+      CACHED,
+    ),
   ];
 }
 
@@ -62,10 +74,10 @@ function fileRoute(
 }
 
 /** Read at the first request and kept: the bundle is 1.5 MB. */
-function packaged(file: string): () => Promise<Buffer> {
+function packaged(path: string): () => Promise<Buffer> {
   let content: Promise<Buffer> | undefined;
   return () => {
-    content ??= readFile(createRequire(import.meta.url).resolve(`swagger-ui-dist/${file}`));
+    content ??= readFile(path);
     return content;
   };
 }

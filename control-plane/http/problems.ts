@@ -4,15 +4,15 @@ import { defineProblem, type FieldFault, Problem } from "../../platform/problem.
 export const malformedRequest = defineProblem("malformed-request", 400, "The request cannot be read");
 export const unauthenticated = defineProblem("unauthenticated", 401, "Who are you?");
 export const notAllowed = defineProblem("forbidden", 403, "Not allowed");
-export const unknownPath = defineProblem("not-found", 404, "Not found");
+const unknownPath = defineProblem("not-found", 404, "Not found");
 export const wrongMethod = defineProblem("method-not-allowed", 405, "This path has other methods");
 export const failedPrecondition = defineProblem("precondition-failed", 412, "It has changed since you read it");
 export const tooLarge = defineProblem("content-too-large", 413, "The body is too large");
 export const unsupportedMediaType = defineProblem("unsupported-media-type", 415, "The body has a wrong type");
-export const invalid = defineProblem("invalid-request", 422, "The request has faults");
+const invalid = defineProblem("invalid-request", 422, "The request has faults");
 export const defect = defineProblem("internal-error", 500, "Something is broken on our side");
 export const dependencyAway = defineProblem("dependency-unavailable", 503, "A service this needs is away");
-export const serverStopping = defineProblem("server-stopping", 503, "This server is stopping");
+const serverStopping = defineProblem("server-stopping", 503, "This server is stopping");
 
 /** What every route may answer without declaring it. */
 export const sharedProblems = [invalid, defect, dependencyAway, serverStopping] as const;

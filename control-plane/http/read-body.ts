@@ -5,7 +5,7 @@ import { createGunzip } from "node:zlib";
 import { Problem } from "../../platform/problem.ts";
 import { malformedRequest, tooLarge, unsupportedMediaType } from "./problems.ts";
 
-export const JSON_BYTES_MAX = 1024 * 1024;
+const JSON_BYTES_MAX = 1024 * 1024;
 
 /** The body's bytes, decoded from `Content-Encoding: gzip` when it has one. */
 export async function readBody(request: IncomingMessage, bytesMax: number): Promise<Buffer> {

@@ -123,6 +123,7 @@ const authenticate = {
 };
 
 let isRedisBack = false;
+let isMailHanging = true;
 const readiness: Dependency[] = [
   { name: "database", check: async () => {} },
   {
@@ -131,7 +132,14 @@ const readiness: Dependency[] = [
       if (!isRedisBack) throw new Error("connect refused");
     },
   },
-  { name: "mail", optional: true, check: () => new Promise(() => {}) },
+  {
+    name: "mail",
+    optional: true,
+    check: async () => {
+      if (isMailHanging) await new Promise(() => {});
+      throw new AggregateError([new Error("refused at ::1"), new Error("refused at 127.0.0.1")], "");
+    },
+  },
 ];
 
 let api: Awaited<ReturnType<typeof startApiServer>>;
@@ -337,8 +345,12 @@ test("readiness names each dependency; one that hangs is given up on, one that i
     ],
   });
   isRedisBack = true;
+  isMailHanging = false;
   const back = await ask("/ready");
-  expect([back.status, await back.json()]).toMatchObject([200, { status: "degraded" }]);
+  expect([back.status, await back.json()]).toMatchObject([
+    200,
+    { status: "degraded", dependencies: [{}, {}, { reason: "refused at ::1; refused at 127.0.0.1" }] },
+  ]);
 });
 
 test("the docs page, its files, the description and the metrics are served", async () => {

@@ -16,7 +16,6 @@ import { createRunningRequests, type RunningRequests } from "./running-requests.
 
 export type { Authentication } from "./authorize.ts";
 export type { Dependency } from "./health.ts";
-export type { Credentials } from "./request-facts.ts";
 
 // Slow senders: the headers within 15 s, the whole request within 60 s. Long polls are slow to answer, not to ask.
 const HEADERS_TIMEOUT_MS = 15_000;
