@@ -1,6 +1,6 @@
 // A small real control plane for tests: speaks /edge/v1 over HTTP, signs with a real Ed25519 key, and can be told to
 // misbehave. It keeps its feed in memory and nothing else of the real one.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { gunzipSync } from "node:zlib";
@@ -416,9 +416,7 @@ function createAuthority() {
 }
 
 function pemOf(key: KeyObject): string {
-  const exported =
-    key.type === "private" ? createPrivateKey(key.export({ type: "pkcs8", format: "pem" })) : createPublicKey(key);
-  return exported.export({ type: key.type === "private" ? "pkcs8" : "spki", format: "pem" }).toString();
+  return key.export({ type: key.type === "private" ? "pkcs8" : "spki", format: "pem" }).toString();
 }
 
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {

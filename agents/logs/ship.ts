@@ -95,10 +95,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
 type Outcome = "more" | "idle" | "not taken";
 
 /** What was begun goes on before anything new. */
-async function takeUp(
-  files: readonly LogFile[],
-  position: Position,
-): Promise<Next | { kind: "gone"; batch: Batch }> {
+async function takeUp(files: readonly LogFile[], position: Position): Promise<Next | { kind: "gone"; batch: Batch }> {
   if (position.pending === null) return await nextBatch(files, position, Date.now());
   const batch = position.pending;
   const bytes = await findBytes(files, batch);

@@ -98,23 +98,25 @@ export async function findProcesses(folder: string): Promise<number[]> {
   return ours.flat();
 }
 
-/** By its title, so that a shell or a pager in the same folder is left alone; nginx has one once it is up. */
+/** By its program, so that a shell or a pager in the same folder is left alone; the embedded one runs by its own loader. */
 async function isNginxOf(folder: string, pid: number): Promise<boolean> {
-  if (!(await isAlive(folder, pid))) return false;
-  const title = await readFile(`/proc/${pid}/cmdline`, "latin1").catch(() => "");
-  return /nginx: (master|worker|cache) /.test(title);
+  const program = await findLivingProgram(folder, pid);
+  return program !== undefined && /^(nginx|openresty|ld-linux)/.test(program);
 }
 
 /** Is the process that we know by this id still there, and still the one of this folder? */
 export async function isAlive(folder: string, pid: number): Promise<boolean> {
+  return (await findLivingProgram(folder, pid)) !== undefined;
+}
+
+async function findLivingProgram(folder: string, pid: number): Promise<string | undefined> {
   try {
-    if ((await readlink(`/proc/${pid}/cwd`)) !== (await realpath(folder))) return false;
-    const stat = await readFile(`/proc/${pid}/stat`, "latin1");
-    const state = stat.at(stat.lastIndexOf(")") + 2);
-    return state !== "Z" && state !== "X";
+    if ((await readlink(`/proc/${pid}/cwd`)) !== (await realpath(folder))) return undefined;
+    const [, program, state] = /^\d+ \((.*)\) (.)/s.exec(await readFile(`/proc/${pid}/stat`, "latin1")) ?? [];
+    return state === "Z" || state === "X" ? undefined : program;
   } catch {
     // It ended while we looked, or is another user's: not ours either way.
-    return false;
+    return undefined;
   }
 }
 

@@ -1,0 +1,163 @@
+// An edge agent for tests: on a real nginx, in a temporary home, following a test control plane. Origins are small real
+// servers. What tests of this room share.
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileDocument, compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
+import type { NginxInstallation } from "../platform/embedded/nginx.ts";
+import { pickPort } from "../platform/embedded/ports.ts";
+import { testNginx } from "../platform/embedded/test-services.ts";
+import type { Part } from "../platform/lifecycle.ts";
+import { createLogger } from "../platform/log.ts";
+import { startAgent } from "./agent.ts";
+import { askAsViewer, type Door } from "./apply/viewer-request.ts";
+import { type AgentConfig, agentSchema } from "./config.ts";
+import { capabilitiesOf } from "./observe/capabilities.ts";
+import { endProcesses } from "./observe/nginx-launch.ts";
+import type { TestControlPlane } from "./test-control-plane.ts";
+
+export const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
+const GRACE_MS = 2_000;
+
+export interface TestNode {
+  readonly home: string;
+  readonly ports: { readonly http: number; readonly https: number };
+  readonly installation: NginxInstallation;
+  readonly config: AgentConfig;
+  /** The lines that the agents of this node logged at warn and above. */
+  readonly alarms: string[];
+  start(settings?: Partial<AgentConfig>): Promise<Part>;
+  /** Asks the edge for a path of a host, as a viewer over HTTP. */
+  get(host: string, path?: string): Promise<{ status: number; body: string }>;
+  structure(settings?: { http?: number; https?: number }): string;
+  /** Stops the agents that still run, ends nginx, removes the home. */
+  remove(): Promise<void>;
+}
+
+export async function createTestNode(controlPlane: TestControlPlane): Promise<TestNode> {
+  const home = await mkdtemp(join(tmpdir(), "edgewright-agent-"));
+  const ports = { http: await pickPort(), https: await pickPort() };
+  const installation = await testNginx();
+  const agents: Part[] = [];
+  const alarms: string[] = [];
+  const log = createLogger({
+    role: "edge-agent",
+    level: process.env.TEST_LOG === undefined ? "warn" : "debug",
+    destination: {
+      write: (line) => {
+        alarms.push(line);
+        if (process.env.TEST_LOG !== undefined) process.stderr.write(line);
+      },
+    },
+  });
+  const config = agentSchema.parse({
+    CONTROL_PLANE_URL: controlPlane.url,
+    EDGE_HOME: home,
+    EDGE_NAME: "test edge",
+    EDGE_ENROLMENT_TOKEN: controlPlane.token,
+    NGINX_INSTALLATION: JSON.stringify(installation),
+    ALLOW_PRIVATE_ORIGINS: "true",
+    EDGE_KEEP_SERVING: "false",
+  });
+
+  return {
+    home,
+    ports,
+    installation,
+    config,
+    alarms,
+    start: async (settings = {}) => {
+      const agent = await startAgent({
+        config: { ...config, ...settings },
+        installation,
+        luaFolder,
+        log,
+        signal: AbortSignal.timeout(60_000),
+      });
+      agents.push(agent);
+      return {
+        name: agent.name,
+        stop: async () => {
+          agents.splice(agents.indexOf(agent), 1);
+          await agent.stop();
+        },
+      };
+    },
+    get: (host, path = "/") => {
+      const door: Door = { scheme: "http", host: "127.0.0.1", port: ports.http };
+      return askAsViewer({ door, host, path, timeoutMs: 5_000 });
+    },
+    structure: (listeners = {}) => {
+      const settings = edgeGroupSettingsSchema.parse({
+        listeners: { host: "127.0.0.1", ...ports, ...listeners },
+        workers: { count: 1 },
+        documents: { count_max: 30_000 },
+      });
+      const group = { id: controlPlane.scope, name: "test", settings, capabilities: capabilitiesOf(installation) };
+      return compileStructure({ ...group, ownNames: ["localhost"] }).body;
+    },
+    remove: async () => {
+      for (const agent of agents) await agent.stop();
+      await endProcesses(home, GRACE_MS);
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+export interface TestOrigin {
+  readonly port: number;
+  readonly requests: string[];
+  stop(): Promise<void>;
+}
+
+export async function startTestOrigin(): Promise<TestOrigin> {
+  const requests: string[] = [];
+  const server = createServer((request, response) => {
+    requests.push(request.url ?? "");
+    response.setHeader("cache-control", "max-age=60");
+    response.end(`origin says ${request.url}`);
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: typeof address === "object" && address !== null ? address.port : 0,
+    requests,
+    stop: async () => {
+      const closed = once(server, "close");
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+export function documentFor(id: string, host: string, origin: { host?: string; port: number }): string {
+  const name = origin.host ?? "127.0.0.1";
+  return compileDocument({
+    id,
+    accountId: randomUUID(),
+    hosts: [host],
+    accelerationType: "static",
+    http2: true,
+    http3: true,
+    redirectHttpToHttps: false,
+    balancer: "failover",
+    origins: [
+      {
+        id: randomUUID(),
+        scheme: "http",
+        host: name,
+        port: origin.port,
+        hostHeader: host,
+        sni: host,
+        weight: 1,
+        primary: true,
+      },
+    ],
+  }).body;
+}
