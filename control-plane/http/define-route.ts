@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { z } from "zod";
 import type { ProblemKind } from "../../platform/problem.ts";
 import type { Access, CallerOf } from "./caller.ts";
+import { isEdgePath } from "./served-path.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
@@ -116,8 +117,8 @@ export function defineRoute<
     tag: declaration.tag,
     summary: declaration.summary,
     access: declaration.access,
-    params: closed(declaration.params ?? nothing, declaration.access),
-    query: closed(declaration.query ?? nothing, declaration.access),
+    params: closed(declaration.path, declaration.params ?? nothing),
+    query: closed(declaration.path, declaration.query ?? nothing),
     body: declaration.body,
     reply: declaration.reply,
     problems: declaration.problems ?? [],
@@ -127,7 +128,7 @@ export function defineRoute<
   };
 }
 
-/** Unknown parameters are faults, or a typing error would pass for a default; newer agents may send edges' routes more. */
-function closed(schema: z.ZodObject, access: Access): z.ZodObject {
-  return access.kind === "edge" ? schema : schema.strict();
+/** Unknown parameters are faults, or a typing error would pass for a default. */
+function closed(path: string, schema: z.ZodObject): z.ZodObject {
+  return isEdgePath(path) ? schema : schema.strict();
 }

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import type { OpenApiDocument } from "./openapi.ts";
 import { jsonPointer } from "./parse-request.ts";
+import { isEdgePath } from "./served-path.ts";
 
 const operationSchema = z.object({
   operationId: z.string(),
@@ -13,12 +14,13 @@ const operationSchema = z.object({
     .optional(),
   responses: z.record(z.string(), z.unknown()),
 });
-type Operation = z.infer<typeof operationSchema>;
+type DescribedApi = Pick<OpenApiDocument, "paths" | "components">;
+type Operation = z.infer<typeof operationSchema> & { readonly path: string };
 
 /** One sentence per fault, in the document's order. */
-export function faultsOfDocument(document: OpenApiDocument): string[] {
-  const operations = Object.values(document.paths).flatMap((methods) =>
-    Object.values(methods).map((operation) => operationSchema.parse(operation)),
+export function faultsOfDocument(document: DescribedApi): string[] {
+  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.values(methods).map((operation) => ({ path, ...operationSchema.parse(operation) })),
   );
   const ids = operations.map((operation) => operation.operationId);
   const repeated = ids
@@ -27,15 +29,13 @@ export function faultsOfDocument(document: OpenApiDocument): string[] {
   return [...repeated, ...operations.flatMap((operation) => operationFaults(operation, document))];
 }
 
-function operationFaults(operation: Operation, document: OpenApiDocument): string[] {
+function operationFaults(operation: Operation, document: DescribedApi): string[] {
   const faults: string[] = [];
   if (!/^[a-z][A-Za-z0-9]*$/.test(operation.operationId)) faults.push("its id is no camelCase name");
   if (operation.summary === "") faults.push("has no summary");
   if (!Object.keys(operation.responses).some((status) => status.startsWith("2"))) faults.push("has no good answer");
-  const isEdge = operation.security.some((scheme) => "edge" in scheme);
   const json = operation.requestBody?.content["application/json"]?.schema;
-  // Newer agents may say more than this control plane knows; people's typing errors must not pass.
-  if (json !== undefined && !isEdge) faults.push(...openObjects(json, document, []));
+  if (json !== undefined && !isEdgePath(operation.path)) faults.push(...openObjects(json, document, []));
   return faults.map((fault) => `${operation.operationId}: ${fault}`);
 }
 
@@ -52,7 +52,7 @@ const nodeSchema = z.object({
 const DEPTH_MAX = 12;
 
 /** Objects of a request that take fields which they do not name. A record says what its values are, so it is closed. */
-function openObjects(schema: unknown, document: OpenApiDocument, path: readonly string[]): string[] {
+function openObjects(schema: unknown, document: DescribedApi, path: readonly string[]): string[] {
   if (path.length > DEPTH_MAX) return [];
   const node = nodeSchema.parse(schema);
   if (node.$ref !== undefined) return openObjects(componentAt(document, node.$ref), document, path);
@@ -69,6 +69,6 @@ function openObjects(schema: unknown, document: OpenApiDocument, path: readonly 
 
 const schemasShape = z.object({ schemas: z.record(z.string(), z.unknown()) });
 
-function componentAt(document: OpenApiDocument, ref: string): unknown {
+function componentAt(document: DescribedApi, ref: string): unknown {
   return schemasShape.parse(document.components).schemas[ref.replace("#/components/schemas/", "")] ?? {};
 }

@@ -10,6 +10,11 @@ export function servedPath(path: string): string {
   return standsAlone ? path : `${API_BASE}${path}`;
 }
 
+/** Of the edge protocol: a newer agent may say more than this control plane knows, so its requests are read leniently. */
+export function isEdgePath(path: string): boolean {
+  return path.startsWith("/edge/v1/");
+}
+
 /** The names in braces, in their order. */
 export function pathParameters(path: string): string[] {
   return [...path.matchAll(/\{(\w+)\}/g)].flatMap(([, name]) => (name === undefined ? [] : [name]));
