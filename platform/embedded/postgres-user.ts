@@ -1,4 +1,5 @@
-// PostgreSQL refuses to run as root. Whoever is root gets a way to run it as somebody else; others need none.
+// PostgreSQL refuses to run as root, or as a user without a name (a container's `--user 12345`). Here is found how to run
+// it as somebody else; most users need nothing.
 import { chownSync, lstatSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { findProgram, runProgram } from "./program.ts";
@@ -11,9 +12,8 @@ const NOBODY = 65534;
 interface Way {
   /** Stands in front of the command. */
   readonly wrapper: readonly string[];
-  /** Whose the files must be. */
-  readonly uid: number;
-  readonly gid: number;
+  /** Whose the files must be made; only root can. */
+  readonly owner?: { readonly uid: number; readonly gid: number };
 }
 
 /**
@@ -21,36 +21,38 @@ interface Way {
  * tried, since containers forbid some, and a folder below somebody's private one shuts others out.
  */
 export async function findUnprivileged(folder: string, program: string): Promise<readonly string[]> {
-  if (process.geteuid?.() !== 0) return [];
   for (const way of possibleWays(folder)) {
-    giveTo(folder, way);
+    if (way.owner !== undefined) giveTo(folder, way.owner);
     if (await works(way, folder, program)) return way.wrapper;
   }
   throw new StartError(
-    `PostgreSQL does not run as root, and no other user may use ${folder} and ${program}: start Edgewright as an ordinary user, or set DATABASE_URL.`,
+    `PostgreSQL runs neither as root nor as a user without a name, and no other user may use ${folder} and ${program}: start Edgewright as an ordinary user, or set DATABASE_URL.`,
   );
 }
 
 function possibleWays(folder: string): Way[] {
   const unshare = findProgram("unshare");
+  // The same user under another number: works below a 0700 folder.
+  const renamed =
+    unshare === undefined ? [] : [unshare, "--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--"];
+  if (process.geteuid?.() !== 0) return [{ wrapper: [] }, ...(renamed.length > 0 ? [{ wrapper: renamed }] : [])];
+  const ways: Way[] = renamed.length > 0 ? [{ wrapper: renamed, owner: { uid: 0, gid: 0 } }] : [];
   const setpriv = findProgram("setpriv");
-  const ways: Way[] = [];
-  // Root under another number: works below a 0700 folder of root's.
-  if (unshare !== undefined) {
-    ways.push({ wrapper: [unshare, "--user", `--map-user=${NOBODY}`, `--map-group=${NOBODY}`, "--"], uid: 0, gid: 0 });
-  }
-  if (setpriv !== undefined) {
-    const owner = statSync(dirname(folder));
-    for (const { uid, gid } of [owner, { uid: NOBODY, gid: NOBODY }]) {
-      if (uid === 0) continue;
-      ways.push({ wrapper: [setpriv, `--reuid=${uid}`, `--regid=${gid}`, "--clear-groups", "--"], uid, gid });
-    }
+  if (setpriv === undefined) return ways;
+  const { uid, gid } = statSync(dirname(folder));
+  for (const owner of [
+    { uid, gid },
+    { uid: NOBODY, gid: NOBODY },
+  ]) {
+    if (owner.uid === 0) continue;
+    ways.push({ wrapper: [setpriv, `--reuid=${owner.uid}`, `--regid=${owner.gid}`, "--clear-groups", "--"], owner });
   }
   return ways;
 }
 
 async function works(way: Way, folder: string, program: string): Promise<boolean> {
-  const script = 'test -w "$1" && exec "$2" --version';
+  // initdb wants the user to have a name.
+  const script = 'test "$(id -u)" != 0 && id -un && test -w "$1" && exec "$2" --version';
   const { code } = await runProgram(["/bin/sh", "-c", script, "sh", folder, program], {
     timeoutMs: PROBE_TIMEOUT_MS,
     wrapper: way.wrapper,
