@@ -12,6 +12,7 @@ beforeEach(async () => {
   controlPlane = await startTestControlPlane();
   origin = await startTestOrigin();
   node = await createTestNode(controlPlane);
+  controlPlane.put("structure", controlPlane.scope, node.structure());
 });
 
 afterEach(async () => {
@@ -20,13 +21,180 @@ afterEach(async () => {
   await controlPlane.stop();
 });
 
+function putDocument(host: string, id: string = randomUUID()): { id: string; rev: number } {
+  const { rev } = controlPlane.put("document", id, documentFor(id, host, origin));
+  return { id, rev };
+}
+
+/** Appends a document that nginx refuses, however well it is signed. */
+function putBadDocument(id: string = randomUUID()): { id: string; rev: number } {
+  const { rev } = controlPlane.put("document", id, '{"format":99}');
+  return { id, rev };
+}
+
 test("a new edge enrols, runs the structure of its group and serves what the feed says", async () => {
-  controlPlane.put("structure", controlPlane.scope, node.structure());
-  const id = randomUUID();
-  controlPlane.put("document", id, documentFor(id, "www.example.com", origin));
+  putDocument("www.example.com");
   await node.start();
   const report = await controlPlane.untilReport(({ applied, structure }) => applied === 2 && structure === 1);
   expect(report.refused).toEqual([]);
   expect(report.state_hash).toBe(controlPlane.stateHash());
   expect(await node.get("www.example.com", "/a")).toMatchObject({ status: 200, body: "origin says /a" });
 });
+
+test("a change is served, proven and reported within a second, and a removal takes the host away", async () => {
+  await node.start();
+  await controlPlane.untilReport(({ structure }) => structure === 1);
+  const began = performance.now();
+  const { id, rev } = putDocument("new.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+  expect(performance.now() - began).toBeLessThan(1_000);
+  expect((await node.get("new.example.com")).status).toBe(200);
+  const removed = controlPlane.remove("document", id);
+  const report = await controlPlane.untilReport(({ applied }) => applied === removed.rev);
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("new.example.com")).status).toBe(421);
+});
+
+test("one bad document is refused alone, keeps its last good version, and is forgiven when it is mended", async () => {
+  const { id } = putDocument("keeps.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  const bad = putBadDocument(id);
+  const other = putDocument("other.example.com");
+  const report = await controlPlane.untilReport(({ applied }) => applied === other.rev);
+  expect(report.refused).toMatchObject([{ kind: "document", id, rev: bad.rev, stage: "push" }]);
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("keeps.example.com")).status).toBe(200);
+  expect((await node.get("other.example.com")).status).toBe(200);
+  const good = putDocument("keeps.example.com", id);
+  const mended = await controlPlane.untilReport(({ applied }) => applied === good.rev);
+  expect(mended.refused).toEqual([]);
+});
+
+test("a record that nobody trusted signed is refused and not served", async () => {
+  await node.start();
+  await controlPlane.untilReport(({ structure }) => structure === 1);
+  const id = randomUUID();
+  const body = documentFor(id, "forged.example.com", origin);
+  const signed = controlPlane.sign({ kind: "document", id, rev: controlPlane.rev() + 1, op: "put", body });
+  controlPlane.append({ ...signed, signature: `${signed.signature.slice(0, -8)}AAAAAA==` });
+  const report = await controlPlane.untilReport(({ applied }) => applied === signed.rev);
+  expect(report.refused).toMatchObject([{ id, stage: "verify" }]);
+  expect((await node.get("forged.example.com")).status).toBe(421);
+});
+
+test("more than twenty refusals at once stop the applying and raise the alarm; what was served is served on", async () => {
+  putDocument("stays.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  for (let count = 0; count < 25; count += 1) putBadDocument();
+  const report = await controlPlane.untilReport(({ refused }) => refused.length > 20);
+  expect(report.applied).toBe(2);
+  expect(node.alarms.join()).toContain("too many records are refused at once");
+  expect((await node.get("stays.example.com")).status).toBe(200);
+});
+
+test("an edge that starts without its control plane serves what lies on its disk", async () => {
+  putDocument("offline.example.com");
+  const first = await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  await first.stop();
+  await controlPlane.stop();
+  await node.start();
+  expect((await node.get("offline.example.com")).status).toBe(200);
+  await controlPlane.start();
+  const { rev } = putDocument("later.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+  expect((await node.get("later.example.com")).status).toBe(200);
+});
+
+test("answers that cannot be are survived: a cut connection, no JSON, 503", async () => {
+  controlPlane.misbehave.changes.push("cut", "not json", "503");
+  const { rev } = putDocument("patient.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+  expect((await node.get("patient.example.com")).status).toBe(200);
+});
+
+test("a snapshot brings what changed and takes what is gone, while the rest is served all along", async () => {
+  const gone = putDocument("gone.example.com");
+  putDocument("stays.example.com");
+  const first = await node.start({ EDGE_KEEP_SERVING: true });
+  await controlPlane.untilReport(({ applied }) => applied === 3);
+  await first.stop();
+  controlPlane.remove("document", gone.id);
+  putDocument("new.example.com");
+  controlPlane.makeCheckpoint({ forget: true });
+  controlPlane.misbehave.snapshot.push("cut", "wrong digest", "wrong body");
+  await node.start({ EDGE_KEEP_SERVING: true });
+  const report = await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev(), 15_000);
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("gone.example.com")).status).toBe(421);
+  expect((await node.get("stays.example.com")).status).toBe(200);
+  expect((await node.get("new.example.com")).status).toBe(200);
+  expect(controlPlane.snapshotsServed()).toBe(4);
+});
+
+test.each([
+  { name: "with a checkpoint", checkpoint: true },
+  { name: "without a checkpoint", checkpoint: false },
+])("a restored database is another feed ($name): its documents win, others leave", async ({ checkpoint }) => {
+  const kept = putDocument("kept.example.com");
+  const lost = putDocument("lost.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === lost.rev);
+  controlPlane.restore({ keep: ({ id }) => id !== lost.id, checkpoint });
+  const changed = controlPlane.put("document", kept.id, documentFor(kept.id, "renamed.example.com", origin));
+  const report = await controlPlane.untilReport(
+    ({ feed_id, applied }) => feed_id === controlPlane.feedId() && applied === changed.rev,
+  );
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  await expect.poll(async () => (await node.get("lost.example.com")).status).toBe(421);
+  expect((await node.get("kept.example.com")).status).toBe(421);
+  expect((await node.get("renamed.example.com")).status).toBe(200);
+});
+
+test("a state that the control plane does not recognise is fetched anew", async () => {
+  putDocument("www.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  controlPlane.makeCheckpoint();
+  const reportsBefore = controlPlane.reports.length;
+  controlPlane.askResync();
+  putDocument("next.example.com");
+  await expect.poll(() => controlPlane.snapshotsServed(), { timeout: 10_000 }).toBe(1);
+  await controlPlane.untilReport(({ applied }) => applied === 3 && controlPlane.reports.length > reportsBefore);
+  expect((await node.get("www.example.com")).status).toBe(200);
+});
+
+test("an nginx that is killed, workers and all, is back with everything within moments", async () => {
+  putDocument("www.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  await node.killNginx();
+  await expect
+    .poll(
+      () =>
+        node.get("www.example.com").then(
+          ({ status }) => status,
+          () => 0,
+        ),
+      { timeout: 10_000 },
+    )
+    .toBe(200);
+  const { rev } = putDocument("after.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+});
+
+test("20,000 documents in a snapshot are served within seconds", async () => {
+  for (let count = 0; count < 20_000; count += 1) putDocument(`host-${count}.example.com`);
+  controlPlane.makeCheckpoint({ forget: true });
+  const began = performance.now();
+  await node.start();
+  const report = await controlPlane.untilReport(({ applied }) => applied === 20_001, 30_000);
+  const seconds = (performance.now() - began) / 1000;
+  expect(report.documents).toBe(20_000);
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("host-19999.example.com")).status).toBe(200);
+  expect(seconds).toBeLessThan(15);
+}, 60_000);

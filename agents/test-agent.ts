@@ -17,7 +17,7 @@ import { startAgent } from "./agent.ts";
 import { askAsViewer, type Door } from "./apply/viewer-request.ts";
 import { type AgentConfig, agentSchema } from "./config.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
-import { endProcesses } from "./observe/nginx-launch.ts";
+import { endProcesses, findProcesses } from "./observe/nginx-launch.ts";
 import type { TestControlPlane } from "./test-control-plane.ts";
 
 export const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
@@ -34,6 +34,8 @@ export interface TestNode {
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
   structure(settings?: { http?: number; https?: number }): string;
+  /** Master and workers at once, as a crash of the machine's memory would. */
+  killNginx(): Promise<void>;
   /** Stops the agents that still run, ends nginx, removes the home. */
   remove(): Promise<void>;
 }
@@ -99,6 +101,9 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       });
       const group = { id: controlPlane.scope, name: "test", settings, capabilities: capabilitiesOf(installation) };
       return compileStructure({ ...group, ownNames: ["localhost"] }).body;
+    },
+    killNginx: async () => {
+      for (const pid of await findProcesses(home)) process.kill(pid, "SIGKILL");
     },
     remove: async () => {
       for (const agent of agents) await agent.stop();

@@ -55,7 +55,7 @@ export interface TestControlPlane {
   /** From now on there is a checkpoint of what is live, and changes before `forgetBefore` are 410. */
   makeCheckpoint(options?: { forget: boolean }): void;
   /** A restored database: another feed id, the records that `keep` lets through numbered anew. */
-  restore(keep: (record: FeedRecord) => boolean): void;
+  restore(options: { keep: (record: FeedRecord) => boolean; checkpoint: boolean }): void;
   checkpointFile(): Buffer;
   stateHash(): string;
   untilReport(fits: (report: ReportRequest) => boolean, timeoutMs?: number): Promise<ReportRequest>;
@@ -318,14 +318,14 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
       checkpoint = { rev, file: checkpointOf() };
       if (forget) oldest = rev;
     },
-    restore: (keep) => {
+    restore: ({ keep, checkpoint: withCheckpoint }) => {
       feedId = randomUUID();
       const records = [...live.values()].filter(keep);
       live.clear();
       rev = 0;
       oldest = 0;
       for (const { kind, id, body } of records) append(signed({ kind, id, rev: rev + 1, op: "put", body }));
-      checkpoint = { rev, file: checkpointOf() };
+      checkpoint = withCheckpoint ? { rev, file: checkpointOf() } : undefined;
       events.emit("appended");
     },
     checkpointFile: checkpointOf,
