@@ -55,16 +55,30 @@ function readPackages(file) {
   }
 }
 
-/** `npm start` killed the hard way leaves us without a parent: then we stop in order, as after Ctrl-C. */
+/** `npm start` killed the hard way leaves us behind: then we stop in order, as after Ctrl-C. */
 export function stopWithNpm() {
   if (process.env.npm_lifecycle_event === undefined) return;
-  const parent = process.ppid;
+  const started = ancestry();
   const watch = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (ancestry() === started) return;
     clearInterval(watch);
     process.kill(process.pid, "SIGTERM");
   }, NPM_WATCH_MS);
   watch.unref();
+}
+
+/** Our parent, and when that is npm's shell, the shell's: npm. */
+function ancestry() {
+  const parent = process.ppid;
+  try {
+    const isShell = readFileSync(`/proc/${parent}/cmdline`, "utf8").startsWith("sh\0-c\0");
+    if (!isShell) return String(parent);
+    const stat = readFileSync(`/proc/${parent}/stat`, "utf8");
+    // The second field is a name in parentheses and may hold anything; the parent is the fourth.
+    return `${parent} ${stat.slice(stat.lastIndexOf(")")).split(" ")[2]}`;
+  } catch {
+    return String(parent);
+  }
 }
 
 /** `program` begins when it is imported and reads process.argv itself. */
