@@ -186,15 +186,17 @@ test("an nginx that is killed, workers and all, is back with everything within m
   await controlPlane.untilReport(({ applied }) => applied === rev);
 });
 
-test("20,000 documents in a snapshot are served within seconds", async () => {
+test("20,000 changed documents in a snapshot are pushed, served and proven within seconds", async () => {
+  const first = await node.start({ EDGE_KEEP_SERVING: true });
+  await controlPlane.untilReport(({ structure }) => structure === 1);
+  await first.stop();
   for (let count = 0; count < 20_000; count += 1) putDocument(`host-${count}.example.com`);
   controlPlane.makeCheckpoint({ forget: true });
   const began = performance.now();
-  await node.start();
+  await node.start({ EDGE_KEEP_SERVING: true });
   const report = await controlPlane.untilReport(({ applied }) => applied === 20_001, 30_000);
-  const seconds = (performance.now() - began) / 1000;
+  expect((performance.now() - began) / 1000).toBeLessThan(15);
   expect(report.documents).toBe(20_000);
   expect(report.state_hash).toBe(controlPlane.stateHash());
   expect((await node.get("host-19999.example.com")).status).toBe(200);
-  expect(seconds).toBeLessThan(15);
 }, 60_000);

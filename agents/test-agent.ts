@@ -1,5 +1,6 @@
 // An edge agent for tests: on a real nginx, in a temporary home, following a test control plane. Origins are small real
 // servers. What tests of this room share.
+import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -21,6 +22,7 @@ import { endProcesses, findProcesses } from "./observe/nginx-launch.ts";
 import type { TestControlPlane } from "./test-control-plane.ts";
 
 export const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
+const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
 const GRACE_MS = 2_000;
 
 export interface TestNode {
@@ -31,6 +33,8 @@ export interface TestNode {
   /** The lines that the agents of this node logged at warn and above. */
   readonly alarms: string[];
   start(settings?: Partial<AgentConfig>): Promise<Part>;
+  /** The agent as a process of its own, which can be killed. */
+  spawn(settings?: { EDGE_KEEP_SERVING?: string }): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
   structure(settings?: { http?: number; https?: number }): string;
@@ -38,6 +42,13 @@ export interface TestNode {
   killNginx(): Promise<void>;
   /** Stops the agents that still run, ends nginx, removes the home. */
   remove(): Promise<void>;
+}
+
+export interface SpawnedAgent {
+  /** Without any warning. */
+  kill(): Promise<void>;
+  /** As a person stops it. */
+  end(): Promise<{ code: number | null }>;
 }
 
 export async function createTestNode(controlPlane: TestControlPlane): Promise<TestNode> {
@@ -56,7 +67,8 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       },
     },
   });
-  const config = agentSchema.parse({
+  const processes: ChildProcess[] = [];
+  const environment = {
     CONTROL_PLANE_URL: controlPlane.url,
     EDGE_HOME: home,
     EDGE_NAME: "test edge",
@@ -64,7 +76,8 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
     NGINX_INSTALLATION: JSON.stringify(installation),
     ALLOW_PRIVATE_ORIGINS: "true",
     EDGE_KEEP_SERVING: "false",
-  });
+  };
+  const config = agentSchema.parse(environment);
 
   return {
     home,
@@ -89,6 +102,18 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
         },
       };
     },
+    spawn: (settings = {}) => {
+      const args = ["--import", "tsx", mainFile];
+      const env = { PATH: process.env.PATH, LOG_LEVEL: "warn", ...environment, ...settings };
+      const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+      processes.push(child);
+      return {
+        kill: async () => {
+          await ended(child, "SIGKILL");
+        },
+        end: () => ended(child, "SIGTERM"),
+      };
+    },
     get: (host, path = "/") => {
       const door: Door = { scheme: "http", host: "127.0.0.1", port: ports.http };
       return askAsViewer({ door, host, path, timeoutMs: 5_000 });
@@ -107,10 +132,19 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
     },
     remove: async () => {
       for (const agent of agents) await agent.stop();
+      for (const child of processes) await ended(child, "SIGKILL");
       await endProcesses(home, GRACE_MS);
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<{ code: number | null }> {
+  if (child.exitCode !== null || child.signalCode !== null) return { code: child.exitCode };
+  const exit = once(child, "exit");
+  child.kill(signal);
+  await exit;
+  return { code: child.exitCode };
 }
 
 export interface TestOrigin {

@@ -45,6 +45,8 @@ export interface TestControlPlane {
   readonly batches: Map<string, string>;
   readonly logPosts: () => number;
   readonly snapshotsServed: () => number;
+  /** Pages of changes with something in them. */
+  readonly pagesServed: () => number;
   feedId(): string;
   rev(): number;
   put(kind: RecordKind, id: string, body: string): FeedRecord;
@@ -86,6 +88,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   let resync = false;
   let logPosts = 0;
   let snapshots = 0;
+  let pages = 0;
 
   function signText(text: string): string {
     return `${KEY_ID}:${sign(null, Buffer.from(text), privateKey).toString("base64")}`;
@@ -163,8 +166,12 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
       status(response, 409);
       return;
     }
-    if (rev <= since) status(response, 304);
-    else json(response, changesSince(since));
+    if (rev <= since) {
+      status(response, 304);
+      return;
+    }
+    pages += 1;
+    json(response, changesSince(since));
   }
 
   function answerSnapshot(response: ServerResponse): void {
@@ -300,6 +307,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     batches,
     logPosts: () => logPosts,
     snapshotsServed: () => snapshots,
+    pagesServed: () => pages,
     feedId: () => feedId,
     rev: () => rev,
     put: (kind, id, body) => {

@@ -27,7 +27,8 @@ export function createReporter(settings: {
 }): Reporter {
   const bootId = randomUUID();
   let seq = 0;
-  let due = false;
+  // The first report says that this agent is there.
+  let due = true;
   let wake: () => void = () => {};
 
   async function untilDue(signal: AbortSignal): Promise<void> {
