@@ -29,10 +29,8 @@ export interface TestEdgeSettings {
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
-  /** Whole files that stand in for rendered ones, by path. */
-  readonly files?: Readonly<Record<string, string>>;
-  /** Further folders for Lua to look into. */
-  readonly luaFolders?: readonly string[];
+  /** A folder of Lua specs: the control socket then runs one at `GET /spec?spec=<name>`. */
+  readonly specs?: string;
 }
 
 export interface ControlReply {
@@ -165,9 +163,19 @@ async function writeStructure(
   });
   await mkdir(join(home, "structure", "1"), { recursive: true });
   for (const { path, text } of structureSchema.parse(JSON.parse(body)).files) {
-    await writeFile(join(home, "structure", "1", path), settings.files?.[path] ?? text);
+    await writeFile(
+      join(home, "structure", "1", path),
+      path === "control.conf" ? withSpecs(text, settings.specs) : text,
+    );
   }
   await symlink("structure/1", join(home, "current"));
+}
+
+/** Adds the location that runs specs; they look for each other and for luaunit where the modules are looked for. */
+function withSpecs(controlConf: string, specs: string | undefined): string {
+  if (specs === undefined) return controlConf;
+  const run = `package.path = "${specs}/?.lua;" .. package.path; dofile("${specs}/run.lua")`;
+  return controlConf.replace("location / {", `location = /spec { content_by_lua_block { ${run} } }\n  location / {`);
 }
 
 async function writeState(home: string, { trust, base, journal, addresses }: EdgeState): Promise<void> {

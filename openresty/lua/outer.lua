@@ -30,10 +30,16 @@ local function redirect_to_https(var, target)
   return redirect("https://" .. var.host .. (port == "443" and "" or ":" .. port) .. target, 301)
 end
 
+-- Not by ngx.exit: nginx's own 400 goes another way, which forgets the variables, and this one belongs in the log.
+local function refuse_target()
+  ngx.status = 400
+  return exec("@page")
+end
+
 function M.access()
   local var = ngx.var
   local host = var.host
-  if not route.is_same_host(var.http_host, host) then return exit(400) end
+  if not route.is_same_host(var.http_host, host) then return refuse_target() end
   local id = route.id_of(host)
   if var.http_x_edge_probe and probe.is_asked(var.http_x_edge_probe) then return probe.answer(id) end
   if health.is_asked(var) then return health.answer() end
@@ -45,7 +51,7 @@ function M.access()
   local target, path = url.canonical(var.request_uri)
   if not target then
     var.edge_path = var.uri
-    return exit(400)
+    return refuse_target()
   end
   var.edge_path = path
   if not document.http3 then

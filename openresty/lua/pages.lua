@@ -1,11 +1,12 @@
 -- The short pages of the edge's own errors: what happened in words and the request's id, nothing of the inside. Phase:
--- content of the location `@page` of both hops.
+-- content of the locations for pages of both hops.
 local ngx = ngx
 local format = string.format
 
 local REASONS = {
   [400] = "Bad Request", [403] = "Forbidden", [405] = "Method Not Allowed", [408] = "Request Timeout",
   [413] = "Content Too Large", [414] = "URI Too Long", [421] = "Misdirected Request", [500] = "Internal Server Error",
+  [501] = "Not Implemented", [505] = "HTTP Version Not Supported",
   [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout", [508] = "Loop Detected",
 }
 

@@ -42,12 +42,12 @@ local function link_target(path)
   return length > 0 and ffi.string(target, length) or nil
 end
 
---- Whom to believe: {feed_id, scope, keys}; nil and why, when nobody.
+--- Whom to believe: {feed_id, scope, keys}; nil for an edge that never had a feed, nil and why when it cannot be read.
 local function read_trust(folder)
-  local trust = cjson.decode(read_file(folder .. "trust.json") or "")
-  if not trust or not trust.feed_id or not trust.scope or not trust.keys then
-    return nil, "state/trust.json is not there or not readable"
-  end
+  local text = read_file(folder .. "trust.json")
+  if not text then return nil end
+  local trust = cjson.decode(text)
+  if not trust or not trust.feed_id or not trust.scope or not trust.keys then return nil, "state/trust.json is not readable" end
   local keys = {}
   for id, base64 in pairs(trust.keys) do
     local key, err = ed25519.key(base64)
@@ -176,7 +176,7 @@ end
 local function load_state(folder)
   local trust, err = read_trust(folder)
   if not trust then
-    ngx.log(ngx.WARN, "nothing is loaded: ", err)
+    if err then ngx.log(ngx.ERR, "nothing is loaded: ", err) end
     return new_load()
   end
   facts.take_feed(trust.feed_id)

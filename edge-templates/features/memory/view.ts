@@ -22,9 +22,11 @@ function dictMb(entries: number, slotBytes: number): number {
 export function memoryConf({ settings }: DesiredGroup): string {
   const documents = settings.documents.count_max;
   return template({
-    documentsMb: dictMb(documents, 2048),
+    // An update holds the old value for a minute more, and all may be compiled anew at once. Memory that no entry has
+    // touched is not resident.
+    documentsMb: dictMb(documents * 2, 2048),
     pointersMb: dictMb(documents, 256),
-    // Two names each; memory that no entry touches is not resident.
+    // Two names each.
     hostsMb: dictMb(documents * 2, 256),
     addressesMb: dictMb(documents, 256),
   });

@@ -1,0 +1,86 @@
+// The access log: one line per request of a customer, in the shape that the control plane reads.
+import { watch } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type AccessLogLine, accessLogLineSchema } from "../agents/contract.ts";
+import { startTestEdge, type TestEdge } from "./test-edge.ts";
+import { aDistribution, createTestFeed } from "./test-feed.ts";
+import { startTestOrigin, type TestOrigin } from "./test-origin.ts";
+import { ask } from "./test-viewer.ts";
+
+const feed = createTestFeed();
+const distribution = () => aDistribution({ originPort: origin.port });
+let edge: TestEdge;
+let origin: TestOrigin;
+let served: ReturnType<typeof aDistribution>;
+
+beforeAll(async () => {
+  [edge, origin] = await Promise.all([startTestEdge({ state: { trust: feed.trust } }), startTestOrigin()]);
+  served = distribution();
+  await edge.pin({ [`origin.test:${origin.port}`]: ["127.0.0.1"] });
+  await edge.apply([feed.put(served)]);
+  origin.handle((_, response) => response.setHeader("cache-control", "max-age=60").end("12345"));
+});
+
+afterAll(async () => {
+  await Promise.all([edge?.stop(), origin?.stop()]);
+});
+
+/** Resolves when the log has `count` lines; nginx writes them within a second. */
+async function logLines(count: number): Promise<AccessLogLine[]> {
+  const path = join(edge.home, "logs", "access.log");
+  const signal = AbortSignal.timeout(5_000);
+  return new Promise((resolve, reject) => {
+    const read = async () => {
+      const lines = (await readFile(path, "utf8")).split("\n").filter(Boolean);
+      if (lines.length < count) return;
+      watcher.close();
+      resolve(lines.map((line) => accessLogLineSchema.parse(JSON.parse(line))));
+    };
+    const watcher = watch(path, { signal }, () => read().catch(reject));
+    watcher.on("error", reject);
+    read().catch(reject);
+  });
+}
+
+test("a line says what was asked, by whom, and what became of it; nothing else is logged", async () => {
+  await ask(edge, {
+    path: "/a%20b?token=secret",
+    headers: ['User-Agent: a "quoted" agent\\', "Referer: https://user:pw@From.test:8080/x?y"],
+  });
+  await ask(edge, { path: "/a%20b?token=secret", version: "2" });
+  await ask(edge, { path: "/post", version: "3", curl: ["--data-raw", "x=1"] });
+  // None of these is a customer's traffic.
+  await ask(edge, { host: "unknown.test", path: "/" });
+  await ask(edge, { host: "127.0.0.1", path: "/__edge/health" });
+  const { probe_secret } = await edge.state();
+  await ask(edge, { path: "/", headers: [`X-Edge-Probe: ${probe_secret}`] });
+  await ask(edge, { path: "/../refused" });
+
+  const lines = await logLines(4);
+  expect(lines).toHaveLength(4);
+  const [first, second, third, fourth] = lines;
+  expect(first).toMatchObject({
+    account: served.accountId,
+    distribution: served.id,
+    host: "www.example.com",
+    method: "GET",
+    path: "/a%20b",
+    status: 200,
+    cache_status: "MISS",
+    protocol: "HTTP/1.1",
+    tls: "",
+    referrer_host: "From.test",
+    user_agent: 'a "quoted" agent\\',
+    client: "127.0.0.1",
+    origin_ms: expect.any(Number),
+  });
+  expect(Math.abs(Number(first?.time) - Date.now() / 1000)).toBeLessThan(30);
+  expect(first?.bytes_out).toBeGreaterThan(5);
+  expect(first?.request_id).toMatch(/^[0-9a-f]{32}$/);
+  expect(second).toMatchObject({ cache_status: "MISS", protocol: "HTTP/2.0", tls: "TLSv1.3", referrer_host: "" });
+  expect(third).toMatchObject({ cache_status: "BYPASS", protocol: "HTTP/3.0", method: "POST", path: "/post" });
+  expect(fourth).toMatchObject({ status: 400, cache_status: "NONE", origin_ms: null });
+  expect(JSON.stringify(lines)).not.toContain("secret");
+});

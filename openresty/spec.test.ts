@@ -1,0 +1,37 @@
+// Runs the Lua specs of spec/ inside a real nginx, on the real shared dicts.
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { startTestEdge, type TestEdge } from "./test-edge.ts";
+
+const SPECS = fileURLToPath(new URL("spec", import.meta.url));
+const specs = readdirSync(SPECS).flatMap((file) => (file.endsWith("_spec.lua") ? [file.slice(0, -".lua".length)] : []));
+const outcomeSchema = z.object({ ran: z.array(z.string()).min(1), failures: z.array(z.string()) });
+
+let edge: TestEdge;
+
+beforeAll(async () => {
+  edge = await startTestEdge({ specs: SPECS });
+});
+
+afterAll(async () => {
+  await edge?.stop();
+});
+
+test.each(specs)("%s holds", async (spec) => {
+  const { body } = await edge.control("GET", `/spec?spec=${spec}`);
+  expect(outcomeSchema.parse(body).failures).toEqual([]);
+});
+
+test("a spec that fails is seen to fail", async () => {
+  const { body } = await edge.control("GET", "/spec?spec=planted_failure");
+  expect(outcomeSchema.parse(body)).toEqual({
+    ran: ["test_fails", "test_holds"],
+    failures: [expect.stringContaining("test_fails")],
+  });
+});
+
+test("no module writes a global variable", async () => {
+  expect(await edge.errorLog()).not.toContain("writing a global Lua variable");
+});

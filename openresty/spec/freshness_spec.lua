@@ -1,0 +1,134 @@
+-- freshness.lua: what RFC 9111, 9213 and 5861 and the rule of a distribution make of an answer.
+local freshness = require "freshness"
+local lu = require "luaunit"
+
+local NOW = 1700000000
+local DATE = ngx.http_time(NOW)
+local ANY = { match = { any = true } }
+
+local function decide(fields, rule)
+  local answer = { status = 200, date = DATE }
+  for name, value in pairs(fields) do answer[name] = value end
+  local storable, ttl, while_revalidate, if_error, age = freshness.decide(answer, NOW, rule or ANY)
+  return { storable = storable, ttl = ttl, while_revalidate = while_revalidate, if_error = if_error, age = age }
+end
+
+local T = {}
+
+local function assert_ttl(expected, fields, rule)
+  local decided = decide(fields, rule)
+  lu.assertTrue(decided.storable)
+  lu.assertEquals(decided.ttl, expected)
+end
+
+local function assert_not_stored(fields, rule) lu.assertFalse(decide(fields, rule).storable) end
+
+function T.test_explicit_freshness_in_the_order_of_rfc_9111()
+  assert_ttl(60, { cache_control = "max-age=60" })
+  assert_ttl(30, { cache_control = "max-age=60, s-maxage=30" })
+  assert_ttl(60, { cache_control = "max-age=60", expires = ngx.http_time(NOW + 5) })
+  assert_ttl(5, { expires = ngx.http_time(NOW + 5) })
+  assert_ttl(7, { cdn_cache_control = "max-age=7", cache_control = "no-store" })
+end
+
+function T.test_a_malformed_targeted_field_leaves_the_plain_one()
+  assert_ttl(60, { cdn_cache_control = "max-age=", cache_control = "max-age=60" })
+  assert_ttl(60, { cdn_cache_control = 'max-age="7"', cache_control = "max-age=60" })
+end
+
+function T.test_age_and_date_shorten_freshness()
+  assert_ttl(50, { cache_control = "max-age=60", age = "10" })
+  assert_ttl(40, { cache_control = "max-age=60", date = ngx.http_time(NOW - 20) })
+  lu.assertEquals(decide({ cache_control = "max-age=60", age = "10" }).age, 10)
+  -- A list of ages: the first; rubbish: none.
+  assert_ttl(57, { cache_control = "max-age=60", age = "3, 9" })
+  assert_ttl(60, { cache_control = "max-age=60", age = "-3" })
+end
+
+function T.test_what_must_not_be_stored()
+  for _, fields in ipairs {
+    { cache_control = "no-store, max-age=60" },
+    { cache_control = "private, max-age=60" },
+    { cache_control = 'private="x-a", max-age=60' },
+    { cdn_cache_control = "no-store", cache_control = "max-age=60" },
+    { cache_control = "max-age=60", vary = "Accept, *" },
+    { cache_control = "max-age=60", status = 206 },
+    { cache_control = "max-age=60", authorized = true },
+    { sets_cookie = true, last_modified = ngx.http_time(NOW - 86400) },
+    {},
+  } do assert_not_stored(fields) end
+end
+
+function T.test_no_rule_beats_what_must_not_be_stored()
+  local rule = { match = { any = true }, ttl_default = 600 }
+  for _, cache_control in ipairs { "no-store", "private" } do assert_not_stored({ cache_control = cache_control }, rule) end
+  assert_not_stored({ authorized = true }, rule)
+  assert_not_stored({ sets_cookie = true }, rule)
+end
+
+function T.test_authorization_is_allowed_by_those_who_may()
+  for _, cache_control in ipairs { "public, max-age=60", "s-maxage=60", "max-age=60, must-revalidate" } do
+    assert_ttl(60, { cache_control = cache_control, authorized = true })
+  end
+end
+
+function T.test_must_understand_lifts_no_store_for_known_statuses()
+  assert_ttl(60, { cache_control = "must-understand, no-store, max-age=60" })
+  assert_not_stored({ cache_control = "must-understand, no-store, max-age=60", status = 599 })
+end
+
+function T.test_an_answer_with_a_validator_is_kept_to_be_asked_about()
+  local decided = decide { cache_control = "no-cache", etag = '"a"' }
+  lu.assertTrue(decided.storable)
+  lu.assertEquals({ decided.ttl, decided.while_revalidate, decided.if_error }, { 0, 0, 0 })
+  lu.assertTrue(decide({ cache_control = "max-age=0", etag = '"a"' }).storable)
+end
+
+function T.test_unreadable_freshness_is_stale_not_absent()
+  lu.assertEquals(decide({ cache_control = "max-age=soon", etag = '"a"' }).ttl, 0)
+  lu.assertEquals(decide({ expires = "0", etag = '"a"' }).ttl, 0)
+  lu.assertEquals(decide({ expires = "Thu, 01 Dec 2030 16:00:00 GMT, Thu, 01 Dec 2031 16:00:00 GMT", etag = '"a"' }).ttl, 0)
+end
+
+function T.test_heuristic_freshness_is_a_tenth_of_the_age_of_the_last_change()
+  assert_ttl(8640, { last_modified = ngx.http_time(NOW - 86400) })
+  for _, status in ipairs { 400, 403, 413, 414, 431, 501 } do
+    assert_not_stored({ last_modified = ngx.http_time(NOW - 86400), status = status })
+  end
+end
+
+function T.test_a_rule_speaks_where_the_origin_is_silent()
+  local rule = { match = { any = true }, ttl_default = 600, stale_while_revalidate = 30, stale_if_error = 90 }
+  assert_ttl(600, {}, rule)
+  assert_ttl(60, { cache_control = "max-age=60" }, rule)
+  assert_not_stored({ status = 404 }, rule)
+  local decided = decide({}, rule)
+  lu.assertEquals({ decided.while_revalidate, decided.if_error }, { 30, 90 })
+end
+
+function T.test_a_rule_may_shorten_but_not_lengthen()
+  local rule = { match = { any = true }, ttl_max = 2 }
+  assert_ttl(2, { cache_control = "max-age=60" }, rule)
+  assert_ttl(1, { cache_control = "max-age=1" }, rule)
+end
+
+function T.test_a_rule_for_an_extension_holds_for_its_content_types_only()
+  local rule = { match = { any = true }, ttl_default = 600, content_types = { "text/css", "image/" } }
+  assert_ttl(600, { content_type = "image/png" }, rule)
+  assert_ttl(600, { content_type = "text/css; charset=utf-8" }, rule)
+  -- /account/settings.css that answers with the account page.
+  assert_not_stored({ content_type = "text/html" }, rule)
+  assert_not_stored({}, rule)
+end
+
+function T.test_stale_answers_are_forbidden_by_those_who_may()
+  local rule = { match = { any = true }, stale_while_revalidate = 30, stale_if_error = 90 }
+  for _, words in ipairs { "max-age=60, must-revalidate", "max-age=60, proxy-revalidate", "s-maxage=60" } do
+    local decided = decide({ cache_control = words }, rule)
+    lu.assertEquals({ decided.while_revalidate, decided.if_error }, { 0, 0 }, words)
+  end
+  local asked = decide({ cache_control = "max-age=60, stale-while-revalidate=5, stale-if-error=6" }, rule)
+  lu.assertEquals({ asked.while_revalidate, asked.if_error }, { 5, 6 })
+end
+
+return T
