@@ -11,6 +11,10 @@ const starters = { api: startApi, worker: startWorker, scheduler: startScheduler
 export type RoleName = keyof typeof starters;
 
 /** Started in the order given, stopped in reverse. */
-export function startRoles(names: readonly RoleName[], config: ControlPlaneConfig, log: Logger): Promise<Part> {
-  return startParts(names.map((name) => () => starters[name](config, log.child({ role: name }))));
+export function startRoles(
+  names: readonly RoleName[],
+  config: ControlPlaneConfig,
+  logOf: (role: RoleName) => Logger,
+): Promise<Part> {
+  return startParts(names.map((name) => () => starters[name](config, logOf(name))));
 }

@@ -1,9 +1,11 @@
 // One role per process: `server:start`, `worker:start`, `schedule:start`, for those who run many machines.
 import { Command } from "commander";
 import { readConfig } from "../../platform/config.ts";
-import { createLogger } from "../../platform/log.ts";
-import { controlPlaneSchema } from "../config.ts";
+import { type Part, startParts } from "../../platform/lifecycle.ts";
+import { createLogger, type Logger } from "../../platform/log.ts";
+import { type ControlPlaneConfig, controlPlaneSchema } from "../config.ts";
 import { type RoleName, startRoles } from "../main.ts";
+import { startHealth } from "../roles/health.ts";
 import type { Terminal } from "./command.ts";
 import { stopRequested } from "./stop-requested.ts";
 
@@ -19,7 +21,10 @@ export function roleCommands(terminal: Terminal): readonly Command[] {
       const config = readConfig(controlPlaneSchema, terminal.env);
       const log = createLogger({ role, level: config.LOG_LEVEL });
       const asked = stopRequested();
-      const parts = await startRoles([role], config, log);
+      const parts = await startParts([
+        () => startRoles([role], config, () => log),
+        ...healthStarters(role, config, log),
+      ]);
       log.info("started");
       const signal = await asked;
       log.info({ signal }, "stopping");
@@ -27,4 +32,10 @@ export function roleCommands(terminal: Terminal): readonly Command[] {
       log.info("stopped");
     }),
   );
+}
+
+/** The API answers on its own port. */
+function healthStarters(role: RoleName, config: ControlPlaneConfig, log: Logger): readonly (() => Promise<Part>)[] {
+  const { HEALTH_PORT: port, LISTEN_HOST: host } = config;
+  return role === "api" || port === undefined ? [] : [() => startHealth({ host, port, log })];
 }

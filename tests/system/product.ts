@@ -5,6 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
 import { pickPort } from "../../platform/embedded/ports.ts";
 import { testTools } from "../../platform/embedded/test-services.ts";
 
@@ -72,36 +73,41 @@ export async function startProduct(env: Readonly<Record<string, string>>): Promi
 /** A start that is expected to fail: its exit code and everything it said. */
 export async function failToStart(env: Readonly<Record<string, string>>): Promise<{ code: number; output: string }> {
   const { process: child, output } = launch(env);
-  const code = await exitOf(child);
-  return { code, output: output() };
+  try {
+    return { code: await exitOf(child), output: output() };
+  } finally {
+    child.kill("SIGTERM");
+  }
 }
 
 interface Running {
   readonly process: ChildProcess;
-  readonly lines: readonly string[];
+  /** Resolves with the line that says so. */
+  readonly ready: Promise<string>;
   output(): string;
 }
 
 function launch(env: Readonly<Record<string, string>>): Running {
   const child = spawn(process.execPath, [PROGRAM, "up"], { env, stdio: ["ignore", "pipe", "pipe"] });
   const lines: string[] = [];
-  for (const stream of [child.stdout, child.stderr])
-    createInterface({ input: stream }).on("line", (line) => lines.push(line));
-  return { process: child, lines, output: () => lines.join("\n") };
+  const ready = new Promise<string>((resolve) => {
+    const take = (line: string) => {
+      lines.push(line);
+      if (line.startsWith("Edgewright is ready")) resolve(line);
+    };
+    for (const stream of [child.stdout, child.stderr]) createInterface({ input: stream }).on("line", take);
+  });
+  return { process: child, ready, output: () => lines.join("\n") };
 }
 
-async function untilReady({ process: child, lines, output }: Running): Promise<void> {
-  const isReady = () => lines.some((line) => line.startsWith("Edgewright is ready"));
-  const giveUpAt = performance.now() + READY_TIMEOUT_MS;
-  while (!isReady()) {
-    if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`the product ended at its start:\n${output()}`);
-    if (performance.now() > giveUpAt) {
-      child.kill("SIGTERM");
-      throw new Error(`the product was not ready in time:\n${output()}`);
-    }
-    await Promise.race([once(child.stdout ?? child, "data"), once(child, "exit")]);
-  }
+async function untilReady({ process: child, ready, output }: Running): Promise<void> {
+  const over = new AbortController();
+  const late = wait(READY_TIMEOUT_MS, "late" as const, { signal: over.signal }).catch(() => "over" as const);
+  const outcome = await Promise.race([ready, once(child, "exit").then(() => "ended" as const), late]);
+  over.abort();
+  if (outcome === "late") child.kill("SIGTERM");
+  if (outcome === "late" || outcome === "ended")
+    throw new Error(`the product did not start (${outcome}):\n${output()}`);
 }
 
 async function stop(child: ChildProcess): Promise<number> {

@@ -55,7 +55,8 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   started(run);
   if (run.endedLeftovers.length > 0) steps.say(`  ended what a killed run had left: ${run.endedLeftovers.join(", ")}`);
   await assertPortsFree(settings);
-  const log = openLog(settings);
+  const logOf = openLogs(settings);
+  const log = logOf("up");
   const surroundings = { settings, ledger: run.ledger, log, steps, started };
   const tools = await openTools(surroundings);
   const urls = await startServices(surroundings, tools);
@@ -64,7 +65,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   started(
     await steps.step(
       "control plane",
-      () => startRoles(["api", "worker", "scheduler"], config, log),
+      () => startRoles(["api", "worker", "scheduler"], config, logOf),
       () => "API, worker and scheduler",
     ),
   );
@@ -103,12 +104,12 @@ async function assertPortsFree(settings: UpSettings): Promise<void> {
   await assertPortFree({ port: settings.EDGE_HTTPS_PORT, setting: "EDGE_HTTPS_PORT", host, protocol: "udp" });
 }
 
-/** The terminal belongs to the person; what the roles have to say lies in a file. */
-function openLog(settings: UpSettings): Logger {
+/** The terminal belongs to the person; what the roles have to say lies in one file. */
+function openLogs(settings: UpSettings): (role: string) => Logger {
   const folder = join(settings.DATA_DIR, "logs");
   mkdirSync(folder, { recursive: true });
   const destination = pino.destination({ dest: join(folder, "edgewright.log"), sync: false });
-  return createLogger({ role: "up", level: settings.LOG_LEVEL, destination });
+  return (role) => createLogger({ role, level: settings.LOG_LEVEL, destination });
 }
 
 async function migrate(settings: UpSettings, urls: ServiceUrls, steps: Steps): Promise<ControlPlaneConfig> {
