@@ -87,7 +87,7 @@ function isSeen(node: EdgeNodeRecord, now: Date): boolean {
 export interface HostExplanation {
   readonly host: string;
   readonly feed_id: string | null;
-  readonly distributions: readonly {
+  readonly distributions: {
     readonly id: string;
     readonly domain: string;
     readonly cname: string;
@@ -98,7 +98,7 @@ export interface HostExplanation {
     /** As it stands in the feed of each group; null where nothing was appended or it was taken away. */
     readonly documents: readonly { group: string; revision: number; document: unknown }[];
   }[];
-  readonly groups: readonly {
+  readonly groups: {
     readonly id: string;
     readonly name: string;
     readonly structure: { revision: number; files: readonly { path: string; text: string }[] } | null;
@@ -126,14 +126,17 @@ export function explainDeployment(db: Database, host: string, now: Date): Promis
       "structure",
       groups.map(({ id }) => id),
     );
-    return {
+    const explained: HostExplanation = {
       host,
       feed_id: (await findFeed(tx))?.feed_id ?? null,
-      distributions: await Promise.all(
-        distributions.map((distribution) => explainDistribution(tx, distribution, { groups, documents, now })),
-      ),
-      groups: await Promise.all(groups.map((group) => explainGroup(tx, group, structures))),
+      distributions: [],
+      groups: [],
     };
+    for (const distribution of distributions) {
+      explained.distributions.push(await explainDistribution(tx, distribution, { groups, documents, now }));
+    }
+    for (const group of groups) explained.groups.push(await explainGroup(tx, group, structures));
+    return explained;
   });
 }
 
