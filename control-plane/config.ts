@@ -30,6 +30,8 @@ export const controlPlaneSchema = z.object({
   FEED_SIGNING_KEY_FILE: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_POOL_MAX: setting.count.default(10),
+  /** Where a worker or a scheduler of its own answers /health and /metrics; the API does so on API_PORT. */
+  HEALTH_PORT: setting.port.optional(),
   /** How many jobs a worker does at once. */
   WORKER_CONCURRENCY: setting.count.default(8),
 });
