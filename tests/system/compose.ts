@@ -112,7 +112,7 @@ export function startContainer(container: Container): Promise<Child> {
   });
 }
 
-export async function isHealthy({ service, folder, environment, name }: Container): Promise<boolean> {
+async function isHealthy({ service, folder, environment, name }: Container): Promise<boolean> {
   const [kind, ...words] = (service.healthcheck?.test ?? []).map(unescaped);
   if (kind !== "CMD" && kind !== "CMD-SHELL") throw new Error(`${name} has no health check`);
   const command = kind === "CMD" ? words : ["sh", "-c", ...words];

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import type { AccessLogLine } from "../../../agents/contract.ts";
 
-export const someone = { account: randomUUID(), distribution: randomUUID() };
+const someone = { account: randomUUID(), distribution: randomUUID() };
 
 export function line(changes: Partial<AccessLogLine> = {}): AccessLogLine {
   return {

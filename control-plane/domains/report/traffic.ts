@@ -35,7 +35,7 @@ export interface TrafficPoint {
   readonly values: Readonly<Partial<Record<TrafficMetric, number>>>;
 }
 
-export const POINTS_MAX = 1_500;
+const POINTS_MAX = 1_500;
 export const ROWS_MAX = 10_000;
 const DAY_MS = 24 * 3600 * 1000;
 const FIXED_MS = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
