@@ -31,6 +31,7 @@ let parts: Part[] = [];
 
 beforeAll(async () => {
   [postgres, redis] = await Promise.all([startTestPostgres(), startTestRedis()]);
+  await commitDurably(postgres.url);
   await migrateUp(postgres.url);
   ({ db, part: databasePool } = connectDatabase(postgres.url, { poolMax: 5, applicationName: "test" }));
 });
@@ -159,6 +160,34 @@ test("while a service is away a job fails as often as it takes, and is done in t
   expect(attempts).toBe(4);
 });
 
+test("a worker that stops lets its running job end, and takes no other", async () => {
+  const running = new EventEmitter();
+  const seen: number[] = [];
+  relay();
+  const worker = startWorker({
+    db,
+    redisUrl: redis.url,
+    concurrency: 1,
+    log,
+    handlers: [
+      handleJob(counted, async ({ n }) => {
+        running.emit("begun");
+        await once(running, "end");
+        seen.push(n);
+      }),
+    ],
+  });
+  const begun = once(running, "begun");
+  await enqueue(1);
+  await enqueue(2);
+  await begun;
+  const stopped = worker.stop();
+  running.emit("end");
+  await stopped;
+  expect(seen).toEqual([1]);
+  expect(await countRows()).toBe(1);
+});
+
 test("Redis killed, and its memory with it: jobs relayed but not done are done", async () => {
   const { seen, handler } = recorder();
   relay();
@@ -244,6 +273,13 @@ test("a recurring job comes again and again, over a Redis that forgot it, until 
   }, WAIT);
   await next.stop();
 });
+
+/** The tests' Postgres answers commits before it writes them; here it is killed, and must not forget. */
+async function commitDurably(url: string): Promise<void> {
+  const { db: settings, part } = connectDatabase(url, { poolMax: 1, applicationName: "test" });
+  await settings.raw("alter database ?? set synchronous_commit = on", [new URL(url).pathname.slice(1)]);
+  await part.stop();
+}
 
 async function onRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(redis.url);

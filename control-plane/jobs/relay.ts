@@ -29,7 +29,7 @@ interface Relay {
   readonly wakeUp: WakeUp;
   readonly log: Logger;
   readonly stopping: AbortSignal;
-  /** Set when Redis came (back): it may have forgotten everything. */
+  /** Set when Redis or Postgres came (back): they may no longer agree. */
   isRecoveryDue: boolean;
   recoveredAt: number;
   isQueueFailing: boolean;
@@ -85,7 +85,7 @@ async function relayUntilStopped(relay: Relay): Promise<void> {
 }
 
 /** Ends by throwing when the connection breaks. One connection listens and works: half of it cannot be away. */
-async function relayOverOneConnection(relay: Relay, onConnected: () => void): Promise<void> {
+async function relayOverOneConnection(relay: Relay, onWorking: () => void): Promise<void> {
   const { queue, wakeUp, stopping } = relay;
   const database = new pg.Client({
     connectionString: relay.databaseUrl,
@@ -102,9 +102,10 @@ async function relayOverOneConnection(relay: Relay, onConnected: () => void): Pr
   try {
     await database.connect();
     await database.query(`listen ${OUTBOX_CHANNEL}`);
-    onConnected();
+    relay.isRecoveryDue = true;
     while (!stopping.aborted) {
       const isMore = queue.isReachable() ? await relayStep(relay, database) : await assertAlive(database);
+      onWorking();
       if (!isMore) await wakeUp.wait(POLL_MS);
     }
   } finally {
@@ -124,8 +125,12 @@ async function relayStep(relay: Relay, database: pg.Client): Promise<boolean> {
   const now = Date.now();
   if (relay.isRecoveryDue || now - relay.recoveredAt > RECOVERY_EVERY_MS) {
     const olderThanMs = relay.isRecoveryDue ? 0 : LOST_AFTER_MS;
-    if (!(await recoverLostRows(relay, database, olderThanMs))) return false;
+    // Before the look, not after it: Redis may come back empty once more while it lasts.
     relay.isRecoveryDue = false;
+    if (!(await recoverLostRows(relay, database, olderThanMs))) {
+      relay.isRecoveryDue = true;
+      return false;
+    }
     relay.recoveredAt = now;
   }
   return relayBatch(relay, database);
