@@ -1,5 +1,6 @@
 // The journal: frames appended since the checkpoint, each signed, each on disk before anybody hears of it.
-import { type FileHandle, open } from "node:fs/promises";
+import { createReadStream } from "node:fs";
+import { open } from "node:fs/promises";
 import { type FeedRecord, frame } from "../contract.ts";
 import { createFrameReader, type Frame, FrameError } from "./frames.ts";
 import { type Feed, type FeedKeys, findFrameFault } from "./verify.ts";
@@ -54,7 +55,7 @@ export async function healJournal(
 ): Promise<JournalSize & { readonly cutBytes: number }> {
   const file = await open(path, "a+", 0o600);
   try {
-    const good = await readGoodFrames(file, trusted, visit);
+    const good = await readGoodFrames(path, trusted, visit);
     const { size } = await file.stat();
     if (size > good.bytes) {
       await file.truncate(good.bytes);
@@ -67,7 +68,7 @@ export async function healJournal(
 }
 
 async function readGoodFrames(
-  file: FileHandle,
+  path: string,
   trusted: { feed: Feed; keys: FeedKeys; after: number },
   visit: (frame: Frame) => void,
 ): Promise<JournalSize> {
@@ -75,7 +76,7 @@ async function readGoodFrames(
   let last = trusted.after;
   const reader = createFrameReader();
   try {
-    for await (const chunk of file.createReadStream({ start: 0, autoClose: false })) {
+    for await (const chunk of createReadStream(path)) {
       for (const item of reader.push(chunk)) {
         if (item.type !== "record" || item.record.rev <= last) return good;
         if (findFrameFault(item, trusted.feed, trusted.keys) !== undefined) return good;

@@ -3,6 +3,7 @@
 import { mkdir, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import type { NginxInstallation } from "../../platform/embedded/nginx.ts";
+import { markErrorLog } from "../observe/nginx-errors.ts";
 import { endProcesses, launchNginx, NginxStartError } from "../observe/nginx-launch.ts";
 import { findHealthFault } from "./health.ts";
 import { openSocketFolder } from "./nginx-control.ts";
@@ -54,8 +55,11 @@ async function findTasteFault(
   const { folder: run, socketPath } = await openSocketFolder(join(folder, "run"), "taste-http.sock");
   try {
     const doors = [{ scheme: "unix", socketPath }] as const;
+    // The taste's log begins with it. A worker that dies is started again and again, and never answers.
+    const errors = await markErrorLog(join(folder, "logs", "error.log"));
+    const deadWorker = async () => (await errors.alerts()).find((line) => line.startsWith("worker process"));
     const ownName = structure.probe.own_name;
-    return await findHealthFault({ doors, ownName, rev, withinMs: START_TIMEOUT_MS, giveUp: async () => undefined });
+    return await findHealthFault({ doors, ownName, rev, withinMs: START_TIMEOUT_MS, giveUp: deadWorker });
   } finally {
     await run.close();
   }

@@ -4,18 +4,23 @@ import { open, stat } from "node:fs/promises";
 const READ_BYTES_MAX = 64 * 1024;
 
 export interface ErrorLogMark {
-  /** The lines at level emerg since the mark, without their time stamps. */
+  /** The lines at level emerg since the mark, without their time stamps: what kept a configuration from being taken. */
   emergencies(): Promise<string[]>;
+  /** The lines at level alert: a worker that died, among others. */
+  alerts(): Promise<string[]>;
 }
 
 export async function markErrorLog(path: string): Promise<ErrorLogMark> {
   const from = await sizeOf(path);
   return {
-    emergencies: async () => {
-      const text = await readFrom(path, from);
-      return text.split("\n").flatMap((line) => /\[emerg\] \d+#\d+: (.*)/.exec(line)?.[1] ?? []);
-    },
+    emergencies: async () => linesAt("emerg", await readFrom(path, from)),
+    alerts: async () => linesAt("alert", await readFrom(path, from)),
   };
+}
+
+function linesAt(level: string, text: string): string[] {
+  const line = new RegExp(`\\[${level}\\] \\d+#\\d+: (.*)`);
+  return text.split("\n").flatMap((one) => line.exec(one)?.[1] ?? []);
 }
 
 async function sizeOf(path: string): Promise<number> {
