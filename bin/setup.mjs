@@ -71,8 +71,8 @@ export function stopWithNpm() {
 function ancestry() {
   const parent = process.ppid;
   try {
-    const isShell = readFileSync(`/proc/${parent}/cmdline`, "utf8").startsWith("sh\0-c\0");
-    if (!isShell) return String(parent);
+    const [program, option] = readFileSync(`/proc/${parent}/cmdline`, "utf8").split("\0");
+    if (!/\bsh$/.test(program) || option !== "-c") return String(parent);
     const stat = readFileSync(`/proc/${parent}/stat`, "utf8");
     // The second field is a name in parentheses and may hold anything; the parent is the fourth.
     return `${parent} ${stat.slice(stat.lastIndexOf(")")).split(" ")[2]}`;

@@ -65,7 +65,7 @@ function assertExecutable(path: string): void {
   }
 }
 
-export async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
+async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
   const command = tools.command("nginx");
   const { version, configured } = await describeNginx(command);
   const lua = tools.path("usr/share/lua/5.1");

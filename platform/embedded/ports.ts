@@ -2,6 +2,7 @@
 import { createSocket } from "node:dgram";
 import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { basename } from "node:path";
 import { errorCode, StartError } from "./start-error.ts";
 
 const LOOPBACK = "127.0.0.1";
@@ -89,7 +90,15 @@ function describeHolder(port: number, protocol: "tcp" | "udp"): string {
   const inodes = socketInodes(port, protocol);
   const pid = inodes.size === 0 ? undefined : findHolder(inodes);
   if (pid === undefined) return "another process";
-  return `process ${pid} (${readText(`/proc/${pid}/comm`).trim()})`;
+  return `process ${pid} (${programOf(pid)})`;
+}
+
+/** The Debian tools run by their own loader: there the program is the loader's argument. */
+function programOf(pid: string): string {
+  const name = readText(`/proc/${pid}/comm`).trim();
+  if (!name.startsWith("ld-linux")) return name;
+  const [first = "", , , program = ""] = readText(`/proc/${pid}/cmdline`).split("\0");
+  return /^nginx: /.test(first) ? "nginx" : basename(program);
 }
 
 // /proc/net/tcp: local address and port in hex, state 0A = listening, inode in the tenth column. UDP has no such state.

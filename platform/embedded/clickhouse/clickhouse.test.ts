@@ -77,6 +77,13 @@ test("parameters arrive as they are, whatever they hold", async () => {
   expect(row).toEqual({ text: hostile, n: 7, list: ["a", "b'c\\"], t: "2026-01-02 03:04:05.678" });
 });
 
+test("a parameter may be long", async () => {
+  const long = "x".repeat(200_000);
+  expect(await rows("SELECT toUInt32(length({text:String})) AS length", { params: { text: long } })).toEqual([
+    { length: 200_000 },
+  ]);
+});
+
 test("settings hold for their own query alone", async () => {
   const query = "SELECT toUInt32(getSetting('max_threads')) AS threads, getSetting('log_comment') AS comment";
   const [set] = await rows<{ threads: number }>(query, { settings: { max_threads: 3 } });

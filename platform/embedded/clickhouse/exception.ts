@@ -1,6 +1,6 @@
 // What ClickHouse answers when it refuses: a numbered exception, as text and headers that its clients read.
 
-export class ClickHouseException extends Error {
+class ClickHouseException extends Error {
   override readonly name = "ClickHouseException";
   readonly code: number;
 

@@ -88,7 +88,7 @@ async function readStatement(request: IncomingMessage, query: string, incomingFo
 }
 
 /** `INSERT INTO t (a, b)` and `SETTINGS … FORMAT X`: the name of the data's file belongs between. */
-export function splitInsert(query: string): { head: string; tail: string } | undefined {
+function splitInsert(query: string): { head: string; tail: string } | undefined {
   if (!/^\s*INSERT\s/i.test(query)) return undefined;
   const tail = /(\sSETTINGS\s+\w+\s*=[\s\S]*?)?\sFORMAT\s+\w+\s*;?\s*$/i.exec(query);
   return tail === null ? undefined : { head: query.slice(0, tail.index), tail: tail[0].trim() };

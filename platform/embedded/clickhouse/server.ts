@@ -15,6 +15,8 @@ const USER = "edgewright";
 /** Longer than the client keeps an idle socket, so that it is never closed under a request. */
 const KEEP_ALIVE_MS = 30_000;
 const STOP_MS = 5000;
+/** As ClickHouse's http_max_uri_size: parameters travel in the address. */
+const URI_BYTES_MAX = 1024 * 1024;
 const gzipAsync = promisify(gzip);
 
 interface Service {
@@ -32,8 +34,15 @@ async function main(): Promise<void> {
   const engine = await openEngine(join(folder, "data"), USER);
   const authorization = Buffer.from(`Basic ${Buffer.from(`${USER}:${password}`).toString("base64")}`);
   const service = { engine, incomingFolder, authorization };
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
-    void answer(service, request, response);
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: URI_BYTES_MAX },
+    (request, response) => {
+      void answer(service, request, response);
+    },
+  );
+  server.once("error", (error) => {
+    process.stderr.write(`${error.message}\n`);
+    process.exit(1);
   });
   server.listen(Number(port), "127.0.0.1", () => process.stdout.write("ready for connections\n"));
   process.once("SIGTERM", () => {
