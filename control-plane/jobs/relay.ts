@@ -1,5 +1,6 @@
 // Carries outbox rows into the queue: at once when Postgres says that some were committed, within a second when that
 // word was lost. Rows that the queue lost are carried again. Several relays may run; a row goes through one of them.
+import { setTimeout } from "node:timers/promises";
 import pg from "pg";
 import { z } from "zod";
 import type { Part } from "../../platform/lifecycle.ts";
@@ -79,7 +80,8 @@ async function relayUntilStopped(relay: Relay): Promise<void> {
       if (failures === 0 && !relay.stopping.aborted) relay.log.warn({ error }, "the outbox cannot be read");
       failures += 1;
       const backOffMs = Math.min(RECONNECT_MIN_MS * 2 ** failures, RECONNECT_MAX_MS);
-      await relay.wakeUp.wait(backOffMs * (0.5 + Math.random() / 2));
+      // Not the wake-up: a connection that breaks rings it, and would end the wait that it is the cause of.
+      await setTimeout(backOffMs * (0.5 + Math.random() / 2), undefined, { signal: relay.stopping }).catch(() => {});
     }
   }
 }
