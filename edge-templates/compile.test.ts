@@ -1,0 +1,104 @@
+// The door of the compiler: the same desired state gives the same bytes, and what cannot be put on an edge is refused
+// with the field and the reason.
+import { createHash } from "node:crypto";
+import { describe, expect, test } from "vitest";
+import { canonicalJson } from "./canonical-json.ts";
+import { exampleDistribution, exampleGroup } from "./examples.ts";
+import { CompileRefusal, compileDocument, compileStructure, type DesiredOrigin } from "./index.ts";
+
+const [origin] = exampleDistribution.origins;
+if (origin === undefined) throw new Error("the example has an origin");
+const withOrigin = (fields: Partial<DesiredOrigin>) => ({
+  ...exampleDistribution,
+  origins: [{ ...origin, ...fields }],
+});
+
+describe("a document", () => {
+  test("has the SHA-256 of its bytes", () => {
+    const { body, hash } = compileDocument(exampleDistribution);
+    expect(hash).toBe(createHash("sha256").update(body, "utf8").digest("hex"));
+  });
+
+  test("is the same for the same distribution, however it is written down", () => {
+    const { hosts: _, ...rest } = exampleDistribution;
+    const one = compileDocument({ ...rest, hosts: ["b.example", "a.example", "a.example"] });
+    const other = compileDocument({ hosts: ["a.example", "b.example"], ...rest });
+    expect(one).toEqual(other);
+  });
+
+  test("is larger than a kilobyte and smaller than what a dict of nginx takes in one piece", () => {
+    expect(compileDocument(exampleDistribution).body.length).toBeGreaterThan(1024);
+  });
+
+  test.each([
+    ["no host", { ...exampleDistribution, hosts: [] }, "hosts"],
+    ["a host in upper case", { ...exampleDistribution, hosts: ["Example.com"] }, "hosts/0"],
+    ["a host with a port", { ...exampleDistribution, hosts: ["example.com:80"] }, "hosts/0"],
+    ["a wildcard in the middle", { ...exampleDistribution, hosts: ["a.*.example.com"] }, "hosts/0"],
+    ["no origin", { ...exampleDistribution, origins: [] }, "origin/servers"],
+    ["a line feed in a Host header", withOrigin({ hostHeader: "a\r\nX: y" }), "origin/servers/0/host_header"],
+    ["a blank in an SNI", withOrigin({ sni: "a b" }), "origin/servers/0/sni"],
+    ["port 0", withOrigin({ port: 0 }), "origin/servers/0/port"],
+    ["a weight of nothing", withOrigin({ weight: 0 }), "origin/servers/0/weight"],
+  ])("with %s is refused", (_, distribution, field) => {
+    expect(() => compileDocument(distribution)).toThrow(CompileRefusal);
+    expect(() => compileDocument(distribution)).toThrow(expect.objectContaining({ field, reason: expect.any(String) }));
+  });
+
+  test("that grows too large is refused", () => {
+    const hosts = Array.from(
+      { length: 100 },
+      (_, index) => `${"a".repeat(60)}.${"b".repeat(60)}.${"c".repeat(60)}.${"d".repeat(50)}.h${index}.example`,
+    );
+    const origins = Array.from({ length: 20 }, () => ({
+      ...origin,
+      hostHeader: "h".repeat(250),
+      sni: "s".repeat(250),
+      host: "o".repeat(250),
+    }));
+    expect(() => compileDocument({ ...exampleDistribution, hosts, origins })).toThrow(/compiles to \d+ bytes/);
+  });
+});
+
+describe("a structure", () => {
+  test("names its files, its taste and where the agent finds its listeners", () => {
+    const structure = JSON.parse(compileStructure(exampleGroup).body);
+    expect(structure).toMatchObject({ format: 1, group: exampleGroup.id });
+    expect(structure.files.map(({ path }: { path: string }) => path)).toEqual([
+      ...["nginx.conf", "memory.conf", "tls.conf", "cache.conf", "log.conf", "outer.conf", "listeners.conf"],
+      ...["viewer.conf", "inner.conf", "origin.conf", "control.conf"],
+    ]);
+    expect(structure.taste.map(({ path }: { path: string }) => path)).toEqual(["listeners.conf"]);
+    expect(structure.probe).toEqual({
+      own_name: "localhost",
+      http: { host: "127.0.0.1", port: 80 },
+      https: { host: "127.0.0.1", port: 443 },
+    });
+  });
+
+  test("tastes on no real port", () => {
+    const structure = JSON.parse(compileStructure(exampleGroup).body);
+    const listens = structure.taste[0].text.match(/^listen .*/gm);
+    expect(listens).toEqual(["listen unix:run/taste-http.sock;", "listen unix:run/taste-https.sock ssl;"]);
+  });
+
+  test.each([["default"], ["include"], ["a;b.example"], ["A.example"], ["*.example"], [""]])(
+    "with the own name %j is refused",
+    (name) => {
+      expect(() => compileStructure({ ...exampleGroup, ownNames: ["localhost", name] })).toThrow(
+        expect.objectContaining({ name: "CompileRefusal", field: "ownNames/1" }),
+      );
+    },
+  );
+
+  test("without an own name is refused", () => {
+    expect(() => compileStructure({ ...exampleGroup, ownNames: [] })).toThrow(CompileRefusal);
+  });
+});
+
+test("canonical JSON sorts keys, leaves out what is undefined, and takes whole numbers only", () => {
+  expect(canonicalJson({ b: [1, { d: null, c: "x" }], a: undefined, A: true })).toBe(
+    '{"A":true,"b":[1,{"c":"x","d":null}]}',
+  );
+  expect(() => canonicalJson({ a: 1.5 })).toThrow(TypeError);
+});

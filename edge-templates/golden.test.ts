@@ -1,0 +1,102 @@
+// Golden files: `features/<name>/goldens/<case>.golden` holds an input (JSON, laid over a whole example), a line `---`,
+// and what the feature makes of it. `vitest -u` writes the outputs anew; the inputs are for people to edit.
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { exampleDistribution, exampleGroup } from "./examples.ts";
+import { cacheConf } from "./features/cache/view.ts";
+import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
+import { listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
+import { logConf } from "./features/logs/view.ts";
+import { memoryConf } from "./features/memory/view.ts";
+import { originPart } from "./features/origin/view.ts";
+import { nginxConf } from "./features/process/view.ts";
+import { tlsConf } from "./features/tls/view.ts";
+import { compileDocument, type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./index.ts";
+
+const FEATURES = fileURLToPath(new URL("features", import.meta.url));
+const SEPARATOR = "\n---\n";
+
+type GroupView = (group: DesiredGroup) => Record<string, string>;
+
+const structures: Readonly<Record<string, GroupView>> = {
+  cache: (group) => ({ "cache.conf": cacheConf(group) }),
+  hops: (group) => ({
+    "outer.conf": outerConf(group),
+    "viewer.conf": viewerConf(),
+    "inner.conf": innerConf(),
+    "origin.conf": originConf(),
+    "control.conf": controlConf(),
+  }),
+  listeners: (group) => ({
+    "listeners.conf": listenersConf(group),
+    "taste: listeners.conf": tasteListenersConf(group),
+  }),
+  logs: () => ({ "log.conf": logConf() }),
+  memory: (group) => ({ "memory.conf": memoryConf(group) }),
+  process: (group) => ({ "nginx.conf": nginxConf(group) }),
+  tls: () => ({ "tls.conf": tlsConf() }),
+};
+
+const documents: Readonly<Record<string, (distribution: DesiredDistribution) => unknown>> = {
+  cache: (distribution) => JSON.parse(compileDocument(distribution).body),
+  origin: originPart,
+};
+
+const inputSchema = z.discriminatedUnion("desired", [
+  z.strictObject({
+    desired: z.literal("group"),
+    settings: edgeGroupSettingsSchema.exactOptional(),
+    capabilities: z
+      .strictObject({ http3: z.boolean().exactOptional(), http2_directive: z.boolean().exactOptional() })
+      .exactOptional(),
+    ownNames: z.array(z.string()).exactOptional(),
+  }),
+  z.strictObject({
+    desired: z.literal("distribution"),
+    accelerationType: z.enum(["static", "media", "livestream", "diy"]).exactOptional(),
+    hosts: z.array(z.string()).exactOptional(),
+    balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]).exactOptional(),
+  }),
+]);
+
+function outputOf(feature: string, text: string): string {
+  const input = inputSchema.parse(JSON.parse(text));
+  if (input.desired === "distribution") {
+    const { desired: _, ...fields } = input;
+    const make = documents[feature];
+    if (make === undefined) throw new Error(`${feature} has no part in a document`);
+    return JSON.stringify(make({ ...exampleDistribution, ...fields }), null, 2);
+  }
+  const make = structures[feature];
+  if (make === undefined) throw new Error(`${feature} renders no file`);
+  const files = make({
+    ...exampleGroup,
+    settings: input.settings ?? exampleGroup.settings,
+    capabilities: { ...exampleGroup.capabilities, ...input.capabilities },
+    ownNames: input.ownNames ?? exampleGroup.ownNames,
+  });
+  return Object.entries(files)
+    .map(([path, content]) => `### ${path}\n${content}`)
+    .join("\n");
+}
+
+const goldens = readdirSync(FEATURES, { recursive: true, encoding: "utf8" })
+  .filter((path) => path.endsWith(".golden"))
+  .sort();
+
+describe("goldens", () => {
+  test("every feature has some", () => {
+    const features = new Set(goldens.map((path) => dirname(dirname(path))));
+    expect([...features].sort()).toEqual([...new Set([...Object.keys(structures), ...Object.keys(documents)])].sort());
+  });
+
+  test.each(goldens)("%s", async (path) => {
+    const feature = basename(dirname(dirname(path)));
+    const file = join(FEATURES, path);
+    const [input = ""] = readFileSync(file, "utf8").split(SEPARATOR);
+    await expect(`${input}${SEPARATOR}${outputOf(feature, input)}\n`).toMatchFileSnapshot(file);
+  });
+});
