@@ -5,7 +5,7 @@ import { WriterError, writers } from "./writers.ts";
 const NONE = [undefined, null, {}, [], Number.NaN];
 
 describe.each([
-  ["quote", ["", "a b", 'a"b', "a\\b", "a$b"], [...NONE, 1, true, "a\0b"]],
+  ["quote", ["", "a b", 'a"b', "a\\b", "a$b"], [...NONE, 1, true, "a\0b", "x".repeat(4000), "$".repeat(300)]],
   ["int", [0, 1, 2 ** 53 - 1], [...NONE, -1, 1.5, "1", 2 ** 53, true]],
   [
     "host",

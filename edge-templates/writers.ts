@@ -12,6 +12,9 @@ const IPV4 = /^(25[0-5]|2[0-4]\d|1?\d?\d)(\.(25[0-5]|2[0-4]\d|1?\d?\d)){3}$/;
 const IPV6 = /^(?=.*:.*:)[0-9a-f:]{2,39}$/;
 const PATH = /^(?!.*\.\.(\/|$))[A-Za-z0-9._/@-]{1,200}$/;
 
+/** nginx reads its files through a buffer of 4,096 bytes, and a token must fit. */
+const TOKEN_BYTES_MAX = 4000;
+
 /** The variable of nginx.conf that holds a `$`. */
 const LITERAL_DOLLAR = "\u0024{literal_dollar}";
 
@@ -19,7 +22,10 @@ const LITERAL_DOLLAR = "\u0024{literal_dollar}";
 const quote: Writer = (value) => {
   if (typeof value !== "string") throw new WriterError(`quote: not a text: ${shown(value)}`);
   if (value.includes("\0")) throw new WriterError("quote: nginx cannot hold a NUL");
-  return `"${value.replace(/[\\"]/g, "\\$&").replaceAll("$", () => LITERAL_DOLLAR)}"`;
+  const printed = `"${value.replace(/[\\"]/g, "\\$&").replaceAll("$", () => LITERAL_DOLLAR)}"`;
+  if (Buffer.byteLength(printed) > TOKEN_BYTES_MAX)
+    throw new WriterError("quote: longer than nginx reads in one piece");
+  return printed;
 };
 
 const int: Writer = (value) => {
