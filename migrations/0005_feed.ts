@@ -16,7 +16,8 @@ export async function up(knex: Knex): Promise<void> {
   await knex.schema.createTable("feed_key", (table) => {
     table.text("id").primary();
     table.text("public_key").notNullable();
-    table.timestamp("created_at").notNullable().defaultTo(knex.fn.now());
+    // When a worker last started with it: the newest is the one that signs.
+    table.timestamp("started_at").notNullable();
   });
   await knex.schema.createTable("feed_scope", (table) => {
     table.uuid("scope").primary().references("edge_group.id");

@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import { Problem } from "../../../platform/problem.ts";
 import type { Database } from "../../database/transaction.ts";
 import { readChanges } from "./changes-store.ts";
-import { anotherFeed } from "./problems.ts";
+import { anotherFeed, changesForgotten } from "./problems.ts";
 import { encodeAnswer } from "./scope-tail.ts";
 
 const PAGES_BYTES_MAX = 64 * 1024 * 1024;
@@ -30,6 +30,8 @@ export function createChangesPages(db: Database): (key: PageKey) => Promise<Buff
     if (page === undefined || page.feedId !== feedId || page.rebuilding) {
       throw new Problem(anotherFeed, "It was made anew just now: take the snapshot and begin again.");
     }
+    // The gateway may have looked before a checkpoint forgot tombstones that this page would have held.
+    if (since > 0 && since < page.head.floor_rev) throw new Problem(changesForgotten, "Take the snapshot.");
     return encodeAnswer({
       feed_id: feedId,
       from: since,

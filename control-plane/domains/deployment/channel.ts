@@ -17,6 +17,8 @@ export function listenForChanges(subscriber: Redis, onScope: (scope: string) => 
   const subscribe = () => {
     subscriber.subscribe(FEED_CHANNEL).catch(() => {});
   };
+  // Whoever opened the other connections logs that Redis is away; here nothing is lost.
+  subscriber.on("error", () => {});
   subscriber.on("ready", subscribe);
   subscriber.on("message", (channel: string, scope: string) => {
     if (channel === FEED_CHANNEL) onScope(scope);

@@ -14,7 +14,7 @@ import { enqueueJob } from "../../jobs/outbox.ts";
 import { type DesiredState, findDesiredDistribution, findDistributionIds } from "../distribution/index.ts";
 import { type EdgeGroupRecord, findGroup, findGroups, findProgress } from "../edge-node/index.ts";
 import { appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
-import { type Compilation, deploymentAfter } from "./deployment-rules.ts";
+import { type Compilation, deploymentAfter, isSameOutcome } from "./deployment-rules.ts";
 import { holdFeed, lockScope } from "./feed-store.ts";
 import { recompileDistributions } from "./jobs.ts";
 import type { FeedSigner } from "./signer.ts";
@@ -139,10 +139,11 @@ async function deployToGroup(
   const appended = await appendRecords(tx, writer, scope, current.flatMap(candidateOf));
   const rows = current.flatMap((compilation): DeploymentRow[] => {
     const { id } = compilation;
-    const result = appended.get(keyOf({ kind: "document", id }));
-    const next = deploymentAfter(known.get(id), compilation, result, hasNodes);
+    const last = known.get(id);
+    const next = deploymentAfter(last, compilation, appended.get(keyOf({ kind: "document", id })), hasNodes);
     if (next === undefined) return [];
-    return [{ ...next, distribution_id: id, scope: groupId, updated_at: writer.now }];
+    const since = last !== undefined && isSameOutcome(last, next) ? last.updated_at : writer.now;
+    return [{ ...next, distribution_id: id, scope: groupId, updated_at: since }];
   });
   await upsertDeployments(tx, rows);
   return {

@@ -11,6 +11,11 @@ export type Compilation = { readonly id: string; readonly sourceVersion: number 
 
 type Outcome = Pick<DeploymentRow, "rev" | "source_version" | "state" | "refused_stage" | "reason">;
 
+/** Only then does it begin anew, and `updated_at` with it. */
+export function isSameOutcome(last: Outcome | undefined, next: Outcome): boolean {
+  return last?.rev === next.rev && last.state === next.state && last.reason === next.reason;
+}
+
 /** `appended` is absent for a refusal: nothing was appended, the last good document stays. Undefined: nothing changes. */
 export function deploymentAfter(
   last: DeploymentRow | undefined,
@@ -18,17 +23,23 @@ export function deploymentAfter(
   appended: AppendResult | undefined,
   groupHasNodes: boolean,
 ): Outcome | undefined {
-  const next = { source_version: compilation.sourceVersion, refused_stage: null, reason: null };
+  const next = {
+    rev: appended?.rev ?? 0,
+    source_version: compilation.sourceVersion,
+    refused_stage: null,
+    reason: null,
+  };
   if (compilation.kind === "refusal") {
     return { ...next, rev: last?.rev ?? 0, state: "refused", refused_stage: "compile", reason: compilation.reason };
   }
   if (appended === undefined || appended.outcome === "stale") return undefined;
-  const waiting = compilation.kind === "document" ? "deploying" : groupHasNodes ? "removing" : "removed";
-  if (appended.outcome === "append") return { ...next, rev: appended.rev, state: waiting };
-  // The same content as the record says already: nothing to wait for but what was waited for.
-  if (last === undefined) return { ...next, rev: appended.rev, state: appended.rev === 0 ? "removed" : waiting };
-  if (last.refused_stage === "compile") return { ...next, rev: appended.rev, state: waiting };
-  return { ...last, source_version: compilation.sourceVersion };
+  // There is nothing to take away.
+  if (appended.rev === 0) return { ...next, state: "removed" };
+  // The record says the same already: what was waited for is waited for, unless that was a better source.
+  const isKnown = appended.outcome === "unchanged" && last !== undefined && last.refused_stage !== "compile";
+  if (isKnown) return { ...last, source_version: compilation.sourceVersion };
+  if (compilation.kind === "document") return { ...next, state: "deploying" };
+  return { ...next, state: groupHasNodes ? "removing" : "removed" };
 }
 
 export interface ScopeState {

@@ -274,6 +274,14 @@ describe("a report", () => {
     expect(await statusOf(id)).toMatchObject({ status: "deploying" });
   });
 
+  test("of revisions that do not exist proves nothing, and makes no other edge's report worth more", async () => {
+    const id = await deployed();
+    const liar = await createEdge(world, group, "edge-7");
+    await report(world, liar, { applied: (await newest()) + 1 });
+    await report(world, edge, { applied: await newest() });
+    expect(await statusOf(id)).toMatchObject({ status: "deploying" });
+  });
+
   test("that proves very many leaves the rest to a job", async () => {
     await report(world, edge, { applied: await newest() });
     const ids: string[] = [];

@@ -76,15 +76,15 @@ export async function readDatabaseIdentity(reads: Reads): Promise<string> {
   return row.identity;
 }
 
-export async function insertFeedKey(tx: Tx, key: { id: string; public_key: string }): Promise<void> {
-  await tx("feed_key").insert(key).onConflict("id").ignore();
+export async function upsertFeedKey(tx: Tx, key: { id: string; public_key: string; started_at: Date }): Promise<void> {
+  await tx("feed_key").insert(key).onConflict("id").merge(["started_at"]);
 }
 
-/** The newest two: while a rotation is under way, the next one and the one in use. */
+/** The newest two: while a rotation is under way, the one in use and the one before. */
 export async function findFeedKeys(reads: Reads): Promise<Readonly<Record<string, string>>> {
   const rows: { id: string; public_key: string }[] = await reads("feed_key")
     .select("id", "public_key")
-    .orderBy("created_at", "desc")
+    .orderBy("started_at", "desc")
     .limit(KEYS_PINNED_MAX);
   return Object.fromEntries(rows.map((row) => [row.id, row.public_key]));
 }

@@ -13,13 +13,13 @@ import {
   forgetCheckpoints,
   holdFeed,
   insertFeedIfAbsent,
-  insertFeedKey,
   lockFeed,
   lockScope,
   type RecordRow,
   readDatabaseIdentity,
   type ScopeRow,
   updateFeed,
+  upsertFeedKey,
   upsertRecords,
 } from "./feed-store.ts";
 import { rebuildFeed, recompileDistributions } from "./jobs.ts";
@@ -40,7 +40,7 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
       compiler_version: COMPILER_VERSION,
       created_at: now,
     });
-    await insertFeedKey(tx, { id: signer.keyId, public_key: signer.publicKey });
+    await upsertFeedKey(tx, { id: signer.keyId, public_key: signer.publicKey, started_at: now });
     const feed = await lockFeed(tx);
     if (feed === undefined) return;
     if (feed.database_identity !== identity) await makeAnew(tx, now, identity);

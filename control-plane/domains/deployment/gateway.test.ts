@@ -53,16 +53,17 @@ async function ask(scope: string, question: Question): Promise<ChangesReply | un
   return changesReplySchema.parse(JSON.parse(answer.toString()));
 }
 
-/** Everything after a revision, page by page. */
+/** Everything after a revision up to the newest, page by page. */
 async function askAll(scope: string, since: number): Promise<ChangesReply[]> {
+  const { rev } = await scopeOf(world, scope);
   const pages: ChangesReply[] = [];
-  for (let from = since; ; ) {
+  for (let from = since; from < rev; ) {
     const page = await ask(scope, { since: from, waitMs: 2_000 });
-    if (page === undefined) return pages;
+    if (page === undefined) throw new Error(`nothing after ${from}`);
     pages.push(page);
     from = page.to;
-    if (!page.more) return pages;
   }
+  return pages;
 }
 
 async function caughtUp(scope: string): Promise<number> {

@@ -34,6 +34,7 @@ export async function readDeployment(reads: Reads, distributionId: string, now: 
     distribution_id: distributionId,
     state: moments.length === 0 ? "pending" : outcome.status,
     reason: outcome.reason,
+    revision: Math.max(0, ...rows.map((row) => row.rev)),
     version: Math.max(0, ...rows.map((row) => row.source_version)),
     groups: moments.map(groupToReply),
     edges: moments.flatMap((moment) => moment.nodes.map((node) => edgeToReply(node, moment, feed?.feed_id, now))),
@@ -64,9 +65,11 @@ function edgeToReply(
     edge_id: node.id,
     edge: node.name,
     group_id: node.groupId,
+    revision: deployment.rev,
     state: edgeState({ isSeen: isSeen(node, now), applied, refusal }, deployment),
     applied,
     refused: refusal === undefined ? null : { revision: refusal.rev, stage: refusal.stage, message: refusal.message },
+    since: deployment.updated_at.toISOString(),
     last_seen_at: node.reportedAt?.toISOString() ?? null,
   };
 }

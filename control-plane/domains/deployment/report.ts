@@ -20,16 +20,16 @@ export function createReportService({ db, clock }: { db: Database; clock: () => 
   async function report(edge: EdgeCaller, request: ReportRequest): Promise<ReportReply> {
     return inTransaction(db, async (tx) => {
       const now = clock();
-      const recorded = await recordReport(tx, { edgeId: edge.edgeId, report: request, now });
       const feed = await findFeed(tx);
       const scope = await findScope(tx, edge.scope);
-      // Numbers of another feed say nothing here; its next poll tells the agent.
-      if (scope === undefined || feed === undefined || feed.rebuilding || feed.feed_id !== request.feed_id) {
-        return { resync: false };
-      }
+      // Numbers of another feed, or beyond this one, say nothing here: with its next poll the agent learns why.
+      const isOurs = feed?.feed_id === request.feed_id && !feed.rebuilding && request.applied <= (scope?.rev ?? 0);
+      const feedId = isOurs ? request.feed_id : null;
+      const recorded = await recordReport(tx, { edgeId: edge.edgeId, report: request, feedId, now });
+      if (feedId === null || scope === undefined) return { resync: false };
       if (recorded !== undefined) {
-        const previous = recorded.previous?.feed_id === request.feed_id ? recorded.previous.refused : [];
-        const moment = await momentOf(tx, edge.scope, feed.feed_id, now);
+        const previous = recorded.previous?.feed_id === feedId ? recorded.previous.refused : [];
+        const moment = await momentOf(tx, edge.scope, feedId, now);
         await follow(tx, moment, {
           appeared: documentsOf(request.refused, previous, recorded.node.name),
           withdrawn: documentsOf(previous, request.refused, recorded.node.name),
@@ -83,11 +83,16 @@ async function follow(tx: Tx, moment: ScopeMoment, changes: RefusalChanges): Pro
   // A heartbeat ends here, without a lock.
   if (nothingRefused && (await findSettling(tx, scope, applied, 1)).length === 0) return;
   await lockScope(tx, scope);
-  const touched = [
-    ...(await withdrawRefusals(tx, scope, changes.withdrawn, now)),
-    ...(await refuse(tx, scope, changes.appeared, now)),
-    ...(await settleSome(tx, moment, SETTLED_PER_REPORT_MAX)),
-  ];
+  const withdrawn = await withdrawRefusals(tx, scope, changes.withdrawn, now);
+  // Another edge may stand by what this one took back.
+  const refused = await refuse(
+    tx,
+    scope,
+    withdrawn.length > 0 ? await standingRefusals(tx, moment) : changes.appeared,
+    now,
+  );
+  const settled = await settleSome(tx, moment, SETTLED_PER_REPORT_MAX);
+  const touched = [...withdrawn, ...refused, ...settled];
   await recordOutcomes(tx, touched, moment);
   const rest = await findSettling(tx, scope, applied, 1);
   if (rest.length > 0) await enqueueJob(tx, settleDeployments, { scope });

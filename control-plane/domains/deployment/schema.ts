@@ -22,6 +22,7 @@ export const deploymentReply = z
       .enum(["pending", "deploying", "active", "failed", "removed"])
       .meta({ description: "`pending`: nothing was compiled yet, or there is no edge group." }),
     reason: z.string().nullable().meta({ description: "Why it failed." }),
+    revision: z.int().meta({ description: "The revision wanted; several groups number their own." }),
     version: z.int().meta({ description: "The version of the distribution that the edges are to have." }),
     groups: z.array(
       z.object({
@@ -38,9 +39,11 @@ export const deploymentReply = z
         edge_id: z.uuid(),
         edge: z.string(),
         group_id: z.uuid(),
+        revision: z.int().meta({ description: "The revision wanted on this edge." }),
         state: z.enum(["applied", "waiting", "refused", "unseen"]),
         applied: z.int().meta({ description: "Every revision up to this one is applied or refused." }),
         refused: refused.nullable(),
+        since: z.iso.datetime().meta({ description: "Since when the group's deployment is in its state." }),
         last_seen_at: z.iso.datetime().nullable(),
       }),
     ),

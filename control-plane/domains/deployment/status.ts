@@ -2,7 +2,7 @@
 import type { Tx } from "../../database/transaction.ts";
 import { recordDeployment } from "../distribution/index.ts";
 import { findProgress } from "../edge-node/index.ts";
-import { outcomeOf } from "./deployment-rules.ts";
+import { outcomeOf, type ScopeState } from "./deployment-rules.ts";
 import { findDeployments } from "./store.ts";
 
 /** An edge that was not heard of for this long holds nobody up. */
@@ -20,11 +20,11 @@ export async function recordOutcomes(
 ): Promise<void> {
   if (ids.length === 0) return;
   const progress = await findProgress(tx, { feedId, seenSince: seenSince(now) });
-  const rows = await findDeployments(tx, ids);
-  for (const id of [...new Set(ids)].sort()) {
-    const scopes = rows
-      .filter((row) => row.distribution_id === id)
-      .map((row) => ({ ...row, isLive: (progress.get(row.scope)?.live ?? 0) > 0 }));
+  const scopesById = new Map<string, ScopeState[]>([...new Set(ids)].sort().map((id) => [id, []]));
+  for (const { distribution_id: id, scope, state, reason } of await findDeployments(tx, ids)) {
+    scopesById.get(id)?.push({ state, reason, isLive: (progress.get(scope)?.live ?? 0) > 0 });
+  }
+  for (const [id, scopes] of scopesById) {
     if (scopes.length > 0) await recordDeployment(tx, id, { ...outcomeOf(scopes), at: now });
   }
 }

@@ -204,7 +204,9 @@ test("a renewal leaves the old certificate usable for a day, however often it is
 
 describe("a report", () => {
   async function report(edgeId: string, changes: Partial<ReportRequest>) {
-    return inTransaction(database.db, (tx) => recordReport(tx, { edgeId, report: aReport(changes), now }));
+    return inTransaction(database.db, (tx) =>
+      recordReport(tx, { edgeId, report: aReport(changes), feedId: changes.feed_id ?? null, now }),
+    );
   }
 
   test("is kept unless a later one of the same boot was there first", async () => {

@@ -136,17 +136,17 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
 
 /**
  * Keeps a node's report and answers the one before it. Undefined when this one is older than what is known already (a
- * repeat that was overtaken) or the node is gone.
+ * repeat that was overtaken) or the node is gone. `feedId` is null when its revisions are not to be believed.
  */
 export async function recordReport(
   tx: Tx,
-  { edgeId, report, now }: { edgeId: string; report: ReportRequest; now: Date },
+  { edgeId, report, feedId, now }: { edgeId: string; report: ReportRequest; feedId: string | null; now: Date },
 ): Promise<{ node: EdgeNodeRecord; previous: ReportRequest | null } | undefined> {
   const node = await lockNode(tx, edgeId);
   if (node === undefined) return undefined;
   const previous = node.report;
   if (previous !== null && previous.boot_id === report.boot_id && report.seq <= previous.seq) return undefined;
-  await updateReport(tx, edgeId, report, now);
+  await updateReport(tx, edgeId, { report, feedId }, now);
   if (!isDeepStrictEqual(node.capabilities, report.capabilities)) await refreshCapabilities(tx, node.groupId, now);
   return { node, previous };
 }

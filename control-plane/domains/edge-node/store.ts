@@ -189,8 +189,13 @@ export async function lockNode(tx: Tx, id: string): Promise<EdgeNodeRecord | und
   return row && nodeRecord(row);
 }
 
-export async function updateReport(tx: Tx, id: string, report: ReportRequest, now: Date): Promise<void> {
-  const { feed_id: feedId, applied, capabilities } = report;
+export async function updateReport(
+  tx: Tx,
+  id: string,
+  { report, feedId }: { report: ReportRequest; feedId: string | null },
+  now: Date,
+): Promise<void> {
+  const { applied, capabilities } = report;
   await EdgeNodeModel.query(tx).patch({ report, feedId, applied, capabilities, reportedAt: now }).where({ id });
 }
 
