@@ -1,6 +1,9 @@
 // The agent as a whole: a real nginx with the real Lua and real rendered files, against a small real control plane.
 import { randomUUID } from "node:crypto";
+import { appendFile, readdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { accessLogLineSchema } from "./contract.ts";
 import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "./test-agent.ts";
 import { startTestControlPlane, type TestControlPlane } from "./test-control-plane.ts";
 
@@ -184,6 +187,59 @@ test("an nginx that is killed, workers and all, is back with everything within m
     .toBe(200);
   const { rev } = putDocument("after.example.com");
   await controlPlane.untilReport(({ applied }) => applied === rev);
+});
+
+test("what viewers asked is with the control plane within five seconds, also across a rotation of the log", async () => {
+  const { id } = putDocument("www.example.com");
+  await node.start({ ACCESS_LOG_ROTATE_MB: 1 });
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  const began = performance.now();
+  await node.get("www.example.com", "/counted");
+  const [line = ""] = await controlPlane.untilLogs((lines) => lines.length === 1);
+  expect(performance.now() - began).toBeLessThan(5_000);
+  expect(accessLogLineSchema.parse(JSON.parse(line))).toMatchObject({
+    distribution: id,
+    path: "/counted",
+    status: 200,
+  });
+
+  await appendFile(
+    join(node.home, "logs", "access.log"),
+    `${JSON.stringify({ filler: "x".repeat(1024) })}\n`.repeat(1_100),
+  );
+  await expect.poll(() => rotatedLogs(), { timeout: 5_000 }).toHaveLength(1);
+  // nginx opens the new file within moments; until then it writes to the old one, which is sent too.
+  await node.get("www.example.com", "/after-the-rotation");
+  await controlPlane.untilLogs((lines) => lines.some((text) => text.includes("/after-the-rotation")));
+  expect(await readdir(join(node.home, "logs"))).toContain("access.log");
+});
+
+async function rotatedLogs(): Promise<string[]> {
+  return (await readdir(join(node.home, "logs"))).filter((name) => /^access\.log\.\d+$/.test(name));
+}
+
+test("a long journal is shortened by a checkpoint, and the next start serves all of it", async () => {
+  const another = randomUUID();
+  const first = await node.start();
+  for (let count = 0; count < 2_100; count += 1) putDocument(`host-${count}.example.com`);
+  await controlPlane.untilReport(({ applied }) => applied === 2_101);
+  controlPlane.makeCheckpoint();
+  putDocument("one-more.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === 2_102);
+  await expect.poll(() => controlPlane.snapshotsServed()).toBe(1);
+  // It takes its place between two pages of changes.
+  const journalBytes = async () => {
+    putDocument("another.example.com", another);
+    await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev());
+    return (await stat(join(node.home, "state", "journal"))).size;
+  };
+  await expect.poll(journalBytes, { timeout: 10_000 }).toBeLessThan(20_000);
+  await first.stop();
+  await node.start();
+  for (const host of ["host-0", "host-2099", "one-more", "another"]) {
+    expect((await node.get(`${host}.example.com`)).status).toBe(200);
+  }
+  expect(controlPlane.snapshotsServed()).toBe(1);
 });
 
 test("20,000 changed documents in a snapshot are pushed, served and proven within seconds", async () => {

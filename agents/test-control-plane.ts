@@ -8,6 +8,7 @@ import { decodeProtectedHeader, importX509, jwtVerify } from "jose";
 import forge from "node-forge";
 import {
   BATCH_ID_HEADER,
+  BATCH_RETRY_HEADER,
   checkpointLine,
   checkpointSigningText,
   EDGE_TOKEN_AUDIENCE,
@@ -44,6 +45,8 @@ export interface TestControlPlane {
   /** Log lines by batch id: a batch that comes twice is there once. */
   readonly batches: Map<string, string>;
   readonly logPosts: () => number;
+  /** Per sending of a batch: did it say that it may have been there before? */
+  readonly retries: () => readonly boolean[];
   readonly snapshotsServed: () => number;
   /** Pages of changes with something in them. */
   readonly pagesServed: () => number;
@@ -63,11 +66,14 @@ export interface TestControlPlane {
   untilReport(fits: (report: ReportRequest) => boolean, timeoutMs?: number): Promise<ReportRequest>;
   untilLogs(fits: (lines: string[]) => boolean, timeoutMs?: number): Promise<string[]>;
   askResync(): void;
+  /** As at enrolment; a life of less than a day began a day ago, so that it is more than half over. */
+  issueFor(csr: string, validity: { lifetimeMs: number }): string;
   /** Stops listening and cuts connections; `start` listens on the same port again. */
   stop(): Promise<void>;
   start(): Promise<void>;
 }
 
+const DAY_MS = 24 * 3_600_000;
 const KEY_ID = "test-1";
 
 export async function startTestControlPlane(): Promise<TestControlPlane> {
@@ -86,7 +92,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   let oldest = 0;
   let checkpoint: { rev: number; file: Buffer } | undefined;
   let resync = false;
-  let logPosts = 0;
+  const retries: boolean[] = [];
   let snapshots = 0;
   let pages = 0;
 
@@ -208,7 +214,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   }
 
   function takeLogs(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
-    logPosts += 1;
+    retries.push(request.headers[BATCH_RETRY_HEADER] === "true");
     const fault = misbehave.logs.shift();
     if (fault === "503" || fault === "400") {
       status(response, Number(fault));
@@ -305,7 +311,8 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     misbehave,
     reports,
     batches,
-    logPosts: () => logPosts,
+    logPosts: () => retries.length,
+    retries: () => retries,
     snapshotsServed: () => snapshots,
     pagesServed: () => pages,
     feedId: () => feedId,
@@ -363,6 +370,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
         timeoutMs,
         () => `${batches.size} batches`,
       ),
+    issueFor: (csr, { lifetimeMs }) => authority.issue(csr, lifetimeMs),
     askResync: () => {
       resync = true;
     },
@@ -399,11 +407,17 @@ function createAuthority() {
   const issuedPems = new Set<string>();
   let serial = 1;
 
-  function certify(holderKey: forge.pki.PublicKey, subject: forge.pki.CertificateField[]): string {
+  function certify(
+    holderKey: forge.pki.PublicKey,
+    subject: forge.pki.CertificateField[],
+    lifetimeMs = 30 * DAY_MS,
+  ): string {
     const certificate = forge.pki.createCertificate();
     certificate.serialNumber = `${serial++}`.padStart(2, "0");
     certificate.publicKey = holderKey;
-    certificate.validity.notAfter = new Date(Date.now() + 30 * 24 * 3_600_000);
+    // A life that is shorter than a day is over half: it began a day ago.
+    if (lifetimeMs < DAY_MS) certificate.validity.notBefore = new Date(Date.now() - DAY_MS);
+    certificate.validity.notAfter = new Date(Date.now() + lifetimeMs);
     certificate.setSubject(subject);
     certificate.setIssuer(name);
     certificate.sign(signingKey, forge.md.sha256.create());
@@ -412,10 +426,10 @@ function createAuthority() {
 
   return {
     certificate: certify(forge.pki.publicKeyFromPem(pemOf(publicKey)), name),
-    issue: (csrPem: string): string => {
+    issue: (csrPem: string, lifetimeMs?: number): string => {
       const csr = forge.pki.certificationRequestFromPem(csrPem);
       if (!csr.verify() || csr.publicKey === null) throw new Error("the request does not prove its key");
-      const certificate = certify(csr.publicKey, csr.subject.attributes);
+      const certificate = certify(csr.publicKey, csr.subject.attributes, lifetimeMs);
       issuedPems.add(certificate.replace(/-----[^-]+-----|\s/g, ""));
       return certificate;
     },

@@ -1,0 +1,184 @@
+// The access log's way to the control plane: every line once, whatever breaks on the way.
+import { randomUUID } from "node:crypto";
+import { appendFile, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { createLogger } from "../../platform/log.ts";
+import { type ControlPlane, createControlPlane } from "../control-plane-client.ts";
+import { enrol, type Identity } from "../identity/identity.ts";
+import { createTokenSource } from "../identity/token.ts";
+import { startTestControlPlane, type TestControlPlane } from "../test-control-plane.ts";
+import { type Shipping, shipLogs } from "./ship.ts";
+
+let controlPlane: TestControlPlane;
+let client: ControlPlane;
+let folder: string;
+let identity: Identity;
+let stop: () => Promise<void>;
+let reopened: number;
+
+beforeEach(async () => {
+  controlPlane = await startTestControlPlane();
+  folder = await mkdtemp(join(tmpdir(), "edgewright-logs-"));
+  client = createControlPlane({ url: controlPlane.url, token: createTokenSource(() => identity) });
+  const capabilities = { nginx: "1.26.3", http3: true, http2_directive: true };
+  const wish = { token: controlPlane.token, name: "logs", capabilities };
+  const signal = AbortSignal.timeout(60_000);
+  identity = await enrol(join(folder, "identity"), wish, (request) => client.enrol(request, signal));
+  reopened = 0;
+  stop = async () => {};
+});
+
+afterEach(async () => {
+  await stop();
+  await client.close();
+  await controlPlane.stop();
+  await rm(folder, { recursive: true });
+});
+
+function ship(settings: Partial<Shipping> = {}): void {
+  const stopping = new AbortController();
+  const running = shipLogs(
+    {
+      folder,
+      edgeId: identity.edgeId,
+      rotateBytes: 1024 * 1024 * 1024,
+      unsentBytesMax: 1024 * 1024 * 1024,
+      controlPlane: client,
+      reopen: () => {
+        reopened += 1;
+      },
+      log: createLogger({ role: "test", level: "silent" }),
+      ...settings,
+    },
+    stopping.signal,
+  );
+  stop = async () => {
+    stopping.abort();
+    await running;
+  };
+}
+
+let written = 0;
+/** Writes lines as nginx does and returns their ids. */
+async function write(count: number, padding = ""): Promise<string[]> {
+  const ids = Array.from({ length: count }, (_, place) => `line-${written + place}`);
+  written += count;
+  await appendFile(join(folder, "access.log"), ids.map((id) => `${JSON.stringify({ id, padding })}\n`).join(""));
+  return ids;
+}
+
+function idsOf(lines: readonly string[]): string[] {
+  return lines.map((line) => JSON.parse(line).id);
+}
+
+async function position(): Promise<{ pending: unknown; lost_lines: number; files: Record<string, number> }> {
+  return JSON.parse(await readFile(join(folder, "shipped.json"), "utf8"));
+}
+
+test("lines arrive within two seconds, in order, and those written later follow", async () => {
+  ship();
+  const first = await write(3);
+  const began = performance.now();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 3))).toEqual(first);
+  expect(performance.now() - began).toBeLessThan(2_000);
+  const second = await write(2);
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 5))).toEqual([...first, ...second]);
+});
+
+test("a batch that was refused for now, and one whose answer was lost, are sent again with the same name and bytes", async () => {
+  controlPlane.misbehave.logs.push("503", "cut after taking");
+  const ids = await write(10);
+  ship();
+  await expect.poll(async () => (await position()).pending, { timeout: 10_000 }).toBeNull();
+  expect(controlPlane.logPosts()).toBe(3);
+  expect(controlPlane.batches.size).toBe(1);
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 10))).toEqual(ids);
+  expect(controlPlane.retries()).toEqual([false, true, true]);
+});
+
+test("an agent that was killed after a batch arrived sends that batch again as it was, with what came since behind it", async () => {
+  controlPlane.misbehave.logs.push("cut after taking", ...Array.from({ length: 50 }, () => "503" as const));
+  const first = await write(4);
+  ship();
+  await controlPlane.untilLogs((lines) => lines.length === 4);
+  await stop();
+  const second = await write(4);
+  controlPlane.misbehave.logs.length = 0;
+  ship();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 8))).toEqual([...first, ...second]);
+  expect(controlPlane.batches.size).toBe(2);
+});
+
+test("a line that is not whole yet waits for its end", async () => {
+  ship();
+  await appendFile(join(folder, "access.log"), '{"id":"half"');
+  const [whole] = await write(0);
+  expect(whole).toBeUndefined();
+  await appendFile(join(folder, "access.log"), ',"rest":true}\n');
+  expect(await controlPlane.untilLogs((lines) => lines.length === 1)).toEqual(['{"id":"half","rest":true}']);
+});
+
+test("a torn line, as a killed nginx leaves it, is left out and the others arrive", async () => {
+  await appendFile(join(folder, "access.log"), '{"id":"to{"id":"rn"}\n');
+  const ids = await write(2);
+  ship();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 2))).toEqual(ids);
+});
+
+test("many megabytes go out in batches of one, and nothing is sent twice or left out", async () => {
+  const ids = await write(5_000, "x".repeat(1_000));
+  ship();
+  const lines = await controlPlane.untilLogs((got) => got.length === 5_000, 20_000);
+  expect(idsOf(lines)).toEqual(ids);
+  const sizes = [...controlPlane.batches.values()].map((text) => text.length);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(1024 * 1024);
+  expect(sizes.length).toBeLessThan(8);
+});
+
+test("a long log is rotated; what nginx still writes to the old file before it opens the new one is sent too", async () => {
+  const first = await write(20, "x".repeat(100));
+  ship({ rotateBytes: 1_000 });
+  await expect.poll(() => reopened, { timeout: 5_000 }).toBe(1);
+  const [rotated = ""] = (await readdir(folder)).filter((name) => name.startsWith("access.log."));
+  await appendFile(join(folder, rotated), '{"id":"late"}\n');
+  const second = await write(1);
+  const lines = await controlPlane.untilLogs((got) => got.length === 22);
+  expect(idsOf(lines)).toEqual([...first, "late", ...second]);
+});
+
+test("a control plane that is away for too long costs the oldest lines, counted, and not the disk", async () => {
+  controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));
+  await write(30, "x".repeat(100));
+  await rename(join(folder, "access.log"), join(folder, "access.log.0000000000001"));
+  const kept = await write(5, "x".repeat(100));
+  ship({ unsentBytesMax: 2_000 });
+  await expect.poll(async () => (await position()).lost_lines, { timeout: 10_000 }).toBe(30);
+  controlPlane.misbehave.logs.length = 0;
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 5, 60_000))).toEqual(kept);
+}, 70_000);
+
+test("a batch that the control plane refuses for good is set aside, and those behind it arrive", async () => {
+  controlPlane.misbehave.logs.push("400", "400", "400", "400", "400");
+  await write(3);
+  ship();
+  await expect
+    .poll(() => readdir(folder).then((names) => names.filter((name) => name.startsWith("set-aside."))), {
+      timeout: 18_000,
+    })
+    .toHaveLength(1);
+  const ids = await write(2);
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 2))).toEqual(ids);
+}, 40_000);
+
+test("the same bytes of another edge are another batch", async () => {
+  await write(1);
+  ship();
+  await controlPlane.untilLogs((lines) => lines.length === 1);
+  await stop();
+  await rm(join(folder, "shipped.json"));
+  ship({ edgeId: randomUUID() });
+  await controlPlane.untilLogs((lines) => lines.length === 2);
+  expect(controlPlane.batches.size).toBe(2);
+});
