@@ -9,7 +9,7 @@ import { viewDocument } from "./apply/document.ts";
 import type { Edge, Progress } from "./apply/edge.ts";
 import { createFollower } from "./apply/follow.ts";
 import type { Frame } from "./apply/frames.ts";
-import { keepPinned, keepPinsOnDisk, readPins } from "./apply/keep-pinned.ts";
+import { keepPinned, keepPinsOnDisk, readPins, writePins } from "./apply/keep-pinned.ts";
 import { openNginxControl } from "./apply/nginx-control.ts";
 import { createOriginAddresses } from "./apply/origin-addresses.ts";
 import { openState } from "./apply/persist.ts";
@@ -18,7 +18,7 @@ import { createReporter, standingOf } from "./apply/report.ts";
 import { type AddressRules, createResolver } from "./apply/resolve.ts";
 import { bringUpToDate, replaceStranger } from "./apply/serving.ts";
 import { changeStructure } from "./apply/snapshot.ts";
-import { openStructureFolder } from "./apply/structure.ts";
+import { listenersOf, openStructureFolder } from "./apply/structure.ts";
 import { feedKeysOf } from "./apply/verify.ts";
 import { createBackOff } from "./back-off.ts";
 import { type AgentConfig, enrolmentToken } from "./config.ts";
@@ -69,7 +69,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     follower.run(signal),
     reporter.run(signal),
     keepPinned(edge, signal),
-    keepPinsOnDisk(edge, join(home, "state", "addresses.json"), signal),
+    keepPinsOnDisk(edge, signal),
     keepRenewed({ identity, send: controlPlane.renew, store: renewed, log }, signal),
     shipLogs(
       { ...logSettings(config, home), edgeId: identity().edgeId, controlPlane, reopen: edge.nginx.reopenLogs, log },
@@ -163,12 +163,19 @@ async function openEdge(
   { home, identity, controlPlane, report }: Parts,
 ): Promise<Edge> {
   const structures = openStructureFolder(home);
-  const progress: Progress = { applied: 0, structure: 0, probeSecret: "", leftovers: [], startOver: false };
+  const progress: Progress = {
+    applied: 0,
+    structure: 0,
+    listeners: [],
+    probeSecret: "",
+    leftovers: [],
+    startOver: false,
+  };
   const rules = (): AddressRules => ({
     allowPrivate: config.ALLOW_PRIVATE_ORIGINS,
-    forbidden: config.FORBIDDEN_ORIGIN_ADDRESSES,
+    forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...progress.listeners],
   });
-  const remembered = await readPins(join(home, "state", "addresses.json"));
+  const remembered = await readPins(home);
   const origins = createOriginAddresses({ resolve: createResolver(rules), remembered, log });
   const feedKeys = feedKeysOf(identity.feedKeys);
   const note = ({ record, body }: Frame) => {
@@ -213,9 +220,17 @@ async function openEdge(
   return edge;
 }
 
+/** Names that take longer are pinned when they are known; those that an earlier run knew are there at once. */
+const START_RESOLVE_MS = 1_500;
+
 /** nginx from the disk; then the newest structure of the disk, if the last run did not come that far. */
 async function startServing(edge: Edge): Promise<void> {
-  if ((await edge.structures.current()) !== undefined) {
+  const current = await edge.structures.current();
+  if (current !== undefined) {
+    edge.progress.listeners = listenersOf(current.structure);
+    // The last run may have been killed before it wrote down what it had resolved.
+    await edge.origins.settle(START_RESOLVE_MS);
+    await writePins(edge);
     try {
       await edge.nginx.start();
       await replaceStranger(edge);

@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import { ConfigError, readConfig } from "../platform/config.ts";
 import { installedNginx, type NginxInstallation, nginxInstallationSchema } from "../platform/embedded/nginx.ts";
 import { StartError } from "../platform/embedded/start-error.ts";
-import type { Part } from "../platform/lifecycle.ts";
 import { createLogger } from "../platform/log.ts";
 import { startAgent } from "./agent.ts";
 import { parseJson } from "./apply/document.ts";
@@ -13,30 +12,32 @@ import { ControlPlaneRefusal } from "./control-plane-client.ts";
 
 const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
 
-async function run(): Promise<void> {
+const HELP = `Usage: edgewright agent:start
+
+Runs the agent of this machine's edge: it starts nginx, follows the feed of its edge group and sends the access log.
+Settings are variables, or lines of config.yaml:
+
+${Object.keys(agentSchema.shape)
+  .map((name) => `  ${name}`)
+  .join("\n")}
+`;
+
+async function run(stopping: AbortController): Promise<void> {
   const config = readConfig(agentSchema, process.env);
   const log = createLogger({ role: "edge-agent", level: config.LOG_LEVEL });
   const installation = await openInstallation(config.NGINX_INSTALLATION);
-  const stopping = new AbortController();
-  let agent: Part | undefined;
-
-  const stop = (name: NodeJS.Signals) => {
-    if (stopping.signal.aborted) return;
-    log.info({ signal: name }, "the edge agent stops");
-    stopping.abort();
-    agent?.stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        log.error({ error }, "the edge agent did not stop cleanly");
-        process.exit(1);
-      },
-    );
-  };
-  process.once("SIGTERM", stop);
-  process.once("SIGINT", stop);
-  agent = await startAgent({ config, installation, luaFolder, log, signal: stopping.signal });
-  // The signal came while it started.
-  if (stopping.signal.aborted) await agent.stop();
+  const stopped = new Promise<void>((resolve) => {
+    stopping.signal.addEventListener("abort", () => resolve());
+  });
+  for (const name of ["SIGTERM", "SIGINT"] as const) {
+    process.once(name, () => {
+      log.info({ signal: name }, "the edge agent stops");
+      stopping.abort();
+    });
+  }
+  const agent = await startAgent({ config, installation, luaFolder, log, signal: stopping.signal });
+  await stopped;
+  await agent.stop();
 }
 
 async function openInstallation(text: string): Promise<NginxInstallation> {
@@ -54,7 +55,17 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-run().catch((error: unknown) => {
-  process.stderr.write(`${explain(error)}\n`);
-  process.exit(1);
-});
+if (process.argv.includes("--help")) {
+  process.stdout.write(HELP);
+} else {
+  const stopping = new AbortController();
+  run(stopping).then(
+    () => process.exit(0),
+    (error: unknown) => {
+      // Stopped while it waited to be enrolled: nothing is wrong.
+      if (stopping.signal.aborted) process.exit(0);
+      process.stderr.write(`${explain(error)}\n`);
+      process.exit(1);
+    },
+  );
+}

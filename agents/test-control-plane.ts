@@ -39,6 +39,9 @@ export interface TestControlPlane {
   readonly url: string;
   readonly token: string;
   readonly scope: string;
+  /** The certificate of the authority that issues to edges. */
+  readonly authority: string;
+  acceptToken(token: string): void;
   readonly feedKeys: Record<string, string>;
   readonly misbehave: Misbehaviour;
   readonly reports: ReportRequest[];
@@ -82,6 +85,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   const scope = randomUUID();
   const edgeId = randomUUID();
   const token = "a-token-of-twenty-or-more-letters";
+  const accepted = new Set([token]);
   const events = new EventEmitter().setMaxListeners(100);
   const misbehave: Misbehaviour = { changes: [], snapshot: [], logs: [], report: [] };
   const reports: ReportRequest[] = [];
@@ -251,7 +255,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     const body = await bodyOf(request);
     if (url.pathname === "/edge/v1/enrol") {
       const wish = enrolRequestSchema.parse(JSON.parse(body.toString("utf8")));
-      if (wish.token !== token) {
+      if (!accepted.has(wish.token)) {
         status(response, 401);
         return;
       }
@@ -307,6 +311,10 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     url: `http://127.0.0.1:${port}`,
     token,
     scope,
+    authority: authority.certificate,
+    acceptToken: (text) => {
+      accepted.add(text);
+    },
     feedKeys: { [KEY_ID]: pemOf(publicKey) },
     misbehave,
     reports,

@@ -2,6 +2,7 @@
 
 import type { NginxInstallation } from "../../platform/embedded/nginx.ts";
 import type { Logger } from "../../platform/log.ts";
+import type { Listener } from "../config.ts";
 import type { ControlPlane } from "../control-plane-client.ts";
 import type { Nginx } from "../observe/nginx.ts";
 import type { NginxControl } from "./nginx-control.ts";
@@ -36,6 +37,8 @@ export interface Progress {
   applied: number;
   /** The structure that nginx runs, 0 when none. */
   structure: number;
+  /** What nginx listens on by that structure: no origin may be there. */
+  listeners: readonly Listener[];
   /** Shown to nginx in a probe; another one after each start of nginx. */
   probeSecret: string;
   /** Of a feed that is no more: removed when the new feed has been read to its end. */

@@ -6,7 +6,7 @@ import { markErrorLog } from "../observe/nginx-errors.ts";
 import { NginxStartError } from "../observe/nginx-launch.ts";
 import type { Edge } from "./edge.ts";
 import { doorsOf, findHealthFault } from "./health.ts";
-import { parseStructure, type Structure } from "./structure.ts";
+import { listenersOf, parseStructure, type Structure } from "./structure.ts";
 import { taste } from "./taste.ts";
 
 const TAKES_AT_MOST_MS = 15_000;
@@ -39,6 +39,7 @@ export async function applyStructure(edge: Edge, record: StructureRecord): Promi
     return refuse("reload", fault);
   }
   edge.progress.structure = record.rev;
+  edge.progress.listeners = listenersOf(prepared.structure);
   await edge.structures.prune([record.rev, ...revsOf(before)]);
   edge.log.info({ structure: record.rev }, "nginx runs a new structure");
   return undefined;

@@ -2,6 +2,7 @@
 import { mkdir, readdir, readlink, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import type { Listener } from "../config.ts";
 import { hashOf } from "../contract.ts";
 import { findFile, isMissing, syncFolder } from "../durable-file.ts";
 import { parseJson } from "./document.ts";
@@ -32,6 +33,11 @@ export function parseStructure(body: string): Structure {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   throw new Error(`not a structure that this agent understands: ${issue?.path.join(".")}: ${issue?.message}`);
+}
+
+/** Whatever address it is bound to: an edge that asks itself asks for ever. */
+export function listenersOf({ probe: { http, https } }: Structure): Listener[] {
+  return [http, https].flatMap((listener) => (listener === null ? [] : [{ host: "*", port: listener.port }]));
 }
 
 export interface StructureFolder {

@@ -1,5 +1,5 @@
 // How an edge becomes known and stays known.
-import { X509Certificate } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +54,15 @@ test("a wrong token is refused with the control plane's words, and costs no new 
   const key = await readFile(join(folder, "key.pem"), "utf8");
   await expect(enrolHere("another-token-of-twenty-letters")).rejects.toThrow("enrol was answered 401");
   expect(await readFile(join(folder, "key.pem"), "utf8")).toBe(key);
+});
+
+test("a token with a pin is answered by the authority of that pin, or not at all", async () => {
+  const authority = new X509Certificate(controlPlane.authority).publicKey.export({ type: "spki", format: "der" });
+  const pin = createHash("sha256").update(authority).digest("base64url");
+  controlPlane.acceptToken(`${controlPlane.token}.${pin}`);
+  expect((await enrolHere(`${controlPlane.token}.${pin}`)).scope).toBe(controlPlane.scope);
+  controlPlane.acceptToken(`${controlPlane.token}.another`);
+  await expect(enrolHere(`${controlPlane.token}.another`)).rejects.toThrow("is not the one");
 });
 
 test("each call carries a token of a minute, by the edge's own key, that is used again while it is fresh", async () => {

@@ -1,5 +1,5 @@
 // Who this edge is: the reply to its enrolment, kept beside its key. Enrols once; from then on the disk knows.
-import { createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
+import { createHash, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Capabilities, type EnrolReply, type EnrolRequest, enrolReplySchema } from "../contract.ts";
@@ -41,6 +41,7 @@ export async function enrol(
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const key = await openKey(join(folder, KEY_FILE));
   const reply = await send({ ...wish, csr: certificateRequest(key, wish.name) });
+  assertPinned(reply, wish.token);
   const identity = identityOf(reply, key);
   await writeDurably(join(folder, REPLY_FILE), JSON.stringify(reply, undefined, 2), 0o600);
   return identity;
@@ -54,6 +55,18 @@ export async function storeCertificate(folder: string, identity: Identity, certi
   const reply = enrolReplySchema.parse(JSON.parse(text));
   await writeDurably(join(folder, REPLY_FILE), JSON.stringify({ ...reply, certificate }, undefined, 2), 0o600);
   return { ...identity, certificate };
+}
+
+/** A token may end in `.` and the SHA-256 of the authority's public key: whoever answers must be of that authority. */
+function assertPinned(reply: EnrolReply, token: string): void {
+  const pin = token.split(".")[1];
+  if (pin === undefined) return;
+  const { publicKey } = new X509Certificate(reply.ca_certificate);
+  const found = createHash("sha256")
+    .update(publicKey.export({ type: "spki", format: "der" }))
+    .digest("base64url");
+  if (found === pin && new X509Certificate(reply.certificate).verify(publicKey)) return;
+  throw new Error("the control plane that answered is not the one that the enrolment token was made by");
 }
 
 function identityOf(reply: EnrolReply, key: KeyObject): Identity {

@@ -13,7 +13,7 @@ export async function writeLocalFiles(home: string, installation: NginxInstallat
   for (const name of ["local", "structure", "state", "logs", "cache"])
     await mkdir(join(home, name), { recursive: true, mode: 0o755 });
   await mkdir(join(home, "run"), { recursive: true, mode: 0o700 });
-  const user = await workerUser(home, luaFolder);
+  const user = await workerUser([home, luaFolder, ...luaFolders(installation)]);
   if (user.uid !== undefined) await chown(join(home, "run"), user.uid, user.gid);
   const modules = installation.modules.map((path) => `load_module ${quote(path)};`);
   await writeDurably(
@@ -32,16 +32,24 @@ function luaPaths({ luaPath, luaCpath }: NginxInstallation, luaFolder: string): 
   ].join("\n");
 }
 
+/** Where the installation's Lua lies: `/folder/?.lua;/folder/?.so;;` */
+function luaFolders({ luaPath, luaCpath }: NginxInstallation): string[] {
+  const patterns = `${luaPath};${luaCpath}`.split(";").filter((pattern) => pattern.startsWith("/"));
+  return [...new Set(patterns.map((pattern) => dirname(pattern.slice(0, pattern.indexOf("?") + 1))))];
+}
+
 type WorkerUser = { uid: number; gid: number; lines: string[] } | { uid: undefined; lines: string[] };
 
 /**
  * Started by root, workers become nobody, who owns nothing else. Where nobody cannot even reach the files (a home below
  * /root), they stay root: an edge that cannot open its own socket serves nothing.
  */
-async function workerUser(home: string, luaFolder: string): Promise<WorkerUser> {
+async function workerUser(needed: readonly string[]): Promise<WorkerUser> {
   if (process.getuid?.() !== 0) return { uid: undefined, lines: [] };
-  const reachable = (await mayPass(home)) && (await mayPass(luaFolder));
-  return reachable ? { ...NOBODY, lines: [UNPRIVILEGED_USER] } : { uid: 0, gid: 0, lines: ["user root;"] };
+  const passable = await Promise.all(needed.map(mayPass));
+  return passable.every((may) => may)
+    ? { ...NOBODY, lines: [UNPRIVILEGED_USER] }
+    : { uid: 0, gid: 0, lines: ["user root;"] };
 }
 
 async function mayPass(path: string): Promise<boolean> {
