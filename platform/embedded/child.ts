@@ -1,6 +1,7 @@
 // A child process as a part: it is ready when it says so, stops in time, and dies with this process even when this
 // process is killed. What it prints lies in its log file.
 import { type ChildProcess, spawn } from "node:child_process";
+import { dirname } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import type { Part } from "../lifecycle.ts";
@@ -9,7 +10,7 @@ import { type OutputFile, openOutputFile } from "./output-file.ts";
 import { sendSignal } from "./process-mark.ts";
 import { dieWithParent, PLAIN_ENVIRONMENT } from "./program.ts";
 import type { ChildLedger } from "./run-lock.ts";
-import { errorCode, StartError } from "./start-error.ts";
+import { diskFull, errorCode, StartError, saysDiskFull } from "./start-error.ts";
 
 export type Readiness =
   | { readonly kind: "line"; readonly pattern: RegExp }
@@ -175,6 +176,10 @@ async function untilReady(start: {
     wait(readyTimeoutMs, "late" as const, { signal: over.signal }),
   ]).finally(() => over.abort());
   if (outcome === "ready") return;
+  if (saysDiskFull(start.lastLines.join("\n"))) {
+    await start.stop();
+    throw diskFull(dirname(logFile));
+  }
   const said = start.lastLines.length > 0 ? ` It said: ${start.lastLines.join(" · ")}` : "";
   if (outcome === "late") {
     await start.stop();

@@ -4,13 +4,14 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { debianMirror } from "./debian-mirror.ts";
 import { PLAIN_ENVIRONMENT, runProgram } from "./program.ts";
-import { StartError } from "./start-error.ts";
+import { diskFull, StartError, saysDiskFull } from "./start-error.ts";
 
 const KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg";
 const INDEX_TIMEOUT_MS = 120_000;
 const DOWNLOAD_TIMEOUT_MS = 300_000;
 
 export interface PrivateApt {
+  readonly work: string;
   readonly mirror: string;
   readonly env: NodeJS.ProcessEnv;
 }
@@ -32,7 +33,7 @@ export async function preparePrivateApt(wanted: {
   writeFileSync(join(work, "debian.sources"), source.join("\n"));
   const configFile = join(work, "apt.conf");
   writeFileSync(configFile, [...privateSettings(work), ...(await systemNetworkSettings()), ""].join("\n"));
-  return { mirror, env: { ...PLAIN_ENVIRONMENT, ...proxiesOf(env), APT_CONFIG: configFile } };
+  return { work, mirror, env: { ...PLAIN_ENVIRONMENT, ...proxiesOf(env), APT_CONFIG: configFile } };
 }
 
 function proxiesOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
@@ -82,17 +83,14 @@ export function downloadPackages(apt: PrivateApt, packages: readonly string[]): 
 async function runApt(apt: PrivateApt, args: readonly string[], timeoutMs: number): Promise<void> {
   const { code, output } = await runProgram(["apt-get", ...args], { timeoutMs, env: apt.env });
   if (code === 0) return;
-  throw explainAptFault(code === null ? `no end within ${timeoutMs / 1000} s` : output, apt.mirror);
+  throw explainAptFault(code === null ? `no end within ${timeoutMs / 1000} s` : output, apt);
 }
 
-function explainAptFault(output: string, mirror: string): StartError {
+function explainAptFault(output: string, apt: PrivateApt): StartError {
+  const { mirror } = apt;
   const lines = output.trim().split("\n");
   const fault = lines.find((line) => /^(E|Err|W):/.test(line)) ?? lines.at(-1);
-  if (/No space left|enough free space/i.test(output)) {
-    return new StartError(
-      "The disk is full, nginx and Redis could not be fetched: make room, or set DATA_DIR to a folder on another disk.",
-    );
-  }
+  if (saysDiskFull(output)) return diskFull(apt.work);
   if (/NO_PUBKEY|not signed|signatures/i.test(output)) {
     return new StartError(`The packages of ${mirror} could not be trusted (${fault}): install debian-archive-keyring.`);
   }

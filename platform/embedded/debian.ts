@@ -2,13 +2,13 @@
 // folder of ours and run with their own loader. Needs apt, but no root: apt gets a private state, the system's stays as it is.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Logger } from "../log.ts";
 import { downloadPackages, preparePrivateApt, updateIndex } from "./debian-apt.ts";
 import { takeLockFile } from "./lock-file.ts";
 import { findProgram, runProgram } from "./program.ts";
-import { explainDiskFault, type Progress, StartError } from "./start-error.ts";
+import { assertDiskSpace, diskFull, explainDiskFault, type Progress, StartError, saysDiskFull } from "./start-error.ts";
 
 const SUITE = "trixie";
 const PACKAGES = [
@@ -133,7 +133,7 @@ function assertAptPresent(): void {
 
 async function fetchInto(root: string, settings: DebianToolsSettings): Promise<void> {
   const { folder, log, progress, packages = PACKAGES } = settings;
-  assertDiskSpace(folder);
+  assertDiskSpace(folder, DISK_BYTES_MIN);
   const startedAt = performance.now();
   const work = `${root}.fetching`;
   try {
@@ -153,14 +153,6 @@ async function fetchInto(root: string, settings: DebianToolsSettings): Promise<v
   log.info({ folder: root, duration_ms: Math.round(performance.now() - startedAt) }, "debian tools fetched");
 }
 
-function assertDiskSpace(folder: string): void {
-  const disk = statfsSync(folder);
-  if (disk.bavail * disk.bsize >= DISK_BYTES_MIN) return;
-  throw new StartError(
-    `The disk below ${folder} has less than 400 MB left, too little to fetch nginx and Redis: make room, or set DATA_DIR to a folder on another disk.`,
-  );
-}
-
 async function unpack(archives: string, root: string): Promise<void> {
   mkdirSync(root);
   for (const archive of readdirSync(archives).filter((name) => name.endsWith(".deb"))) {
@@ -168,8 +160,7 @@ async function unpack(archives: string, root: string): Promise<void> {
       timeoutMs: UNPACK_TIMEOUT_MS,
     });
     if (code === 0) continue;
-    if (/No space left/i.test(output))
-      throw new StartError(`The disk below ${root} is full: make room, or set DATA_DIR to a folder on another disk.`);
+    if (saysDiskFull(output)) throw diskFull(root);
     throw new StartError(`The Debian package ${archive} could not be unpacked: ${output.trim()}`);
   }
   for (const folder of UNUSED) rmSync(join(root, folder), { recursive: true, force: true });

@@ -1,7 +1,7 @@
 // A self-signed certificate for a TLS listener on loopback. Made here, since a bare machine has no openssl.
 import { generateKeyPairSync, randomBytes, X509Certificate } from "node:crypto";
-import { writeFileSync } from "node:fs";
 import forge from "node-forge";
+import { writeWholeFile } from "./whole-file.ts";
 
 const YEARS = 10;
 const KEY_BITS = 2048;
@@ -14,9 +14,9 @@ export function makeLoopbackCertificate(files: { certificate: string; key: strin
     privateKeyEncoding: { type: "pkcs1", format: "pem" },
   });
   const certificatePem = selfSigned(keyPem);
-  writeFileSync(files.certificate, certificatePem);
+  writeWholeFile(files.certificate, certificatePem);
   // Last: its presence says that both are there.
-  writeFileSync(files.key, keyPem, { mode: 0o600 });
+  writeWholeFile(files.key, keyPem);
 }
 
 function selfSigned(keyPem: string): string {

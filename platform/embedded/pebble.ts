@@ -1,5 +1,5 @@
 // An embedded Pebble: the local certificate authority, an ACME server whose certificates nobody outside trusts.
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { Agent, get } from "node:https";
 import { join } from "node:path";
 import { startChild } from "./child.ts";
@@ -8,6 +8,7 @@ import { onFreePort, pickPort } from "./ports.ts";
 import { PLAIN_ENVIRONMENT } from "./program.ts";
 import { type EmbeddedSettings, makeFolder } from "./service.ts";
 import { type SupervisedChild, superviseChild } from "./supervise.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 const ANSWER_TIMEOUT_MS = 2000;
 
@@ -36,7 +37,7 @@ export async function startPebble(wanted: PebbleSettings): Promise<Pebble> {
   const managementPort = await pickPort(join(folder, "management-port"));
   return onFreePort(join(folder, "port"), async (port) => {
     const configFile = join(folder, "pebble.json");
-    writeFileSync(configFile, pebbleConfig(settings, { port, managementPort, certificate, key }));
+    writeWholeFile(configFile, pebbleConfig(settings, { port, managementPort, certificate, key }));
     const directoryUrl = `https://127.0.0.1:${port}/dir`;
     const start = () => startServer(settings, configFile, directoryUrl);
     return {

@@ -1,9 +1,10 @@
 // Free ports for the embedded services, and a clear word when a port that somebody chose is taken.
 import { createSocket } from "node:dgram";
-import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
 import { basename } from "node:path";
 import { errorCode, StartError } from "./start-error.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 const LOOPBACK = "127.0.0.1";
 
@@ -13,7 +14,7 @@ export async function pickPort(storedIn?: string): Promise<number> {
   if (stored !== undefined && (await tryTcp(stored, LOOPBACK)).kind === "free") return stored;
   const tried = await tryTcp(0, LOOPBACK);
   if (tried.kind === "refused") throw new StartError(`No free port on ${LOOPBACK}: ${tried.code}.`);
-  if (storedIn !== undefined) writeFileSync(storedIn, `${tried.port}\n`);
+  if (storedIn !== undefined) writeWholeFile(storedIn, `${tried.port}\n`);
   return tried.port;
 }
 

@@ -10,13 +10,15 @@ import { findPostgres, type PostgresPrograms } from "./postgres-package.ts";
 import { findUnprivileged } from "./postgres-user.ts";
 import { runProgram } from "./program.ts";
 import { type EmbeddedService, type EmbeddedSettings, makeFolder } from "./service.ts";
-import { StartError } from "./start-error.ts";
+import { assertDiskSpace, diskFull, StartError, saysDiskFull } from "./start-error.ts";
 import { superviseChild } from "./supervise.ts";
 
 const NAME = "edgewright";
 const INITDB_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 15_000;
+/** An empty one takes 40 MB, and a log of changes of 16 MB more before it has any room to grow. */
+const CLUSTER_BYTES_MIN = 100 * 1024 * 1024;
 const CONNECTIONS_MAX = 200;
 const NOT_DURABLE = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_wal_size=2GB"];
 
@@ -52,6 +54,7 @@ export async function startPostgres(wanted: EmbeddedSettings): Promise<EmbeddedS
 
 /** Made under another name first: a start that was interrupted leaves no half-made data. */
 async function createCluster({ settings, programs, wrapper, dataFolder }: Cluster): Promise<void> {
+  assertDiskSpace(settings.folder, CLUSTER_BYTES_MIN);
   settings.progress?.("creating the PostgreSQL data folder");
   for (const name of readdirSync(settings.folder).filter((entry) => entry.startsWith("data.new"))) {
     rmSync(join(settings.folder, name), { recursive: true });
@@ -76,11 +79,7 @@ async function createCluster({ settings, programs, wrapper, dataFolder }: Cluste
     timeoutMs: INITDB_TIMEOUT_MS,
   });
   if (code === 0) return renameSync(draft, dataFolder);
-  if (/No space left/i.test(output)) {
-    throw new StartError(
-      `The disk below ${settings.folder} is full: make room there, or set DATA_DIR to a folder on another disk.`,
-    );
-  }
+  if (saysDiskFull(output)) throw diskFull(settings.folder);
   throw new StartError(
     `PostgreSQL could not create its data in ${settings.folder}: ${output.trim().split("\n").slice(-3).join(" · ")}`,
   );

@@ -1,11 +1,11 @@
 // An embedded Redis: append-only file, loopback, password.
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startChild } from "./child.ts";
 import { keepPassword } from "./credentials.ts";
 import { onFreePort } from "./ports.ts";
 import { type EmbeddedService, type EmbeddedSettings, makeFolder } from "./service.ts";
 import { superviseChild } from "./supervise.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 /** `command` is the argv of redis-server: of the Debian tools, or an installed one. */
 export async function startRedis(wanted: EmbeddedSettings & { command: readonly string[] }): Promise<EmbeddedService> {
@@ -45,6 +45,6 @@ function writeConfig(folder: string, options: { port: number; password: string; 
     'logfile ""',
     "daemonize no",
   ];
-  writeFileSync(file, `${lines.join("\n")}\n`, { mode: 0o600 });
+  writeWholeFile(file, `${lines.join("\n")}\n`);
   return file;
 }

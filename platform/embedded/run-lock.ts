@@ -1,6 +1,6 @@
 // One run per data folder, and the ledger of its children: those that a killed run left behind are ended at the next
 // start, if they are truly the ones that were recorded.
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { z } from "zod";
@@ -8,6 +8,7 @@ import type { Part } from "../lifecycle.ts";
 import { type LockFile, takeLockFile } from "./lock-file.ts";
 import { isRunning, markOf, processMarkSchema, sendSignal } from "./process-mark.ts";
 import { explainDiskFault, StartError } from "./start-error.ts";
+import { writeWholeFile } from "./whole-file.ts";
 
 export interface ChildLedger {
   add(child: { pid: number; name: string }): void;
@@ -68,8 +69,11 @@ function readLedger(file: string): LedgerEntry[] {
 function createLedger(file: string): ChildLedger {
   const entries = new Map<number, LedgerEntry>();
   const write = () => {
-    writeFileSync(`${file}.new`, JSON.stringify([...entries.values()]), { mode: 0o600 });
-    renameSync(`${file}.new`, file);
+    try {
+      writeWholeFile(file, JSON.stringify([...entries.values()]));
+    } catch {
+      // On a full disk the kernel still ends the children with us; the ledger is for where it cannot.
+    }
   };
   return {
     add({ pid, name }) {
