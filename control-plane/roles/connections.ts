@@ -33,11 +33,15 @@ export async function openConnections(config: ControlPlaneConfig, role: string, 
     commandTimeout: REDIS_COMMAND_TIMEOUT_MS,
   });
   const redisPart: Part = { name: "redis connection", stop: async () => redis.disconnect() };
+  const storagePart: Part = { name: "object storage", stop: () => storage.stop() };
   return {
     db: database.db,
     redis,
     clickhouse: clickhouse.clickhouse,
     storage,
-    part: { name: `${role} connections`, stop: () => stopInReverse([database.part, clickhouse.part, redisPart]) },
+    part: {
+      name: `${role} connections`,
+      stop: () => stopInReverse([storagePart, database.part, clickhouse.part, redisPart]),
+    },
   };
 }

@@ -50,7 +50,7 @@ module.exports = {
       name: "domains-meet-at-their-doors",
       comment: "Domain A reaches domain B only through B/index.ts.",
       severity: "error",
-      from: { path: "^control-plane/domains/([^/]+)/" },
+      from: { path: "^control-plane/domains/([^/]+)/", pathNot: tests },
       to: { path: "^control-plane/domains/([^/]+)/", pathNot: "^control-plane/domains/($1/|[^/]+/index\\.ts$)" },
     },
     {

@@ -59,16 +59,22 @@ async function requestsOf(distributionId: string): Promise<number> {
   return data.reduce((sum, { requests }) => sum + requests, 0);
 }
 
+/** Master and workers: workers go on without their master. */
+async function killNginx(): Promise<void> {
+  const master = (await readFile(join(cluster.folder, "edge/run/nginx.pid"), "utf8")).trim();
+  const workers = (await readFile(`/proc/${master}/task/${master}/children`, "utf8")).trim().split(" ");
+  for (const pid of [master, ...workers]) process.kill(Number(pid), "SIGKILL");
+}
+
 test("control plane killed: the edge serves on, also after a restart of its own, and catches up afterwards", async () => {
   const { host } = await newDistribution("alone");
   await untilServed(host);
   for (const role of ["server:start", "worker:start", "schedule:start"] as const) await cluster.kill(role);
   expect((await view(cluster.edge, host, "/while-away")).status).toBe(200);
 
-  const nginx = Number(await readFile(join(cluster.folder, "edge/run/nginx.pid"), "utf8"));
   await cluster.kill("agent:start");
   expect((await view(cluster.edge, host, "/without-an-agent")).status).toBe(200);
-  process.kill(nginx, "SIGKILL");
+  await killNginx();
   await eventually(async () => {
     await expect(view(cluster.edge, host, "/dark")).rejects.toThrow();
   });

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
 import { pickPort } from "../../platform/embedded/ports.ts";
@@ -27,11 +27,6 @@ export interface Product {
   kill(): Promise<void>;
 }
 
-export interface ProductSettings {
-  readonly dataFolder?: string;
-  readonly env?: Readonly<Record<string, string>>;
-}
-
 export async function temporaryFolder(name: string): Promise<{ path: string; remove: () => Promise<void> }> {
   const path = await mkdtemp(join(tmpdir(), `edgewright-${name}-`));
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
@@ -44,7 +39,7 @@ export async function productEnvironment(dataFolder: string): Promise<Record<str
     PATH: process.env.PATH ?? "",
     HOME: process.env.HOME ?? "/tmp",
     DATA_DIR: dataFolder,
-    EDGEWRIGHT_TOOLS: (await testTools()).folder,
+    EDGEWRIGHT_TOOLS: dirname((await testTools()).folder),
     API_PORT: String(api),
     EDGE_HTTP_PORT: String(http),
     EDGE_HTTPS_PORT: String(https),

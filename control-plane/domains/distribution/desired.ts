@@ -48,7 +48,7 @@ function desiredOrigin(distribution: DistributionRecord, origin: OriginRecord): 
     host: bareHost(origin.url),
     port: origin.port,
     hostHeader,
-    sni: distribution.sni === "" ? bareHost(`http://${hostHeader}`) : distribution.sni,
+    sni: distribution.sni === "" ? withoutPort(hostHeader) : distribution.sni,
     weight: origin.weight,
     primary: origin.isPrimary,
   };
@@ -56,4 +56,9 @@ function desiredOrigin(distribution: DistributionRecord, origin: OriginRecord): 
 
 function bareHost(url: string): string {
   return new URL(url).hostname.replace(/^\[|\]$/g, "");
+}
+
+/** As text: what a row holds may be wrong, and it is the compiler that says so. */
+function withoutPort(hostHeader: string): string {
+  return hostHeader.replace(/:\d+$/, "").replace(/^\[|\]$/g, "");
 }

@@ -7,7 +7,6 @@ export { distributionRoutes } from "./routes.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
 export {
   createDistributionService,
-  type DeploymentOutcome,
   type DistributionService,
   recordDeployment,
 } from "./service.ts";

@@ -2,17 +2,9 @@
 import { z } from "zod";
 import { hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
 
-export const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
-export const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
-export const distributionStatuses = [
-  "pending",
-  "deploying",
-  "active",
-  "failed",
-  "disabled",
-  "deleting",
-  "deleted",
-] as const;
+const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
+const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
+const distributionStatuses = ["pending", "deploying", "active", "failed", "disabled", "deleting", "deleted"] as const;
 const ORIGINS_MAX = 20;
 
 const oneOrMoreOrigins = z

@@ -1,7 +1,7 @@
 // An origin as a customer writes it and reads it.
 import { z } from "zod";
 
-export const balancers = ["failover", "round_robin", "weighted", "consistent_hash"] as const;
+const balancers = ["failover", "round_robin", "weighted", "consistent_hash"] as const;
 const WEIGHT_MAX = 1000;
 
 /** A name or address, with an optional port: what may stand in a Host header. */
