@@ -247,6 +247,18 @@ test("an expired answer is asked about, and a 304 makes it fresh with its new he
   expect(answers.map(({ body }) => body)).toEqual(["body", "body", "body"]);
 });
 
+test("a stale copy is served while a fresh one is fetched, where the answer allows", async () => {
+  // Already older than its freshness when it arrives.
+  const headers = { "cache-control": "max-age=60, stale-while-revalidate=600", age: "100" };
+  origin.handle((_, response) => response.writeHead(200, headers).end("old"));
+  await ask(edge, { path: "/swr" });
+  origin.handle((_, response) => response.writeHead(200, { "cache-control": "max-age=60" }).end("new"));
+  const stale = await ask(edge, { path: "/swr" });
+  expect([stale.body, stale.headers["x-cache"]]).toEqual(["old", "STALE"]);
+  expect(Number(stale.headers.age)).toBeGreaterThanOrEqual(100);
+  await expect.poll(async () => (await ask(edge, { path: "/swr" })).body).toBe("new");
+});
+
 test("an origin that fails is covered by a stale copy, where the answer allows", async () => {
   origin.handle((_, response) =>
     response.writeHead(200, { "cache-control": "max-age=0, stale-if-error=60", etag: '"a"' }).end("good"),

@@ -55,6 +55,16 @@ local function present(var, server)
   var.edge_origin_sni = server.sni
 end
 
+-- Where nginx cannot leave TLS out for one server, all that are tried speak as the first does.
+local function speaking_alike(list)
+  if balancer.set_upstream_tls then return list end
+  local alike, scheme = {}, list[1].server.scheme
+  for _, candidate in ipairs(list) do
+    if candidate.server.scheme == scheme then alike[#alike + 1] = candidate end
+  end
+  return alike
+end
+
 --- Chooses for this request. nil when there is nobody to ask.
 function M.choose(origin, key)
   local list = M.candidates(origin, key)
@@ -62,6 +72,7 @@ function M.choose(origin, key)
     ngx.log(ngx.WARN, "no pinned address for any origin of this distribution")
     return nil
   end
+  list = speaking_alike(list)
   local var, scheme = ngx.var, "http"
   -- nginx decides once whether it can speak TLS; `balance` turns it off for servers without.
   for _, candidate in ipairs(list) do
@@ -91,7 +102,7 @@ function M.balance()
   -- The name is part of what a kept connection is known by: TLS was spoken with that name.
   local ok, err = balancer.set_current_peer(candidate.address, server.port, server.sni)
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
-  if ctx.scheme == "https" then balancer.set_upstream_tls(server.scheme == "https") end
+  if balancer.set_upstream_tls and ctx.scheme == "https" then balancer.set_upstream_tls(server.scheme == "https") end
   if balancer.enable_keepalive then balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION) end
 end
 

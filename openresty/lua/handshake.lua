@@ -1,0 +1,64 @@
+-- HTTP/2 is switched off per distribution without a reload: the client's offer of `h2` is made unreadable before nginx
+-- chooses. Phase: ssl_client_hello, on TCP and QUIC; it never yields. Reads documents through `documents` and `route`.
+local clienthello = require "ngx.ssl.clienthello"
+local documents = require "documents"
+local ffi = require "ffi"
+local get_request = require("resty.core.base").get_request
+local route = require "route"
+
+local C, cast, new = ffi.C, ffi.cast, ffi.new
+local lower, min = string.lower, math.min
+local tonumber = tonumber
+
+-- RFC 7301, RFC 8446 § 4.2.11
+local ALPN, PRE_SHARED_KEY = 16, 41
+local H, TWO, UNREADABLE = 0x68, 0x32, 0x00
+
+local place, length, fault = new("const unsigned char *[1]"), new("size_t[1]"), new("char *[1]")
+
+local M = {}
+
+-- The extension's own bytes, to be written to.
+local function extension(kind)
+  local rc = C.ngx_http_lua_ffi_ssl_get_client_hello_ext(get_request(), kind, place, length, fault)
+  if rc ~= 0 then return nil end
+  return cast("unsigned char *", place[0]), tonumber(length[0])
+end
+
+-- Two bytes of length, then names with a byte of length each.
+local function hide_h2()
+  local bytes, count = extension(ALPN)
+  if not bytes then return false end
+  local at = 2
+  while at + 2 < count do
+    if bytes[at] == 2 and bytes[at + 1] == H and bytes[at + 2] == TWO then
+      bytes[at + 1] = UNREADABLE
+      return true
+    end
+    at = at + 1 + bytes[at]
+  end
+  return false
+end
+
+-- A TLS 1.3 ticket is bound to the bytes of its hello, and those have changed: without a readable ticket OpenSSL makes a
+-- whole handshake, with one it would end the connection. Two bytes of the list's length, two of the first ticket's.
+local function hide_tickets()
+  local bytes, count = extension(PRE_SHARED_KEY)
+  if not bytes then return end
+  local at, stop = 2, bytes[0] * 256 + bytes[1] + 2
+  while at + 2 < stop and stop <= count do
+    local size = bytes[at] * 256 + bytes[at + 1]
+    -- OpenSSL knows a ticket by the first bytes, its key's name.
+    for index = at + 2, at + 2 + min(size, 16) - 1 do bytes[index] = UNREADABLE end
+    at = at + 2 + size + 4
+  end
+end
+
+function M.client_hello()
+  local name = clienthello.get_client_hello_server_name()
+  local id = name and route.id_of(lower(name))
+  local document = id and documents.find(id)
+  if document and not document.http2 and hide_h2() then hide_tickets() end
+end
+
+return M
