@@ -4,6 +4,7 @@ import { appendFile, readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { accessLogLineSchema } from "./contract.ts";
+import { findProcesses } from "./observe/nginx-launch.ts";
 import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "./test-agent.ts";
 import { startTestControlPlane, type TestControlPlane } from "./test-control-plane.ts";
 
@@ -43,6 +44,28 @@ test("a new edge enrols, runs the structure of its group and serves what the fee
   expect(report.state_hash).toBe(controlPlane.stateHash());
   expect(await node.get("www.example.com", "/a")).toMatchObject({ status: 200, body: "origin says /a" });
 });
+
+test.runIf(process.getuid?.() === 0)(
+  "started by root, workers are nobody where nobody can reach the files, and logs and reloads work all the same",
+  async () => {
+    const installation = await node.openToAll();
+    putDocument("www.example.com");
+    await node.start({ ACCESS_LOG_ROTATE_MB: 1 }, installation);
+    await controlPlane.untilReport(({ applied }) => applied === 2);
+    expect((await node.get("www.example.com", "/a")).status).toBe(200);
+    const users = await Promise.all(
+      (await findProcesses(node.home)).map(async (pid) => (await stat(`/proc/${pid}`)).uid),
+    );
+    expect(users.filter((uid) => uid === 65534).length).toBeGreaterThan(0);
+
+    await fillLog();
+    await expect.poll(() => rotatedLogs(), { timeout: 5_000 }).toHaveLength(1);
+    const { rev } = controlPlane.put("structure", controlPlane.scope, node.structure().replace("64k", "32k"));
+    await controlPlane.untilReport(({ structure }) => structure === rev);
+    await node.get("www.example.com", "/after-the-rotation");
+    await controlPlane.untilLogs((lines) => lines.some((text) => text.includes("/after-the-rotation")));
+  },
+);
 
 test("a change is served, proven and reported within a second, and a removal takes the host away", async () => {
   await node.start();
@@ -213,6 +236,12 @@ test("what viewers asked is with the control plane within five seconds, also acr
   await controlPlane.untilLogs((lines) => lines.some((text) => text.includes("/after-the-rotation")));
   expect(await readdir(join(node.home, "logs"))).toContain("access.log");
 });
+
+/** A megabyte and a little. */
+async function fillLog(): Promise<void> {
+  const line = `${JSON.stringify({ filler: "x".repeat(1024) })}\n`;
+  await appendFile(join(node.home, "logs", "access.log"), line.repeat(1_100));
+}
 
 async function rotatedLogs(): Promise<string[]> {
   return (await readdir(join(node.home, "logs"))).filter((name) => /^access\.log\.\d+$/.test(name));

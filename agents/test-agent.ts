@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, cp, mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,9 @@ export interface TestNode {
   readonly config: AgentConfig;
   /** The lines that the agents of this node logged at warn and above. */
   readonly alarms: string[];
-  start(settings?: Partial<AgentConfig>): Promise<Part>;
+  start(settings?: Partial<AgentConfig>, installation?: NginxInstallation): Promise<Part>;
+  /** Lets every user into the home, and copies nginx's Lua to where everybody may read it. */
+  openToAll(): Promise<NginxInstallation>;
   /** The agent as a process of its own, which can be killed. */
   spawn(settings?: { EDGE_KEEP_SERVING?: string }): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
@@ -85,10 +87,10 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
     installation,
     config,
     alarms,
-    start: async (settings = {}) => {
+    start: async (settings = {}, itsInstallation = installation) => {
       const agent = await startAgent({
         config: { ...config, ...settings },
-        installation,
+        installation: itsInstallation,
         luaFolder,
         log,
         signal: AbortSignal.timeout(60_000),
@@ -101,6 +103,10 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
           await agent.stop();
         },
       };
+    },
+    openToAll: async () => {
+      await chmod(home, 0o755);
+      return { ...installation, ...(await copiedLua(installation, join(home, "lua"))) };
     },
     spawn: (settings = {}) => {
       const args = ["--import", "tsx", mainFile];
@@ -137,6 +143,15 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+async function copiedLua(installation: NginxInstallation, to: string) {
+  const folderOf = (pattern: string) => /^(\/[^?;]*)\/\?/.exec(pattern)?.[1];
+  const [lua, libraries] = [folderOf(installation.luaPath), folderOf(installation.luaCpath)];
+  if (lua === undefined || libraries === undefined) return {};
+  await cp(lua, join(to, "share"), { recursive: true, dereference: true });
+  await cp(libraries, join(to, "lib"), { recursive: true, dereference: true });
+  return { luaPath: `${to}/share/?.lua;${to}/share/?/init.lua;;`, luaCpath: `${to}/lib/?.so;;` };
 }
 
 async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<{ code: number | null }> {
