@@ -1,4 +1,5 @@
 // The API: customers', operators' and agents' requests. It holds no key that signs what edges run.
+import { errorCode, StartError } from "../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
@@ -15,6 +16,7 @@ import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/in
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { startApiServer } from "../http/server.ts";
+import { connectRedis } from "../jobs/queue.ts";
 import { type Connections, openConnections } from "./connections.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { clock, createServices, type Services } from "./services.ts";
@@ -23,7 +25,8 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   const connections = await openConnections(config, "api", log);
   const services = createServices(config, connections, log);
   const gateway = startFeedGateway({ db: connections.db, clock, log });
-  const subscriber = connections.redis.duplicate();
+  // A connection that listens can do nothing else.
+  const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });
   listenForChanges(subscriber, gateway.wake);
   const listening: Part = { name: "feed wake-ups", stop: async () => subscriber.disconnect() };
   const opened = [connections.part, listening, gateway.part];
@@ -42,7 +45,9 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
     return { name: "api", stop: () => stopInReverse([...opened, part]) };
   } catch (error) {
     await stopInReverse(opened);
-    throw error;
+    if (errorCode(error) !== "EADDRINUSE") throw error;
+    const fault = `Port ${config.API_PORT} is taken: stop what listens there, or set API_PORT to another port.`;
+    throw new StartError(fault, { cause: error });
   }
 }
 
