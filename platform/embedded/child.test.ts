@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createLogger } from "../log.ts";
-import { type ChildSettings, startChild } from "./child.ts";
+import { type Child, type ChildSettings, startChild } from "./child.ts";
 import { isRunning, markOf } from "./process-mark.ts";
 import { StartError } from "./start-error.ts";
 import { superviseChild } from "./supervise.ts";
@@ -124,4 +124,25 @@ test("a supervised child that was stopped while down stays down", async () => {
   await expect.poll(() => supervised.pid()).toBeUndefined();
   await supervised.stop();
   expect(starts).toBe(1);
+});
+
+test("a supervised child that is stopped while on its way up again ends too", async () => {
+  const settings = childOf(`console.log("ready"); ${STAY}`);
+  const started: Child[] = [];
+  let onItsWay = () => {};
+  const secondStart = new Promise<void>((resolve) => {
+    onItsWay = resolve;
+  });
+  const start = async () => {
+    if (started.length === 1) onItsWay();
+    const child = await startChild(settings);
+    started.push(child);
+    return child;
+  };
+  const supervised = await superviseChild({ name: "sample", log, start });
+  const pid = supervised.pid();
+  if (pid !== undefined) process.kill(pid, "SIGKILL");
+  await secondStart;
+  await supervised.stop();
+  expect(started.map((child) => markOf(child.pid))).toEqual([undefined, undefined]);
 });

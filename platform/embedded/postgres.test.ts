@@ -14,7 +14,7 @@ import { isRunning, markOf } from "./process-mark.ts";
 
 const log = createLogger({ role: "test", level: "silent" });
 const parent = mkdtempSync(join(tmpdir(), "edgewright-postgres-test-"));
-const folder = join(parent, "postgres");
+const folder = join(parent, "it's postgres");
 afterAll(() => rmSync(parent, { recursive: true }));
 
 async function query(url: string, text: string): Promise<unknown[]> {

@@ -36,6 +36,8 @@ export async function superviseChild(settings: {
       log.warn({ child: name, code: exit.code, signal: exit.signal }, "child ended by itself; it is started again");
       running = await startAgain();
       child = running;
+      // `stop` came while it was on its way up.
+      if (stopping.signal.aborted) await running?.stop();
     }
 
     async function startAgain(): Promise<Child | undefined> {
@@ -60,8 +62,6 @@ export async function superviseChild(settings: {
       stopping.abort();
       await child?.stop();
       await watching;
-      // A start that was under way when `stop` came.
-      await child?.stop();
     },
   };
 }

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { createLogger } from "../../log.ts";
 import { startClickHouse } from "./start.ts";
 
-const folder = mkdtempSync(join(tmpdir(), "edgewright-clickhouse-test-"));
+const folder = mkdtempSync(join(tmpdir(), "edgewright-clickhouse's test-"));
 const log = createLogger({ role: "test", level: "silent" });
 let service: Awaited<ReturnType<typeof startClickHouse>>;
 let client: ClickHouseClient;

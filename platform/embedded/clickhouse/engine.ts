@@ -5,6 +5,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type ChdbResult, drainPending, Session } from "chdb";
 import { exception } from "./exception.ts";
 import type { QueryRequest } from "./request.ts";
+import { identifier, literal } from "./sql.ts";
 
 /** Below UV_THREADPOOL_SIZE: compression, files and KILL QUERY need threads too. */
 const RUNNING_MAX = 12;
@@ -71,14 +72,6 @@ function setStatement(query: QueryRequest, mark: string): string {
 function settingName(name: string): string {
   if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) return name;
   throw exception.badArguments(`The name of a setting is a word, not ${JSON.stringify(name)}`);
-}
-
-function literal(text: string): string {
-  return `'${text.replace(/[\\']/g, (character) => `\\${character}`)}'`;
-}
-
-function identifier(name: string): string {
-  return `\`${name.replace(/[\\`]/g, (character) => `\\${character}`)}\``;
 }
 
 /** Repeats itself until the query has ended: the order may come before the engine has begun it. */

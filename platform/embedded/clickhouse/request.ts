@@ -8,6 +8,7 @@ import { Transform, Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { exception } from "./exception.ts";
+import { literal } from "./sql.ts";
 
 const STATEMENT_BYTES_MAX = 64 * 1024 * 1024;
 const INSERT_BYTES_MAX = 512 * 1024 * 1024;
@@ -84,7 +85,7 @@ async function readStatement(request: IncomingMessage, query: string, incomingFo
     release();
     throw error;
   }
-  return { statement: `${insert.head} FROM INFILE '${file}' COMPRESSION 'none' ${insert.tail}`, release };
+  return { statement: `${insert.head} FROM INFILE ${literal(file)} COMPRESSION 'none' ${insert.tail}`, release };
 }
 
 /** `INSERT INTO t (a, b)` and `SETTINGS … FORMAT X`: the name of the data's file belongs between. */
