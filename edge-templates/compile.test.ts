@@ -3,8 +3,8 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "./canonical-json.ts";
-import { exampleDistribution, exampleGroup } from "./examples.ts";
 import { CompileRefusal, compileDocument, compileStructure, type DesiredOrigin } from "./index.ts";
+import { exampleDistribution, exampleGroup } from "./test-examples.ts";
 
 const [origin] = exampleDistribution.origins;
 if (origin === undefined) throw new Error("the example has an origin");

@@ -55,7 +55,7 @@ export const edgeGroupSettingsSchema = z.strictObject({
   documents: z
     .strictObject({
       /** How many distributions fit, at an average document of up to 2 KB; the dicts in memory follow from it. */
-      count_max: z.int().min(1000).max(2_000_000).default(100_000),
+      count_max: z.int().min(1000).max(2_000_000).multipleOf(100).default(100_000),
     })
     .prefault({}),
   workers: z

@@ -10,7 +10,7 @@ import { CompileRefusal } from "./refusal.ts";
 
 const DOCUMENT_FORMAT = 1;
 /** A shared dict of nginx keeps values of any size, but not without breaking up its memory. */
-export const DOCUMENT_BYTES_MAX = 32 * 1024;
+const DOCUMENT_BYTES_MAX = 32 * 1024;
 const HOSTS_MAX = 100;
 
 const hostSchema = z

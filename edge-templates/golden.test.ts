@@ -5,7 +5,6 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { exampleDistribution, exampleGroup } from "./examples.ts";
 import { cacheConf } from "./features/cache/view.ts";
 import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
 import { listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
@@ -15,6 +14,7 @@ import { originPart } from "./features/origin/view.ts";
 import { nginxConf } from "./features/process/view.ts";
 import { tlsConf } from "./features/tls/view.ts";
 import { compileDocument, type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./index.ts";
+import { exampleDistribution, exampleGroup } from "./test-examples.ts";
 
 const FEATURES = fileURLToPath(new URL("features", import.meta.url));
 const SEPARATOR = "\n---\n";

@@ -2,8 +2,6 @@
 // randomness; its own templates are read once, when this module is loaded.
 
 export {
-  type AccelerationType,
-  type Balancer,
   type DesiredDistribution,
   type DesiredGroup,
   type DesiredOrigin,

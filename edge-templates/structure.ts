@@ -11,7 +11,7 @@ import { tlsConf } from "./features/tls/view.ts";
 import { CompileRefusal } from "./refusal.ts";
 
 const STRUCTURE_FORMAT = 1;
-export const STRUCTURE_BYTES_MAX = 1024 * 1024;
+const STRUCTURE_BYTES_MAX = 1024 * 1024;
 const OWN_NAMES_MAX = 100;
 // A name of one word could be a word of nginx's own (`default`, `include`).
 const OWN_NAME = /^(localhost|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){1,10})$/;

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { Client } from "undici";
 import { expect, test } from "vitest";
 import { compileTemplate } from "../edge-templates/template.ts";
+import { dieWithParent } from "../platform/embedded/program.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
 
 const GENERATED = 400;
@@ -124,7 +125,8 @@ test("every text comes back as it was", async () => {
   const tried = spawnSync(program, [...args, "-t"], { cwd: folder, encoding: "utf8" });
   expect([tried.status, tried.stderr.split("\n")[0]]).toEqual([0, expect.stringContaining("syntax is ok")]);
 
-  const nginx = spawn("setpriv", ["--pdeathsig", "TERM", "--", ...argv], { cwd: folder, stdio: "ignore" });
+  const [parented = "", ...rest] = [...dieWithParent("SIGTERM"), ...argv];
+  const nginx = spawn(parented, rest, { cwd: folder, stdio: "ignore" });
   const client = new Client("http://localhost", { socketPath: join(folder, "test.sock"), connect: { timeout: 1_000 } });
   try {
     await untilAnswers(client);

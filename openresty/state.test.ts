@@ -1,6 +1,8 @@
 // What an edge holds: pushed through the control socket, loaded from the disk, kept over reloads, and doubted where it
 // is damaged. Nothing else runs than nginx.
 import { randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { frame } from "../agents/contract.ts";
 import { type EdgeState, startTestEdge, type TestEdge } from "./test-edge.ts";
@@ -183,6 +185,21 @@ describe("a reload", () => {
     expect(await edge.state()).toEqual(before);
     expect(before).toMatchObject({ applied: 2, documents: 2 });
     expect(await probe(edge, "new.test")).toBe(2);
+  });
+
+  test("that changes the size of the memory loads the disk anew", async () => {
+    const feed = createTestFeed();
+    const edge = await startEdge({ trust: feed.trust, base: feed.checkpoint([feed.put(named("kept.test"))]) });
+    await edge.apply([feed.put(named("unpersisted.test"))]);
+    const memory = join(edge.home, "structure", "1", "memory.conf");
+    const text = await readFile(memory, "utf8");
+    await writeFile(
+      memory,
+      text.replace(/(documents|pointers|hosts) (\d+)k/g, (_, name, size) => `${name} ${Number(size) + 512}k`),
+    );
+    await edge.reload();
+    expect(await edge.state()).toMatchObject({ applied: 1, documents: 1 });
+    expect(await probe(edge, "kept.test")).toBe(1);
   });
 
   test("a restart loads the disk anew and is another boot", async () => {

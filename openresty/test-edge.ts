@@ -16,6 +16,7 @@ import { ensureFallbackCertificate } from "../agents/observe/fallback-certificat
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
+import { dieWithParent } from "../platform/embedded/program.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
 
 export interface EdgeState {
@@ -156,7 +157,7 @@ async function writeStructure(
       listeners: { host: "127.0.0.1", http: httpPort, https: httpsPort },
       cache: { zone_mb: 4, disk_max_gb: 1 },
       documents: { count_max: settings.documentsMax ?? 2000 },
-      workers: { count: settings.workers ?? 1, connections: 1024 },
+      workers: { count: settings.workers ?? 1 },
     }),
     capabilities,
     ownNames: ["localhost", "127.0.0.1"],
@@ -244,9 +245,10 @@ async function reload(master: number): Promise<void> {
 /** Dies with the test, even a killed one. nginx takes the paths of sockets relative to its working directory. */
 function spawnNginx(command: readonly string[], home: string): ChildProcess {
   const argv = [...command, "-p", `${home}/`, "-e", "logs/error.log", "-c", "current/nginx.conf", "-g", "daemon off;"];
-  return spawn("setpriv", ["--pdeathsig", "TERM", "--", ...argv], {
+  const [program = "", ...args] = [...dieWithParent("SIGTERM"), ...argv];
+  return spawn(program, args, {
     cwd: home,
-    stdio: ["ignore", "ignore", "inherit"],
+    stdio: "ignore",
   });
 }
 
@@ -263,7 +265,7 @@ async function endNginx(nginx: ChildProcess): Promise<void> {
 }
 
 /** Worker processes of a master, those of its cache manager aside. */
-export async function workersOf(master: number): Promise<number[]> {
+async function workersOf(master: number): Promise<number[]> {
   const children = (await readFile(`/proc/${master}/task/${master}/children`, "utf8"))
     .trim()
     .split(" ")

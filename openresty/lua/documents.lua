@@ -14,7 +14,7 @@ local ceil = math.ceil
 
 -- A worker may still hold the pointer to an old value.
 local OLD_VALUE_SECONDS = 60
--- 100,000 old values wait in 100 timers of nginx's 1,024.
+-- 100,000 old values wait in 100 timers.
 local FORGET_AT_ONCE = 1000
 local FILLED_AT_MOST = 0.7
 local LRU_SIZE = 1000
@@ -79,7 +79,7 @@ function M.forget_old()
   forgotten = {}
   local ok, err = ngx.timer.at(OLD_VALUE_SECONDS, delete_values, keys)
   if not ok then
-    ngx.log(ngx.WARN, "old documents are let go of at once: ", err)
+    ngx.log(ngx.NOTICE, "old documents are let go of at once: ", err)
     delete_values(false, keys)
   end
 end

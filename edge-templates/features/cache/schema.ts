@@ -2,7 +2,7 @@
 // is silent; what an origin says (RFC 9111, 9213) stands, but for `ttl_max`.
 import { z } from "zod";
 
-export const CACHE_RULES_MAX = 100;
+const CACHE_RULES_MAX = 100;
 
 const seconds = z.int().min(0).max(31_536_000);
 
@@ -41,4 +41,3 @@ export const cacheRuleSchema = z.strictObject({
 export type CacheRule = z.output<typeof cacheRuleSchema>;
 
 export const cacheSchema = z.strictObject({ rules: z.array(cacheRuleSchema).min(1).max(CACHE_RULES_MAX) });
-export type CachePart = z.output<typeof cacheSchema>;

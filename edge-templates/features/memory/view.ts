@@ -3,20 +3,23 @@ import type { DesiredGroup } from "../../desired.ts";
 import { readTemplate } from "../../template.ts";
 
 interface View {
-  readonly documentsMb: number;
-  readonly pointersMb: number;
-  readonly hostsMb: number;
-  readonly addressesMb: number;
+  readonly documentsKb: number;
+  readonly pointersKb: number;
+  readonly hostsKb: number;
+  readonly addressesKb: number;
 }
 
 const template = readTemplate<View>(import.meta.url, "memory.hbs");
 
-const MB = 1024 * 1024;
+const KB = 1024;
+const BASE_KB = 1024;
 /** A slab rounds an entry up to a power of two; above 70 % full the edge refuses (openresty/lua/documents.lua). */
 const FILLED_AT_MOST = 0.7;
 
-function dictMb(entries: number, slotBytes: number): number {
-  return Math.ceil((entries * slotBytes) / FILLED_AT_MOST / MB) + 1;
+// In kilobytes, so that another number of documents gives every dict another size: nginx empties a dict whose size has
+// changed, and they must go together.
+function dictKb(entries: number, slotBytes: number): number {
+  return Math.ceil((entries * slotBytes) / FILLED_AT_MOST / KB) + BASE_KB;
 }
 
 export function memoryConf({ settings }: DesiredGroup): string {
@@ -24,10 +27,10 @@ export function memoryConf({ settings }: DesiredGroup): string {
   return template({
     // An update holds the old value for a minute more, and all may be compiled anew at once. Memory that no entry has
     // touched is not resident.
-    documentsMb: dictMb(documents * 2, 2048),
-    pointersMb: dictMb(documents, 256),
+    documentsKb: dictKb(documents * 2, 2048),
+    pointersKb: dictKb(documents, 256),
     // Two names each.
-    hostsMb: dictMb(documents * 2, 256),
-    addressesMb: dictMb(documents, 256),
+    hostsKb: dictKb(documents * 2, 256),
+    addressesKb: dictKb(documents, 256),
   });
 }

@@ -1,11 +1,11 @@
 // The `origin` part of a document: where misses go, as openresty/lua/balancer.lua reads it.
 import { z } from "zod";
 
-export const ORIGINS_MAX = 20;
+const ORIGINS_MAX = 20;
 
 const host = z.string().regex(/^[a-z0-9._:-]{1,253}$/, "must be a lower-case host name or an address");
 
-export const originServerSchema = z.strictObject({
+const originServerSchema = z.strictObject({
   id: z.uuid(),
   scheme: z.enum(["http", "https"]),
   host,

@@ -8,7 +8,6 @@ interface View {
     readonly auto: boolean;
     readonly count: number;
     readonly connections: number;
-    readonly files: number;
   };
 }
 
@@ -17,7 +16,6 @@ const template = readTemplate<View>(import.meta.url, "nginx.hbs");
 export function nginxConf({ id, settings: { workers } }: DesiredGroup): string {
   return template({
     title: `edge-group/${id}`,
-    // A proxied connection holds up to two sockets and a cache file.
-    workers: { auto: workers.count === 0, ...workers, files: workers.connections * 3 },
+    workers: { auto: workers.count === 0, ...workers },
   });
 }
