@@ -197,12 +197,13 @@ const idsSchema = z.object({ rows: z.array(z.object({ id: z.uuid() })) });
 /** Distributions that changed before this moment, of which some group has heard nothing. */
 export async function findForgottenDistributions(reads: Reads, before: Date, limit: number): Promise<string[]> {
   const result: unknown = await reads.raw(
-    `select d.id from distribution d
-     where d.updated_at < ? and exists (
-       select 1 from edge_group g
+    // As a set: asked one by one, 100,000 distributions took more than a second.
+    `with behind as materialized (
+       select d.id, d.updated_at from distribution d
+       cross join edge_group g
        left join deployment p on p.scope = g.id and p.distribution_id = d.id
-       where coalesce(p.source_version, 0) < d.version)
-     order by d.updated_at limit ?`,
+       where d.updated_at < ? and coalesce(p.source_version, 0) < d.version)
+     select id from behind group by id order by min(updated_at) limit ?`,
     [before, limit],
   );
   return idsSchema.parse(result).rows.map((row) => row.id);

@@ -35,7 +35,7 @@ export interface TestWorld {
   stop(): Promise<void>;
 }
 
-export const settings: EdgeGroupSettings = edgeGroupSettingsSchema.parse({});
+const settings: EdgeGroupSettings = edgeGroupSettingsSchema.parse({});
 export const log = createLogger({ role: "test", level: "silent" });
 const csr = createTestKey().csr;
 

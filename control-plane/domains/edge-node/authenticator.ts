@@ -9,7 +9,7 @@ import type { Database } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { type EdgeAuthority, edgeUri } from "./authority.ts";
-import { findCertificateHolder } from "./store.ts";
+import { findCertificateHolder } from "./identity-store.ts";
 
 const TOKEN_AGE_MAX_S = 60;
 const CLOCK_TOLERANCE_S = 5;

@@ -6,7 +6,7 @@ import forge from "node-forge";
 import { z } from "zod";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
-import { findPlatformSecret, insertPlatformSecret } from "./store.ts";
+import { findPlatformSecret, insertPlatformSecret } from "./identity-store.ts";
 
 const SECRET_NAME = "edge-authority";
 const CA_KEY_BITS = 3072;

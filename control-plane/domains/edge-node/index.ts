@@ -1,10 +1,10 @@
 // Edge groups and their nodes: enrolment, identity, what they can do and what they last said. The only door of this
 // domain; what they are to run is the deployment domain's.
-export { createEdgeAuthenticator, type EdgeAuthenticator } from "./authenticator.ts";
-export { createEdgeAuthority, type EdgeAuthority } from "./authority.ts";
+export { createEdgeAuthenticator } from "./authenticator.ts";
+export { createEdgeAuthority } from "./authority.ts";
 export { edgeGroupChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
-export { createEdgeNodeService, type EdgeNodeService, type EnrolmentToken, recordReport } from "./service.ts";
+export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
 export {
   type EdgeGroupRecord,
   type EdgeNodeRecord,
@@ -13,5 +13,4 @@ export {
   findNodesOfGroup,
   findProgress,
   findRefusingNodes,
-  type GroupProgress,
 } from "./store.ts";

@@ -10,19 +10,22 @@ import type { EdgeCaller } from "../../http/caller.ts";
 import { invalidRequest, unavailable } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { type Authority, type EdgeAuthority, readSigningRequest } from "./authority.ts";
+import {
+  deleteCertificates,
+  deleteOldEnrolmentTokens,
+  endCertificates,
+  insertCertificate,
+  insertEnrolmentToken,
+  spendEnrolmentToken,
+} from "./identity-store.ts";
 import { edgeGroupChanged } from "./jobs.ts";
 import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
 import { sharedCapabilities } from "./rules.ts";
 import {
-  deleteCertificates,
-  deleteOldEnrolmentTokens,
   type EdgeGroupRecord,
   type EdgeNodeRecord,
-  endCertificates,
   findCapabilitiesOfGroup,
   findGroup,
-  insertCertificate,
-  insertEnrolmentToken,
   insertGroupIfAbsent,
   insertNode,
   listGroups,
@@ -32,7 +35,6 @@ import {
   lockNode,
   lockNodeByName,
   resetNode,
-  spendEnrolmentToken,
   updateGroup,
   updateReport,
 } from "./store.ts";
