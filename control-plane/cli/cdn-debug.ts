@@ -52,10 +52,13 @@ function describeEdgeOf(edge: Distribution["deployment"]["edges"][number]): stri
 
 function describeDocument({ group, revision, document }: Distribution["documents"][number]): readonly string[] {
   if (document === null) return [`document in group ${group}: taken away at revision ${revision}`];
-  return [
-    `document in group ${group}, revision ${revision}:`,
-    ...indent(JSON.stringify(document, null, 2).split("\n")),
-  ];
+  return [`document in group ${group}, revision ${revision}:`, ...indent(readableJson(document).split("\n"))];
+}
+
+/** Indented, with lists of plain values on one line: what a person can take in. */
+function readableJson(value: unknown): string {
+  const indented = JSON.stringify(value, null, 2);
+  return indented.replace(/\[\s+([^[\]{}]*?)\s+\]/g, (_, items: string) => `[${items.replace(/\s+/g, " ")}]`);
 }
 
 function describeGroups({ groups }: HostExplanation, wholeFiles: boolean): readonly string[] {
