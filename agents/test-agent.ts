@@ -39,7 +39,7 @@ export interface TestNode {
   spawn(settings?: { EDGE_KEEP_SERVING?: string }): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
-  structure(settings?: { http?: number; https?: number }): string;
+  structure(settings?: { http?: number; https?: number; documentsMax?: number }): string;
   /** Master and workers at once, as a crash of the machine's memory would. */
   killNginx(): Promise<void>;
   /** Stops the agents that still run, ends nginx, removes the home. */
@@ -124,11 +124,11 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       const door: Door = { scheme: "http", host: "127.0.0.1", port: ports.http };
       return askAsViewer({ door, host, path, timeoutMs: 5_000 });
     },
-    structure: (listeners = {}) => {
+    structure: ({ documentsMax = 30_000, ...listeners } = {}) => {
       const settings = edgeGroupSettingsSchema.parse({
         listeners: { host: "127.0.0.1", ...ports, ...listeners },
         workers: { count: 1 },
-        documents: { count_max: 30_000 },
+        documents: { count_max: documentsMax },
       });
       const group = { id: controlPlane.scope, name: "test", settings, capabilities: capabilitiesOf(installation) };
       return compileStructure({ ...group, ownNames: ["localhost"] }).body;

@@ -13,6 +13,9 @@ export interface Origin {
   readonly port: number;
 }
 
+/** Addresses by `host:port`, as nginx's control socket takes them; empty = none that may be dialled. */
+export type Pins = Readonly<Record<string, readonly string[]>>;
+
 export interface DocumentView {
   readonly hosts: readonly string[];
   readonly origins: readonly Origin[];

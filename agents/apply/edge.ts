@@ -5,6 +5,7 @@ import type { Logger } from "../../platform/log.ts";
 import type { Listener } from "../config.ts";
 import type { ControlPlane } from "../control-plane-client.ts";
 import type { Nginx } from "../observe/nginx.ts";
+import type { PinsFile } from "./keep-pinned.ts";
 import type { NginxControl } from "./nginx-control.ts";
 import type { OriginAddresses } from "./origin-addresses.ts";
 import type { State } from "./persist.ts";
@@ -24,6 +25,7 @@ export interface Edge {
   readonly nginx: Nginx;
   readonly control: NginxControl;
   readonly origins: OriginAddresses;
+  readonly pinsFile: PinsFile;
   readonly refusals: Refusals;
   readonly progress: Progress;
   readonly log: Logger;

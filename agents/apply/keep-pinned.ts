@@ -1,27 +1,52 @@
-// Keeps origin addresses fresh: names are resolved anew every 30 s, and what is known lies in state/addresses.json for an
-// nginx that starts while no DNS answers.
+// Keeps origin addresses fresh, in nginx and on the disk: names are resolved anew every 30 s, and state/addresses.json
+// tells an nginx that starts while no agent and no DNS answers.
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import { findFile, writeDurably } from "../durable-file.ts";
-import { parseJson } from "./document.ts";
+import { type Pins, parseJson } from "./document.ts";
 import type { Edge } from "./edge.ts";
-import type { Pins } from "./origin-addresses.ts";
+import type { OriginAddresses } from "./origin-addresses.ts";
 
 const REFRESH_EVERY_MS = 30_000;
 const WRITE_EVERY_MS = 2_000;
+/** A file of so many origins is written with the change that brought a new one; a longer one by and by. */
+const WRITTEN_AT_ONCE_MAX = 2_000;
 
 const pinsSchema = z.record(z.string(), z.array(z.string()));
 
-const pinsFile = (home: string) => join(home, "state", "addresses.json");
+const pathIn = (home: string) => join(home, "state", "addresses.json");
 
 export async function readPins(home: string): Promise<Pins> {
-  const parsed = pinsSchema.safeParse(parseJson((await findFile(pinsFile(home))) ?? "{}"));
+  const parsed = pinsSchema.safeParse(parseJson((await findFile(pathIn(home))) ?? "{}"));
   return parsed.success ? parsed.data : {};
 }
 
-export async function writePins({ home, origins }: Pick<Edge, "home" | "origins">): Promise<void> {
-  await writeDurably(pinsFile(home), JSON.stringify(origins.all()), 0o644);
+export interface PinsFile {
+  /** Does nothing when the disk has it already. */
+  write(): Promise<void>;
+  /** The same, but only where it takes no time. */
+  writeIfShort(): Promise<void>;
+}
+
+export function openPinsFile(home: string, origins: OriginAddresses): PinsFile {
+  let written = 0;
+  let writing: Promise<void> = Promise.resolve();
+
+  async function writeOnce(): Promise<void> {
+    const version = origins.version();
+    if (version === written) return;
+    await writeDurably(pathIn(home), JSON.stringify(origins.all()), 0o644);
+    written = version;
+  }
+
+  function write(): Promise<void> {
+    const next = writing.then(writeOnce);
+    writing = next.catch(() => {});
+    return next;
+  }
+
+  return { write, writeIfShort: async () => (origins.count() <= WRITTEN_AT_ONCE_MAX ? write() : undefined) };
 }
 
 /** Runs until the signal aborts. */
@@ -38,18 +63,12 @@ export async function keepPinned(edge: Edge, signal: AbortSignal): Promise<void>
   }
 }
 
-/** Runs until the signal aborts; not at every change, for a file of all origins is long. */
+/** Runs until the signal aborts. */
 export async function keepPinsOnDisk(edge: Edge, signal: AbortSignal): Promise<void> {
-  let written = 0;
   while (!signal.aborted) {
     await delay(WRITE_EVERY_MS, undefined, { signal }).catch(() => {});
-    const version = edge.origins.version();
-    if (version === written) continue;
-    try {
-      await writePins(edge);
-      written = version;
-    } catch (error) {
-      edge.log.error({ error }, "origin addresses could not be written to disk");
-    }
+    await edge.pinsFile
+      .write()
+      .catch((error: unknown) => edge.log.error({ error }, "origin addresses could not be written to disk"));
   }
 }

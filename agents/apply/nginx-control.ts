@@ -4,7 +4,7 @@ import { Pool } from "undici";
 import { z } from "zod";
 import { readBody } from "../bounded-body.ts";
 import { type Refusal, refusalSchema } from "../contract.ts";
-import type { Pins } from "./origin-addresses.ts";
+import type { Pins } from "./document.ts";
 
 const applyReplySchema = z.object({ applied: z.int(), refused: z.array(refusalSchema) });
 

@@ -1,7 +1,8 @@
 // Which origins are known, when they are looked up, and what nginx is told of them.
 import { expect, test } from "vitest";
 import { createLogger } from "../../platform/log.ts";
-import { createOriginAddresses, type Pins } from "./origin-addresses.ts";
+import type { Pins } from "./document.ts";
+import { createOriginAddresses } from "./origin-addresses.ts";
 import { ForbiddenAddress } from "./resolve.ts";
 
 const log = createLogger({ role: "test", level: "silent" });

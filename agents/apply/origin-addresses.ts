@@ -1,10 +1,7 @@
 // Which addresses nginx may dial for which origin. Keeps what documents name, resolved and checked, and pins changes.
 import type { Logger } from "../../platform/log.ts";
-import type { Origin } from "./document.ts";
+import type { Origin, Pins } from "./document.ts";
 import { ForbiddenAddress } from "./resolve.ts";
-
-/** Addresses by `host:port`, as nginx's control socket takes them; empty = none that may be dialled. */
-export type Pins = Readonly<Record<string, readonly string[]>>;
 
 export interface OriginAddresses {
   /** What this document names now; an empty list when it is gone. */
@@ -20,6 +17,7 @@ export interface OriginAddresses {
   /** Everything that is known now, and a number that grows when it changes. */
   all(): Pins;
   version(): number;
+  count(): number;
 }
 
 interface Known {
@@ -127,6 +125,7 @@ export function createOriginAddresses(settings: {
         [...known].flatMap(([key, { addresses }]) => (addresses === undefined ? [] : [[key, addresses]])),
       ),
     version: () => version,
+    count: () => known.size,
   };
 }
 

@@ -112,7 +112,7 @@ export async function openState(settings: StateSettings): Promise<State> {
 }
 
 /** The folder `switch` is the promise that these files replace the old ones; keeping it may take a second start. */
-async function finishSwitch(folder: string): Promise<void> {
+export async function finishSwitch(folder: string): Promise<void> {
   const from = join(folder, "switch");
   let names: string[];
   try {

@@ -6,7 +6,7 @@ import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import { addressClass } from "../../platform/address.ts";
 import type { Listener } from "../config.ts";
-import type { Origin } from "./document.ts";
+import type { Origin, Pins } from "./document.ts";
 
 export interface AddressRules {
   readonly allowPrivate: boolean;
@@ -31,6 +31,18 @@ export function createResolver(rules: () => AddressRules): (origin: Origin) => P
     if (allowed.length > 0) return allowed;
     throw new ForbiddenAddress(`${host}:${port} leads to ${addresses.join(", ")}, which no origin may be`);
   };
+}
+
+/** What an earlier run pinned may be forbidden by now. */
+export function stillAllowed(pins: Pins, rules: AddressRules): Pins {
+  const local = localAddresses();
+  const portOf = (key: string) => Number(key.slice(key.lastIndexOf(":") + 1));
+  return Object.fromEntries(
+    Object.entries(pins).map(([key, addresses]) => [
+      key,
+      addresses.filter((address) => mayDial(address, portOf(key), rules, local)),
+    ]),
+  );
 }
 
 /** DNS first, it waits in no thread; then what the system knows besides: /etc/hosts, the names of containers. */

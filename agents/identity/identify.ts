@@ -1,0 +1,61 @@
+// Finds out who this edge is: from its disk, else by enrolling. Gives the connection that speaks in its name.
+import { join } from "node:path";
+import { ConfigError } from "../../platform/config.ts";
+import type { Logger } from "../../platform/log.ts";
+import { createBackOff } from "../back-off.ts";
+import { type AgentConfig, enrolmentToken } from "../config.ts";
+import type { Capabilities } from "../contract.ts";
+import { type ControlPlane, ControlPlaneRefusal, createControlPlane } from "../control-plane-client.ts";
+import { enrol, findIdentity, type Identity, storeCertificate } from "./identity.ts";
+import { createTokenSource } from "./token.ts";
+
+export interface Identified {
+  readonly controlPlane: ControlPlane;
+  readonly identity: () => Identity;
+  readonly renewed: (certificate: string) => Promise<void>;
+}
+
+export async function identify(
+  { config, log, signal }: { config: AgentConfig; log: Logger; signal: AbortSignal },
+  home: string,
+  capabilities: Capabilities,
+): Promise<Identified> {
+  const folder = join(home, "identity");
+  let held = await findIdentity(folder);
+  const identity = () => {
+    if (held === undefined) throw new Error("this edge is not enrolled yet");
+    return held;
+  };
+  const controlPlane = createControlPlane({ url: config.CONTROL_PLANE_URL, token: createTokenSource(identity) });
+  if (held === undefined) {
+    const token = enrolmentToken(config);
+    if (token === undefined)
+      throw new ConfigError(
+        "EDGE_ENROLMENT_TOKEN: this edge is not enrolled yet: make a token for its group and give it here.",
+      );
+    const wish = { token, name: config.EDGE_NAME, capabilities };
+    held = await untilAnswered(log, signal, () =>
+      enrol(folder, wish, (request) => controlPlane.enrol(request, signal)),
+    );
+    log.info({ edge_id: held.edgeId, scope: held.scope }, "this edge is enrolled");
+  }
+  const renewed = async (certificate: string) => {
+    held = await storeCertificate(folder, identity(), certificate);
+  };
+  return { controlPlane, identity, renewed };
+}
+
+/** A refusal is final; a control plane that is not there yet is waited for. */
+async function untilAnswered<T>(log: Logger, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+  const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof ControlPlaneRefusal && error.status < 500 && error.status !== 429) throw error;
+      log.warn({ error }, "the control plane cannot be reached for the enrolment yet");
+      await backOff.wait(signal);
+    }
+  }
+}

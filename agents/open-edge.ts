@@ -1,0 +1,110 @@
+// The cold start: nginx first, from what lies on the disk; meanwhile the agent reads the same files and then follows up
+// with what nginx cannot know.
+import { join } from "node:path";
+import type { NginxInstallation } from "../platform/embedded/nginx.ts";
+import type { Logger } from "../platform/log.ts";
+import { viewDocument } from "./apply/document.ts";
+import type { Edge, Progress } from "./apply/edge.ts";
+import type { Frame } from "./apply/frames.ts";
+import { openPinsFile, readPins } from "./apply/keep-pinned.ts";
+import { openNginxControl } from "./apply/nginx-control.ts";
+import { createOriginAddresses } from "./apply/origin-addresses.ts";
+import { finishSwitch, openState, type State } from "./apply/persist.ts";
+import { createRefusals } from "./apply/refusals.ts";
+import type { StructureRecord } from "./apply/reload.ts";
+import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve.ts";
+import { bringUpToDate, replaceStranger } from "./apply/serving.ts";
+import { changeStructure } from "./apply/snapshot.ts";
+import { listenersOf, openStructureFolder } from "./apply/structure.ts";
+import { feedKeysOf } from "./apply/verify.ts";
+import type { AgentConfig } from "./config.ts";
+import type { ControlPlane } from "./control-plane-client.ts";
+import type { Identity } from "./identity/identity.ts";
+import { createNginx, type Nginx } from "./observe/nginx.ts";
+import { NginxStartError } from "./observe/nginx-launch.ts";
+
+export interface EdgeSettings {
+  readonly config: AgentConfig;
+  readonly home: string;
+  readonly installation: NginxInstallation;
+  readonly identity: Identity;
+  readonly controlPlane: ControlPlane;
+  readonly report: () => void;
+  readonly log: Logger;
+}
+
+/** Returns when nginx serves what the disk holds, or when there is nothing to serve yet. */
+export async function openEdge(settings: EdgeSettings): Promise<Edge> {
+  const { config, home, installation, identity, log } = settings;
+  let edge: Edge | undefined;
+  const structures = openStructureFolder(home);
+  const control = await openNginxControl(join(home, "run"));
+  const answers = () =>
+    control.state(500).then(
+      () => true,
+      () => false,
+    );
+  const launch = { installation, folder: home, diesWithUs: !config.EDGE_KEEP_SERVING };
+  // What it lacks right after its first start it gets below.
+  const onRestarted = async () => (edge === undefined ? undefined : bringUpToDate(edge));
+  const nginx = createNginx({ launch, answers, onRestarted, log });
+
+  await finishSwitch(join(home, "state"));
+  const current = await structures.current();
+  const started = current === undefined ? Promise.resolve(false) : startOrKeepTrying(nginx, log);
+  const listeners = current === undefined ? [] : listenersOf(current.structure);
+  const progress: Progress = { applied: 0, structure: 0, listeners, probeSecret: "", leftovers: [], startOver: false };
+  const disk = await readDisk(settings, progress);
+  progress.applied = disk.state.rev();
+  const { controlPlane, report } = settings;
+  edge = {
+    ...{ home, scope: identity.scope, installation, controlPlane, structures, nginx, control, progress, log, report },
+    ...{ state: disk.state, origins: disk.origins, feedKeys: disk.feedKeys, refusals: createRefusals() },
+    pinsFile: openPinsFile(home, disk.origins),
+  };
+  if (await started) {
+    await replaceStranger(edge);
+    await bringUpToDate(edge);
+  }
+  // The last run may not have come as far as the structure that it wrote to the disk.
+  const newest = disk.structure();
+  if (newest !== undefined) await changeStructure(edge, newest);
+  return edge;
+}
+
+/** False when it does not start for now. */
+async function startOrKeepTrying(nginx: Nginx, log: Logger): Promise<boolean> {
+  try {
+    await nginx.start();
+    return true;
+  } catch (error) {
+    if (!(error instanceof NginxStartError)) throw error;
+    log.error({ error }, "nginx does not start: it is tried again and again");
+    await nginx.keepTrying();
+    return false;
+  }
+}
+
+interface Disk extends Pick<Edge, "origins" | "feedKeys"> {
+  readonly state: State;
+  readonly structure: () => StructureRecord | undefined;
+}
+
+async function readDisk({ config, home, identity, log }: EdgeSettings, progress: Progress): Promise<Disk> {
+  const rules = (): AddressRules => ({
+    allowPrivate: config.ALLOW_PRIVATE_ORIGINS,
+    forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...progress.listeners],
+  });
+  const remembered = stillAllowed(await readPins(home), rules());
+  const origins = createOriginAddresses({ resolve: createResolver(rules), remembered, log });
+  const feedKeys = feedKeysOf(identity.feedKeys);
+  let structure: StructureRecord | undefined;
+
+  function visit({ record, body }: Frame): void {
+    if (record.kind === "document") origins.note(record.id, viewDocument(body.toString("utf8")).origins);
+    else structure = record.op === "del" ? undefined : { id: record.id, rev: record.rev, body: body.toString("utf8") };
+  }
+
+  const state = await openState({ folder: join(home, "state"), scope: identity.scope, keys: feedKeys, log, visit });
+  return { state, origins, feedKeys, structure: () => (state.feed() === undefined ? undefined : structure) };
+}
