@@ -152,8 +152,16 @@ test("a snapshot brings what changed and takes what is gone, while the rest is s
   putDocument("new.example.com");
   controlPlane.makeCheckpoint({ forget: true });
   controlPlane.misbehave.snapshot.push("cut", "wrong digest", "wrong body");
+  const seen = new Set<number>();
+  let watching = true;
+  const viewer = (async () => {
+    while (watching) seen.add((await node.get("stays.example.com")).status);
+  })();
   await node.start({ EDGE_KEEP_SERVING: true });
   const report = await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev(), 15_000);
+  watching = false;
+  await viewer;
+  expect([...seen]).toEqual([200]);
   expect(report.state_hash).toBe(controlPlane.stateHash());
   expect((await node.get("gone.example.com")).status).toBe(421);
   expect((await node.get("stays.example.com")).status).toBe(200);

@@ -25,7 +25,7 @@ export type ChangesAnswer =
   /** 409, 410: what this edge knows is of no use as a beginning. */
   | { readonly kind: "start-over"; readonly why: "another feed" | "too old" };
 
-export type SnapshotAnswer =
+type SnapshotAnswer =
   | { readonly kind: "file"; readonly feedId: string; readonly file: Readable }
   /** The feed has no checkpoint yet: its changes since 0 are everything. */
   | { readonly kind: "none"; readonly feedId: string };

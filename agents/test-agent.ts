@@ -21,7 +21,7 @@ import { capabilitiesOf } from "./observe/capabilities.ts";
 import { endProcesses, findProcesses } from "./observe/nginx-launch.ts";
 import type { TestControlPlane } from "./test-control-plane.ts";
 
-export const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
+const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
 const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
 const GRACE_MS = 2_000;
 
@@ -46,7 +46,7 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
-export interface SpawnedAgent {
+interface SpawnedAgent {
   /** Without any warning. */
   kill(): Promise<void>;
   /** As a person stops it. */
@@ -61,12 +61,9 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
   const alarms: string[] = [];
   const log = createLogger({
     role: "edge-agent",
-    level: process.env.TEST_LOG === undefined ? "warn" : "debug",
+    level: "warn",
     destination: {
-      write: (line) => {
-        alarms.push(line);
-        if (process.env.TEST_LOG !== undefined) process.stderr.write(line);
-      },
+      write: (line) => void alarms.push(line),
     },
   });
   const processes: ChildProcess[] = [];

@@ -27,7 +27,7 @@ import {
   stateHashTerm,
 } from "./contract.ts";
 
-export interface Misbehaviour {
+interface Misbehaviour {
   /** Answered instead of the changes, once each, first in first out. */
   changes: ("409" | "410" | "503" | "cut" | "not json")[];
   snapshot: ("cut" | "wrong digest" | "wrong body" | "503")[];

@@ -73,7 +73,11 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   await edge.origins.settle(RESOLVE_WITHIN_MS);
   await edge.pinsFile.writeIfShort();
 
-  const serving = await mayPush(edge, signal);
+  const serving = await mayPush(
+    edge,
+    page.records.some(({ kind }) => kind === "structure"),
+    signal,
+  );
   const refused = serving ? await pushPage(edge, feed, page) : [];
   refused.push(...(await applyNewestStructure(edge, page.records)));
   if (!edge.nginx.running()) return refused;

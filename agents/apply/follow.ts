@@ -107,7 +107,7 @@ async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Pro
   const gone = edge.progress.leftovers.filter(
     (held) => held.kind === "document" && edge.state.index().find(held) === undefined,
   );
-  if (gone.length > 0 && (await mayPush(edge, signal))) {
+  if (gone.length > 0 && (await mayPush(edge, false, signal))) {
     const at = edge.progress.applied;
     await push(
       edge.control,

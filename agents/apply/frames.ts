@@ -31,7 +31,7 @@ export interface FrameReader {
 
 const LINE_BYTES_MAX = 1024;
 /** A structure of an edge group is the largest thing that a feed carries. */
-export const BODY_BYTES_MAX = 4 * 1024 * 1024;
+const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const LINE_FEED = 0x0a;
 
 const recordLine = /^record ([a-z]+) ([0-9a-f-]{36}) (\d{1,15}) (put|del) ([0-9a-f]{64}) (\d{1,9}) (\S{1,200})$/;

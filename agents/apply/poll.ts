@@ -3,7 +3,7 @@ import type { ChangesReply } from "../contract.ts";
 import type { ChangesAnswer, ControlPlane } from "../control-plane-client.ts";
 
 /** The control plane said something that the protocol does not allow. */
-export class ProtocolFault extends Error {
+class ProtocolFault extends Error {
   override readonly name = "ProtocolFault";
 }
 

@@ -46,10 +46,13 @@ async function* newerThan(frames: AsyncIterable<Frame>, rev: number): AsyncGener
   for await (const item of frames) if (item.record.rev > rev) yield item;
 }
 
-/** False when this edge has no structure yet, so that nothing can run. Throws when nginx is away for long. */
-export async function mayPush(edge: Edge, signal: AbortSignal): Promise<boolean> {
+/**
+ * False when nginx gets its state from the disk anyway: this edge has no structure yet, or the one that comes along may be
+ * what nginx needs to start. Throws when nginx is away for long: nothing could be proven.
+ */
+export async function mayPush(edge: Edge, bringsStructure: boolean, signal: AbortSignal): Promise<boolean> {
   if (edge.nginx.running()) return true;
-  if ((await edge.structures.current()) === undefined) return false;
+  if (bringsStructure || (await edge.structures.current()) === undefined) return false;
   const deadline = Date.now() + NGINX_WAIT_MS;
   while (Date.now() < deadline) {
     await delay(100, undefined, { signal });

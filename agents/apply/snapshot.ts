@@ -106,7 +106,7 @@ async function change(
   const removed = [...old.list()].filter((held) => held.kind === "document" && index.find(held) === undefined);
   const expectations: Expectation[] = [];
   const refused: Refusal[] = [];
-  const serving = await mayPush(edge, signal);
+  const serving = await mayPush(edge, structure !== undefined, signal);
   const changed = changedDocuments(edge, { staged, old, index, expectations });
   if (serving) {
     const from = edge.progress.applied;

@@ -6,6 +6,7 @@ import { createServer } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pickPort } from "../../platform/embedded/ports.ts";
+import type { Part } from "../../platform/lifecycle.ts";
 import { findMaster } from "../observe/nginx-launch.ts";
 import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "../test-agent.ts";
 import { startTestControlPlane, type TestControlPlane } from "../test-control-plane.ts";
@@ -14,6 +15,7 @@ import { parseStructure } from "./structure.ts";
 let controlPlane: TestControlPlane;
 let node: TestNode;
 let origin: TestOrigin;
+let agent: Part;
 
 beforeEach(async () => {
   controlPlane = await startTestControlPlane();
@@ -22,7 +24,7 @@ beforeEach(async () => {
   putStructure(node.structure());
   const id = randomUUID();
   controlPlane.put("document", id, documentFor(id, "www.example.com", origin));
-  await node.start();
+  agent = await node.start();
   await controlPlane.untilReport(({ structure, applied }) => structure === 1 && applied === 2);
 });
 
@@ -92,6 +94,18 @@ test("a listener that cannot be had is refused by the reload, and the edge goes 
   const next = controlPlane.put("document", id, documentFor(id, "next.example.com", origin));
   await controlPlane.untilReport(({ applied }) => applied === next.rev);
 }, 60_000);
+
+test("an nginx that cannot start, its port being taken, starts on the port that a new structure names", async () => {
+  await agent.stop();
+  const squatter = createServer().listen(node.ports.http, "127.0.0.1");
+  await once(squatter, "listening");
+  await node.start();
+  expect(node.alarms.join()).toContain("nginx does not start");
+  const rev = putStructure(node.structure({ http: await pickPort() }));
+  const report = await controlPlane.untilReport(({ applied }) => applied === rev, 15_000);
+  squatter.close();
+  expect(report).toMatchObject({ structure: rev, refused: [] });
+}, 40_000);
 
 test("documents of the same page are served although the structure beside them is refused", async () => {
   const id = randomUUID();

@@ -52,7 +52,7 @@ export interface StructureFolder {
   path(rev: number): string;
 }
 
-export interface CurrentStructure {
+interface CurrentStructure {
   readonly rev: number;
   /** Of the record's body: another feed may use the revision again. */
   readonly hash: string;
