@@ -111,7 +111,9 @@ export async function isAlive(folder: string, pid: number): Promise<boolean> {
 
 async function findLivingProgram(folder: string, pid: number): Promise<string | undefined> {
   try {
-    if ((await readlink(`/proc/${pid}/cwd`)) !== (await realpath(folder))) return undefined;
+    // A folder that was removed under a running nginx must not hide it.
+    const cwd = (await readlink(`/proc/${pid}/cwd`)).replace(/ \(deleted\)$/, "");
+    if (cwd !== (await realpath(folder).catch(() => folder))) return undefined;
     const [, program, state] = /^\d+ \((.*)\) (.)/s.exec(await readFile(`/proc/${pid}/stat`, "latin1")) ?? [];
     return state === "Z" || state === "X" ? undefined : program;
   } catch {
