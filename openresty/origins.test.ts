@@ -15,16 +15,14 @@ const feed = createTestFeed();
 let edge: TestEdge;
 let plain: TestOrigin;
 let secure: TestOrigin;
-let deadPort: number;
+/** Nobody listens there (tcpmux). */
+const DEAD_PORT = 1;
 
 beforeAll(async () => {
   edge = await startTestEdge({ state: { trust: feed.trust } });
   const [cert, key] = await Promise.all(
     ["fallback.crt", "fallback.key"].map((name) => readFile(join(edge.home, "tls", name), "utf8")),
   );
-  const dead = await startTestOrigin();
-  deadPort = dead.port;
-  await dead.stop();
   [plain, secure] = await Promise.all([startTestOrigin(), startTestOrigin({ cert: cert ?? "", key: key ?? "" })]);
 });
 
@@ -95,7 +93,7 @@ test.each([
   const port = second === "http" ? plain.port : secure.port;
   await serve(host, {
     origins: [
-      anOrigin({ scheme: first, host: "dead.test", port: deadPort, hostHeader: "dead.test" }),
+      anOrigin({ scheme: first, host: "dead.test", port: DEAD_PORT, hostHeader: "dead.test" }),
       anOrigin({
         scheme: second,
         host: "alive.test",
@@ -123,6 +121,27 @@ test("a POST that a server may have read is not sent to another", async () => {
   expect((await ask(edge, { host: "once.test", path: "/", curl: ["--data-raw", "a=1"] })).status).toBe(502);
   expect(secure.seen).toEqual([]);
   expect((await ask(edge, { host: "once.test", path: "/" })).status).toBe(200);
+});
+
+test("an origin that is gone is covered by a stale copy, and by a short page where there is none", async () => {
+  const mortal = await startTestOrigin();
+  mortal.handle((_, response) =>
+    response.writeHead(200, { "cache-control": "max-age=0, stale-if-error=60", etag: '"a"' }).end("alive"),
+  );
+  await serve("mortal.test", { origins: [anOrigin({ port: mortal.port })] });
+  await ask(edge, { host: "mortal.test", path: "/kept" });
+  await mortal.stop();
+  const kept = await ask(edge, { host: "mortal.test", path: "/kept" });
+  expect([kept.status, kept.body, kept.headers["x-cache"]]).toEqual([200, "alive", "STALE"]);
+  const missing = await ask(edge, { host: "mortal.test", path: "/missing" });
+  expect([missing.status, missing.headers["cache-control"], missing.headers.via]).toEqual([
+    502,
+    "no-store",
+    "1.1 edgewright",
+  ]);
+  expect(missing.body).toContain(missing.headers["x-request-id"]);
+  expect(missing.body).not.toContain("127.0.0.1");
+  expect((await ask(edge, { host: "mortal.test", path: "/", curl: ["--data-raw", "a=1"] })).status).toBe(502);
 });
 
 test("round robin spreads misses over the servers", async () => {

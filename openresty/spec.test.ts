@@ -1,11 +1,13 @@
 // Runs the Lua specs of spec/ inside a real nginx, on the real shared dicts.
-import { readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { startTestEdge, type TestEdge } from "./test-edge.ts";
 
 const SPECS = fileURLToPath(new URL("spec", import.meta.url));
+const MODULES = fileURLToPath(new URL("lua", import.meta.url));
 const specs = readdirSync(SPECS).flatMap((file) => (file.endsWith("_spec.lua") ? [file.slice(0, -".lua".length)] : []));
 const outcomeSchema = z.object({ ran: z.array(z.string()).min(1), failures: z.array(z.string()) });
 
@@ -30,6 +32,12 @@ test("a spec that fails is seen to fail", async () => {
     ran: ["test_fails", "test_holds"],
     failures: [expect.stringContaining("test_fails")],
   });
+});
+
+test("no module walks a dict: that locks it for all workers", () => {
+  const sources = readdirSync(MODULES).map((file) => readFileSync(join(MODULES, file), "utf8"));
+  expect(sources.length).toBeGreaterThan(20);
+  expect(sources.filter((source) => source.includes("get_keys"))).toEqual([]);
 });
 
 test("no module writes a global variable", async () => {

@@ -261,7 +261,7 @@ local function load(id, generation)
     local decoded = body and document.decode(body, id)
     if decoded then
       local rev = rev_of(pointer)
-      lru:set(id, { document = document.prepare(decoded), pointer = pointer, rev = rev, generation = generation })
+      lru:set(id, { document = decoded, pointer = pointer, rev = rev, generation = generation })
       return decoded, rev
     end
   end

@@ -14,10 +14,11 @@ local M = {}
 
 local function is_ours(name) return sub(lower(name), 1, 7) == "x-edge-" end
 
---- Viewers do not speak the edge's own language to origins.
+--- Viewers do not speak the edge's own language to origins. The hop header itself is needed until the end of the request;
+-- origin.conf does not send it on.
 function M.strip_request()
   for name in pairs(ngx.req.get_headers(LINES_MAX, true)) do
-    if is_ours(name) then ngx.req.clear_header(name) end
+    if is_ours(name) and lower(name) ~= "x-edge-hop" then ngx.req.clear_header(name) end
   end
 end
 

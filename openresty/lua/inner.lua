@@ -1,11 +1,12 @@
 -- The inner hop: asks the origin and decides for how long the outer hop may keep the answer. Only a second hop can:
--- nginx decides what to cache before header filters run. Phases: access and header_filter of the inner server. Reads
--- documents through `documents`; writes the dict `renewals` through its module.
+-- nginx decides what to cache before header filters run. Phases: access, header_filter and, for its error page, content
+-- of the inner server. Reads documents through `documents`; writes the dict `renewals` through its module.
 local balancer = require "balancer"
 local document = require "document"
 local documents = require "documents"
 local freshness = require "freshness"
 local hop_headers = require "hop_headers"
+local pages = require "pages"
 local renewals = require "renewals"
 
 local ngx = ngx
@@ -100,10 +101,13 @@ function M.header_filter()
   tell(header, now, ttl, while_revalidate, if_error)
 end
 
---- Errors of the edge itself are not kept; a stale copy is better than one.
-function M.page_header_filter()
-  if match(ngx.var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(ngx.ERROR) end
-  ngx.header["X-Accel-Expires"] = 0
+--- The page of an error of the hop itself: it is not kept, and where the outer hop may have a stale copy, none is better.
+function M.show_page()
+  local var, header = ngx.var, ngx.header
+  if match(var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(444) end
+  header["X-Accel-Expires"] = 0
+  header["X-Edge-Cache-Control"] = "no-store"
+  pages.show(var.http_x_request_id)
 end
 
 return M

@@ -26,7 +26,6 @@ function M.show(request_id)
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
-  ngx.header["Via"] = "1.1 edgewright"
   ngx.print(format(PAGE, status, reason, status, reason, request_id or "-"))
 end
 
