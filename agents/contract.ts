@@ -120,7 +120,7 @@ export const renewRequestSchema = z.object({ csr: z.string().max(8192) });
 export const renewReplySchema = z.object({ certificate: z.string() });
 
 // GET /edge/v1/changes?feed_id=&since=&wait=  → 200 changesReply | 304 nothing new | 409 another feed | 410 too old
-export const feedRecordSchema = z.object({
+const feedRecordSchema = z.object({
   kind: z.enum(recordKinds),
   id,
   rev,

@@ -142,7 +142,7 @@ create table "feed" (
 create table "feed_key" (
   id text not null,
   public_key text not null,
-  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  started_at timestamp with time zone not null,
   constraint feed_key_pkey PRIMARY KEY (id)
 );
 

@@ -1,53 +1,9 @@
-// Keeps origin addresses fresh, in nginx and on the disk: names are resolved anew every 30 s, and state/addresses.json
-// tells an nginx that starts while no agent and no DNS answers.
-import { join } from "node:path";
+// Keeps origin addresses fresh: names are resolved anew every 30 s, for nginx and for the disk.
 import { setTimeout as delay } from "node:timers/promises";
-import { z } from "zod";
-import { findFile, writeDurably } from "../durable-file.ts";
-import { type Pins, parseJson } from "./document.ts";
 import type { Edge } from "./edge.ts";
-import type { OriginAddresses } from "./origin-addresses.ts";
 
 const REFRESH_EVERY_MS = 30_000;
 const WRITE_EVERY_MS = 2_000;
-/** A file of so many origins is written with the change that brought a new one; a longer one by and by. */
-const WRITTEN_AT_ONCE_MAX = 2_000;
-
-const pinsSchema = z.record(z.string(), z.array(z.string()));
-
-const pathIn = (home: string) => join(home, "state", "addresses.json");
-
-export async function readPins(home: string): Promise<Pins> {
-  const parsed = pinsSchema.safeParse(parseJson((await findFile(pathIn(home))) ?? "{}"));
-  return parsed.success ? parsed.data : {};
-}
-
-export interface PinsFile {
-  /** Does nothing when the disk has it already. */
-  write(): Promise<void>;
-  /** The same, but only where it takes no time. */
-  writeIfShort(): Promise<void>;
-}
-
-export function openPinsFile(home: string, origins: OriginAddresses): PinsFile {
-  let written = 0;
-  let writing: Promise<void> = Promise.resolve();
-
-  async function writeOnce(): Promise<void> {
-    const version = origins.version();
-    if (version === written) return;
-    await writeDurably(pathIn(home), JSON.stringify(origins.all()), 0o644);
-    written = version;
-  }
-
-  function write(): Promise<void> {
-    const next = writing.then(writeOnce);
-    writing = next.catch(() => {});
-    return next;
-  }
-
-  return { write, writeIfShort: async () => (origins.count() <= WRITTEN_AT_ONCE_MAX ? write() : undefined) };
-}
 
 /** Runs until the signal aborts. */
 export async function keepPinned(edge: Edge, signal: AbortSignal): Promise<void> {

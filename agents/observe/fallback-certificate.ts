@@ -34,8 +34,8 @@ async function makeCertificate(zone: string): Promise<{ certificate: string; key
   const certificate = forge.pki.createCertificate();
   const name = [{ name: "commonName", value: zone.slice(0, 64) }];
   certificate.publicKey = forge.pki.setRsaPublicKey(key.n, key.e);
-  // The first bit stays clear: a serial number is positive.
-  certificate.serialNumber = `00${forge.util.bytesToHex(forge.random.getBytesSync(16))}`;
+  // Positive, and without a padding that DER forbids: the first byte is neither 00 nor above 7f.
+  certificate.serialNumber = `01${forge.util.bytesToHex(forge.random.getBytesSync(15))}`;
   certificate.validity.notBefore = new Date(Date.now() - DAY_MS);
   certificate.validity.notAfter = new Date(Date.now() + LIFETIME_DAYS * DAY_MS);
   certificate.setSubject(name);

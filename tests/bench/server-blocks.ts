@@ -10,7 +10,7 @@ import { testNginx } from "../../platform/embedded/test-services.ts";
 import { temporaryFolder } from "../system/product.ts";
 import { type Summary, summarise } from "./percentiles.ts";
 
-const CHANGES = 5;
+const CHANGES = 3;
 const POLL_MS = 2;
 
 export async function measureServerBlocks(

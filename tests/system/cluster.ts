@@ -5,6 +5,7 @@ import { once } from "node:events";
 import { mkdirSync, openSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { endProcesses } from "../../agents/observe/nginx-launch.ts";
 import { startClickHouse } from "../../platform/embedded/clickhouse/start.ts";
 import { openNginx } from "../../platform/embedded/nginx.ts";
 import { pickPort } from "../../platform/embedded/ports.ts";
@@ -17,6 +18,7 @@ import { PROGRAM } from "./product.ts";
 
 const EXIT_TIMEOUT_MS = 30_000;
 const READY_TIMEOUT_MS = 60_000;
+const NGINX_GRACE_MS = 3_000;
 
 type Environment = Record<string, string>;
 export type ServiceName = "postgres" | "redis" | "clickhouse";
@@ -109,6 +111,8 @@ export async function startCluster(folder: string): Promise<Cluster> {
     },
     stop: async () => {
       for (const role of [...roles.values()].reverse()) await endRole(role, "SIGTERM");
+      // It serves on without its agent, as it should; the test is what ends here.
+      await endProcesses(join(folder, "edge"), NGINX_GRACE_MS);
       for (const service of [...services.values()].reverse()) await service.stop();
     },
   };
