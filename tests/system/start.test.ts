@@ -1,11 +1,13 @@
 // Starting, stopping, starting again: what `npm start` promises a stranger.
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import { mkdir, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { startTestClickHouse, startTestPostgres, startTestRedis } from "../../platform/embedded/test-services.ts";
 import { leftoversOf } from "../gate/leftovers.ts";
 import { apiAt, createDistribution, eventually, register } from "./api.ts";
 import { type Origin, startOrigin } from "./origin.ts";
@@ -57,6 +59,26 @@ test("Ctrl-C stops everything it started and nothing else; the next start finds 
   expect((await view(third.edge, "kept.example.com", "/")).status).toBe(200);
   expect(await third.stop()).toBe(0);
   await nothingRuns();
+});
+
+test("services with a URL are used as they are, and none of their kind is started", async () => {
+  const place = join(folder.path, "own-services");
+  const [postgres, redis, clickhouse] = await Promise.all([
+    startTestPostgres(),
+    startTestRedis(),
+    startTestClickHouse(),
+  ]);
+  const urls = { DATABASE_URL: postgres.url, REDIS_URL: redis.url, CLICKHOUSE_URL: clickhouse.url };
+  const product = await startProduct({ ...(await productEnvironment(place)), ...urls });
+  for (const name of ["postgres", "redis", "clickhouse"]) {
+    expect(product.output()).toMatch(new RegExp(`${name} +yours at`));
+    expect(existsSync(join(place, name))).toBe(false);
+  }
+  const customer = await register(apiAt(product.apiUrl));
+  await createDistribution(customer, "own-services.example.com", origin.url);
+  await eventually(async () => expect((await view(product.edge, "own-services.example.com", "/")).status).toBe(200));
+  await product.stop();
+  for (const service of [postgres, redis, clickhouse]) await service.stop();
 });
 
 test("the administrator of a first start can log in, and the password is shown once", async () => {
@@ -126,7 +148,7 @@ test("a full disk is one sentence that names the cure", async () => {
   const env = await productEnvironment(join(place, "data"));
   const { code, output } = await failToStartWhere(env, [`mount -t tmpfs -o size=6m tmpfs ${place}`]);
   expect(code).toBe(1);
-  expect(output).toMatch(/disk .* is full/);
+  expect(output).toMatch(/disk .* (is full|has less than \d+ MB left): make room there, or set DATA_DIR/);
   expect(output).not.toContain("    at ");
   await nothingRuns();
 });
