@@ -4,7 +4,8 @@ local cjson = require "cjson.safe"
 local lrucache = require "resty.lrucache"
 
 local ipairs, type = ipairs, type
-local find, lower, match, sub = string.find, string.lower, string.match, string.sub
+local find, gmatch, lower = string.find, string.gmatch, string.lower
+local match, sub = string.match, string.sub
 local floor = math.floor
 
 local FORMAT = 1
@@ -56,10 +57,10 @@ end
 local function rule_fault(rule)
   if type(rule) ~= "table" or type(rule.match) ~= "table" then return "match" end
   local wanted = rule.match
-  if wanted.any ~= true and not is_text(wanted.prefix) and type(wanted.extensions) ~= "table" then return "match" end
+  if wanted.any ~= true and not is_text(wanted.prefix) and not is_text(wanted.extensions) then return "match" end
   if not is_seconds(rule.ttl_default) or not is_seconds(rule.ttl_max) then return "ttl" end
   if not is_seconds(rule.stale_while_revalidate) or not is_seconds(rule.stale_if_error) then return "stale" end
-  if rule.content_types ~= nil and type(rule.content_types) ~= "table" then return "content_types" end
+  if rule.content_types ~= nil and not is_text(rule.content_types) then return "content_types" end
 end
 
 local function cache_fault(cache)
@@ -70,15 +71,23 @@ local function cache_fault(cache)
   end
 end
 
--- Lists that are searched become sets.
+-- Lists are text with blanks: those that are looked up in become sets, the others tables.
+local function set_of(text)
+  local set = {}
+  for item in gmatch(text, "%S+") do set[item] = true end
+  return set
+end
+
+local function list_of(text)
+  local list = {}
+  for item in gmatch(text, "%S+") do list[#list + 1] = item end
+  return list
+end
+
 local function prepare(cache)
   for _, rule in ipairs(cache.rules) do
-    local extensions = rule.match.extensions
-    if extensions then
-      local set = {}
-      for _, extension in ipairs(extensions) do set[extension] = true end
-      rule.match.extensions = set
-    end
+    if rule.match.extensions then rule.match.extensions = set_of(rule.match.extensions) end
+    if rule.content_types then rule.content_types = list_of(rule.content_types) end
   end
   return cache
 end

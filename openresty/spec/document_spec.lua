@@ -6,7 +6,7 @@ local lu = require "luaunit"
 local ID = "0b9e5a36-7f2b-4c8e-9d53-6a1f4f0c2a11"
 local ORIGIN = '{"balancer":"failover","servers":[{"host":"o","host_header":"o","id":"o","port":80,"primary":true,'
   .. '"scheme":"http","sni":"o","weight":1}]}'
-local PICTURES = '{"match":{"extensions":["png","jpg"]},"ttl_default":1}'
+local PICTURES = '{"match":{"extensions":"png jpg"},"ttl_default":1}'
 local VIDEOS = '{"match":{"prefix":"/videos/"},"ttl_default":2}'
 local REST = '{"match":{"any":true},"ttl_default":3}'
 

@@ -12,6 +12,7 @@ import { type Summary, summarise } from "./percentiles.ts";
 
 const CHANGES = 3;
 const POLL_MS = 2;
+const DONE_TIMEOUT_MS = 120_000;
 
 export async function measureServerBlocks(
   distributions: number,
@@ -21,8 +22,19 @@ export async function measureServerBlocks(
   const port = await pickPort();
   await mkdir(join(folder.path, "logs"));
   await writeConfiguration(folder.path, port, distributions, "0");
-  const [program = "", ...args] = [...nginx.command, "-p", `${folder.path}/`, "-c", "nginx.conf", "-g", "daemon off;"];
-  const master = spawn(program, args, { stdio: "ignore" });
+  const [program = "", ...args] = [
+    ...nginx.command,
+    "-p",
+    `${folder.path}/`,
+    "-e",
+    "logs/error.log",
+    "-c",
+    "nginx.conf",
+    "-g",
+    "daemon off;",
+  ];
+  const master = spawn(program, args, { stdio: "inherit" });
+  const ended = once(master, "exit");
   const seen = () => answerOf(port);
   try {
     await until(async () => (await seen()) === "0");
@@ -37,7 +49,7 @@ export async function measureServerBlocks(
     return { distributions, reload_to_served_ms: summarise(timesMs) };
   } finally {
     master.kill("SIGTERM");
-    await once(master, "exit");
+    await ended;
     await folder.remove();
   }
 }
@@ -47,17 +59,25 @@ async function writeConfiguration(folder: string, port: number, distributions: n
     `server { listen 127.0.0.1:${port}; server_name d${index}.bench.example.com; location / { proxy_pass http://127.0.0.1:9; } }\n`;
   const changing = `server { listen 127.0.0.1:${port}; server_name changing; location / { return 200 "${answer}"; } }\n`;
   const blocks = Array.from({ length: distributions }, (_, index) => block(index)).join("");
-  const http = `server_names_hash_max_size 65536; access_log off;\n${changing}${blocks}`;
+  const folders = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((name) => `${name}_temp_path ${name};\n`)
+    .join("");
+  const http = `${folders}server_names_hash_max_size 65536; access_log off;\n${changing}${blocks}`;
   await writeFile(join(folder, "nginx.conf"), `pid nginx.pid; error_log logs/error.log; events {} http {\n${http}}\n`);
 }
 
 async function answerOf(port: number): Promise<string | undefined> {
   const answer = await request(`http://127.0.0.1:${port}/`, {
-    headers: { host: "changing", connection: "close" },
+    headers: { host: "changing" },
+    reset: true,
   }).catch(() => undefined);
   return answer?.body.text();
 }
 
 async function until(done: () => Promise<boolean>): Promise<void> {
-  while (!(await done())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  const giveUpAt = performance.now() + DONE_TIMEOUT_MS;
+  while (!(await done())) {
+    if (performance.now() > giveUpAt) throw new Error("nginx with server blocks did not answer in time");
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
 }
