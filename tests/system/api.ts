@@ -12,7 +12,7 @@ export interface Answer {
 
 export interface Api {
   readonly url: string;
-  call(method: string, path: string, body?: unknown): Promise<Answer>;
+  call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The answer's body, when the status is the expected one. */
   expect<Schema extends z.ZodType>(
     status: number,
@@ -25,10 +25,11 @@ export interface Api {
 }
 
 export function apiAt(url: string, token?: string): Api {
-  const call = async (method: string, path: string, body?: unknown): Promise<Answer> => {
+  const call: Api["call"] = async (method, path, body, headers = {}) => {
     const answer = await fetch(`${url}${path}`, {
       method,
       headers: {
+        ...headers,
         ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
       },

@@ -99,6 +99,21 @@ test("a change is live within a second, and nginx is not reloaded for it", async
   await other.stop();
 });
 
+test("an update with If-Match goes through only while nobody else has changed the distribution", async () => {
+  const { id } = await createDistribution(customer, "if-match.example.com", origin.url);
+  const path = `/api/v1/distributions/${id}`;
+  const etag = await eventually(async () => {
+    const { headers, body } = await customer.call("GET", path);
+    expect(body).toMatchObject({ status: "active" });
+    return headers.get("etag") ?? "";
+  });
+  const first = await customer.call("PATCH", path, { label: "first" }, { "if-match": etag });
+  expect(first.status).toBe(200);
+  expect((await customer.call("PATCH", path, { label: "second" }, { "if-match": etag })).status).toBe(412);
+  expect((await customer.call("DELETE", path, undefined, { "if-match": etag })).status).toBe(412);
+  expect((await customer.call("GET", path)).body).toMatchObject({ label: "first" });
+});
+
 test("the deployment tells what is wanted and what each edge applied", async () => {
   const { id } = await createDistribution(customer, "deployment.example.com", origin.url);
   const deployment = z.object({

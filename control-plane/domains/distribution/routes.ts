@@ -1,11 +1,13 @@
 // The distributions of an account over HTTP.
 import { z } from "zod";
 import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
-import { defineRoute, type Route } from "../../http/define-route.ts";
+import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { assertIfMatch } from "../../http/etag.ts";
+import { failedPrecondition } from "../../http/problems.ts";
 import { domainAlreadyUsed, unknownDistribution } from "./problems.ts";
 import { distributionToReply } from "./reply.ts";
 import { createDistributionInput, distributionParams, distributionReply, patchDistributionInput } from "./schema.ts";
-import type { DistributionService } from "./service.ts";
+import type { DistributionService, DistributionWithOrigins } from "./service.ts";
 
 const tag = "Distributions";
 
@@ -66,9 +68,10 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       params: distributionParams,
       body: patchDistributionInput,
       reply: { status: 200, body: distributionReply },
-      problems: [unknownDistribution],
-      async handle({ params, body, caller }) {
-        return { body: distributionToReply(await distributions.update(caller, params.id, body)) };
+      problems: [unknownDistribution, failedPrecondition],
+      async handle({ params, body, caller, facts }) {
+        const updated = await distributions.update(caller, params.id, body, asRead(facts));
+        return { body: distributionToReply(updated) };
       },
     }),
     defineRoute({
@@ -80,11 +83,16 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       access: { kind: "account", role: "editor" },
       params: distributionParams,
       reply: { status: 202, empty: true },
-      problems: [unknownDistribution],
-      async handle({ params, caller }) {
-        await distributions.remove(caller, params.id);
+      problems: [unknownDistribution, failedPrecondition],
+      async handle({ params, caller, facts }) {
+        await distributions.remove(caller, params.id, asRead(facts));
         return {};
       },
     }),
   ];
+}
+
+/** With If-Match, the distribution must still be the one that was read. */
+function asRead(facts: RequestFacts): (current: DistributionWithOrigins) => void {
+  return (current) => assertIfMatch(facts, distributionToReply(current));
 }

@@ -140,6 +140,19 @@ test("a merge patch changes what it names, raises the version and leaves a job",
   expect(await waitingJobs(record.id)).toBe(2);
 });
 
+test("a change that is refused under the lock leaves everything as it was", async () => {
+  const { record } = await distributions.create(owner, input("unchanged.example.com"));
+  const refuse = () => {
+    throw new Error("it has changed since");
+  };
+  await expect(distributions.update(owner, record.id, { label: "late" }, refuse)).rejects.toThrow("changed since");
+  await expect(distributions.remove(owner, record.id, refuse)).rejects.toThrow("changed since");
+  expect((await distributions.get(owner, record.id)).record).toMatchObject({
+    version: 1,
+    label: "unchanged.example.com",
+  });
+});
+
 test("what is deleted is desired no more, and its name can be claimed again", async () => {
   const { record } = await distributions.create(owner, input("again.example.com"));
   await removeWholly(owner, record.id);

@@ -13,6 +13,7 @@ import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
 import type { CreateDistributionInput, PatchDistributionInput } from "./schema.ts";
 import {
   type DistributionRecord,
+  findClaim,
   findDistribution,
   findDistributionsOfAccount,
   insertClaim,
@@ -30,6 +31,10 @@ export interface DistributionWithOrigins {
 }
 
 export type DistributionService = ReturnType<typeof createDistributionService>;
+
+/** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
+type AssertUnchanged = (current: DistributionWithOrigins) => void;
+const whateverItIs: AssertUnchanged = () => {};
 
 interface Platform {
   readonly zone: string;
@@ -117,14 +122,20 @@ export function createDistributionService({
     return listed.map((row) => ({ ...row, origins: origins.get(row.id) ?? [] }));
   }
 
-  async function update(caller: Caller, id: string, input: PatchDistributionInput): Promise<DistributionWithOrigins> {
+  async function update(
+    caller: Caller,
+    id: string,
+    input: PatchDistributionInput,
+    assertUnchanged: AssertUnchanged = whateverItIs,
+  ): Promise<DistributionWithOrigins> {
     const origins = input.origin === undefined ? [] : Array.isArray(input.origin) ? input.origin : [input.origin];
     const plan = planOrigins(origins, platform, originPointer(input.origin));
     if (plan.faults.length > 0) throw invalidRequest(plan.faults);
 
     return inTransaction(db, async (tx) => {
       const now = clock();
-      await owned(lockDistribution(tx, id), caller.accountId);
+      const current = await owned(lockDistribution(tx, id), caller.accountId);
+      assertUnchanged(await withOrigins(tx, current));
       await updateDistribution(tx, id, { ...changesOf(input), updatedBy: caller.userId, updatedAt: now });
       if (plan.planned.length > 0) {
         const owner = { distributionId: id, accountId: caller.accountId, userId: caller.userId, now };
@@ -136,10 +147,11 @@ export function createDistributionService({
   }
 
   /** The row stays, for reports and for whoever asks what became of it; the edges stop serving and then the name is free. */
-  async function remove(caller: Caller, id: string): Promise<void> {
+  async function remove(caller: Caller, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
     await inTransaction(db, async (tx) => {
       const now = clock();
-      await owned(lockDistribution(tx, id), caller.accountId);
+      const current = await owned(lockDistribution(tx, id), caller.accountId);
+      assertUnchanged(await withOrigins(tx, current));
       await updateDistribution(tx, id, {
         status: "deleting",
         deletedAt: now,
@@ -173,7 +185,8 @@ export async function recordDeployment(tx: Tx, id: string, outcome: DeploymentOu
     return;
   }
   if (record.deletedAt !== null || record.status === "disabled") return;
-  const reason = outcome.reason ?? (record.statusReason === RIVAL_REASON ? RIVAL_REASON : null);
+  const claim = record.domainId === null ? undefined : await findClaim(tx, record.domainId);
+  const reason = outcome.reason ?? (claim?.isServing === false ? RIVAL_REASON : null);
   if (record.status === outcome.status && record.statusReason === reason) return;
   await updateStatus(tx, id, { status: outcome.status, statusReason: reason });
 }
