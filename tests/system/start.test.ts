@@ -31,11 +31,14 @@ afterAll(async () => {
   await folder.remove();
 });
 
+const STEPS = ["tools", "postgres", "redis", "clickhouse", "pebble", "tables", "control plane", "edge"];
+
 const nothingRuns = () => eventually(async () => expect(leftoversOf(folder.path).processes).toEqual([]));
 
-test("Ctrl-C stops everything it started and nothing else; the next start finds the data; kill -9 heals", async () => {
+test("each step of a start shows its seconds; Ctrl-C stops everything it started and nothing else; the next start finds the data; kill -9 heals", async () => {
   const env = await productEnvironment(folder.path);
   const first = await startProduct(env);
+  for (const step of STEPS) expect(first.output()).toMatch(new RegExp(`^  ${step} .* \\d+\\.\\d s$`, "m"));
   const customer = await register(apiAt(first.apiUrl));
   await createDistribution(customer, "kept.example.com", origin.url);
   await eventually(async () => expect((await view(first.edge, "kept.example.com", "/")).status).toBe(200));
