@@ -153,17 +153,52 @@ test("a worker killed between outbox and compile: the change still arrives", asy
   for (const host of hosts) await untilServed(host, 60_000);
 });
 
-test("one bad document is quarantined with its reason; all others go on", async () => {
+/** What no check of ours would let pass: a fault planted below them, and then compiled. */
+async function plant(table: string, where: Record<string, string>, fault: Record<string, string>, id: string) {
+  const { db, part } = connectDatabase(cluster.env.DATABASE_URL ?? "", { poolMax: 1, applicationName: "test" });
+  await db(table).where(where).update(fault);
+  await part.stop();
+  await customer.call("PATCH", `/api/v1/distributions/${id}`, { label: "compiled again" });
+}
+
+const failed = z.object({ status: z.literal("failed"), status_reason: z.string() });
+const untilFailed = (id: string) =>
+  eventually(() => customer.expect(200, failed, "GET", `/api/v1/distributions/${id}`));
+
+test("a document that does not compile is quarantined with the field and the reason; all others go on", async () => {
   const bad = await newDistribution("bad");
   await untilServed(bad.host);
-  // What no check of ours would let pass: a fault planted below them.
-  const { db, part } = connectDatabase(cluster.env.DATABASE_URL ?? "", { poolMax: 1, applicationName: "test" });
-  await db("origin").where({ distribution_id: bad.id }).update({ host_header: 'x";\nevil on' });
-  await part.stop();
-  await customer.call("PATCH", `/api/v1/distributions/${bad.id}`, { label: "compiled again" });
-  const failed = z.object({ status: z.literal("failed"), status_reason: z.string().min(10) });
-  await eventually(() => customer.expect(200, failed, "GET", `/api/v1/distributions/${bad.id}`));
+  await plant("origin", { distribution_id: bad.id }, { host_header: 'x";\nevil on' }, bad.id);
+  expect((await untilFailed(bad.id)).status_reason).toBe(
+    "origin/servers/0/host_header: must be a host name, with a port or without",
+  );
   expect((await view(cluster.edge, bad.host, "/last-good-version")).status).toBe(200);
+  const good = await newDistribution("good");
+  await untilServed(good.host);
+});
+
+const refusedByTheEdge = z.object({
+  state: z.literal("failed"),
+  edges: z.tuple([
+    z.object({
+      edge: z.literal("edge-1"),
+      state: z.literal("refused"),
+      refused: z.object({ stage: z.literal("push"), message: z.string() }),
+    }),
+  ]),
+});
+
+test("a document that the edge refuses is quarantined with the edge's reason; all others go on", async () => {
+  const holder = await newDistribution("holder");
+  const bad = await newDistribution("thief");
+  for (const { host } of [holder, bad]) await untilServed(host);
+  await plant("distribution", { id: bad.id }, { domain: holder.host }, bad.id);
+  const reason = `the host ${holder.host} belongs to ${holder.id}`;
+  expect((await untilFailed(bad.id)).status_reason).toBe(`edge-1 refused it (push): ${reason}`);
+  const deployment = `/api/v1/distributions/${bad.id}/deployment`;
+  const { edges } = await customer.expect(200, refusedByTheEdge, "GET", deployment);
+  expect(edges[0].refused.message).toBe(reason);
+  for (const { host } of [holder, bad]) expect((await view(cluster.edge, host, "/as-before")).status).toBe(200);
   const good = await newDistribution("good");
   await untilServed(good.host);
 });
