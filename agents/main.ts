@@ -55,7 +55,11 @@ function explain(error: unknown): string {
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }
 
-if (process.argv.includes("--help")) {
+const unknown = process.argv.slice(3).find((argument) => argument !== "--help");
+if (unknown !== undefined) {
+  process.stderr.write(`${unknown} is nothing that agent:start knows.\n\n${HELP}`);
+  process.exitCode = 2;
+} else if (process.argv.includes("--help")) {
   process.stdout.write(HELP);
 } else {
   const stopping = new AbortController();

@@ -25,6 +25,8 @@ export interface DesiredDistribution {
   /** Canonical (lower case, ASCII, no port). One `*.` at the front stands for exactly one label. */
   readonly hosts: readonly string[];
   readonly accelerationType: AccelerationType;
+  /** False: HTTPS is refused for its hosts. */
+  readonly https: boolean;
   readonly http2: boolean;
   readonly http3: boolean;
   /** True only when a certificate covers every host; who decides that is the control plane. */

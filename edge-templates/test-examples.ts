@@ -8,6 +8,7 @@ export const exampleDistribution: DesiredDistribution = {
   accelerationType: "static",
   http2: true,
   http3: true,
+  https: true,
   redirectHttpToHttps: false,
   balancer: "failover",
   origins: [

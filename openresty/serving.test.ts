@@ -17,6 +17,7 @@ beforeAll(async () => {
     feed.put(aDistribution({ originPort: origin.port, hosts: ["*.wild.test"] })),
     feed.put(aDistribution({ originPort: origin.port, hosts: ["tcp.test"], http3: false })),
     feed.put(aDistribution({ originPort: origin.port, hosts: ["secure.test"], redirectHttpToHttps: true })),
+    feed.put(aDistribution({ originPort: origin.port, hosts: ["plain.test"], https: false })),
   ]);
 });
 
@@ -123,6 +124,11 @@ test("plain HTTP is led to HTTPS where the distribution says so", async () => {
   const answer = await ask(edge, { host: "secure.test", path: "/a?b=1" });
   expect([answer.status, answer.headers.location]).toEqual([301, `https://secure.test:${edge.httpsPort}/a?b=1`]);
   expect((await ask(edge, { host: "secure.test", path: "/a?b=1", https: true })).status).toBe(200);
+});
+
+test("a distribution without HTTPS refuses it and serves plain HTTP", async () => {
+  expect((await ask(edge, { host: "plain.test", path: "/a", https: true })).status).toBe(421);
+  expect((await ask(edge, { host: "plain.test", path: "/a" })).status).toBe(200);
 });
 
 test("the origin learns of the viewer from the edge alone", async () => {

@@ -66,6 +66,7 @@ export function aDistribution(
     accelerationType: "static",
     http2: true,
     http3: true,
+    https: true,
     redirectHttpToHttps: false,
     balancer: "failover",
     origins: [anOrigin({ port: originPort })],

@@ -1,4 +1,5 @@
 // `edgewright cdn:debug DOMAIN`: what every edge serves for a domain, and why. No key and no secret is in it.
+import { domainToASCII } from "node:url";
 import type { Command } from "commander";
 import { explainDeployment, type HostExplanation } from "../domains/deployment/index.ts";
 import { clock } from "../roles/services.ts";
@@ -15,13 +16,16 @@ export function cdnDebugCommand(terminal: Terminal): Command {
         .option("--files", "print the rendered nginx files whole"),
     run: ([domain = ""], { files }) =>
       withServices(terminal.env, async ({ db }) => ({
-        ...(await explainDeployment(db, domain.toLowerCase(), clock())),
+        ...(await explainDeployment(db, domainToASCII(domain.replace(/\.$/, "")), clock())),
         wholeFiles: files === true,
       })),
     present: ({ wholeFiles, ...explanation }) =>
       [...describeDistributions(explanation), ...describeGroups(explanation, wholeFiles)].join("\n"),
   });
 }
+
+const STILL_THE_OLD_ONE =
+  "an edge that refused this document goes on with the version before it, or answers 503 where there was none";
 
 type Distribution = HostExplanation["distributions"][number];
 type Group = HostExplanation["groups"][number];
@@ -38,6 +42,7 @@ function describeDistributions({ host, distributions }: HostExplanation): readon
       ),
     ),
     ...indent(distribution.deployment.edges.map(describeEdgeOf)),
+    ...indent(distribution.deployment.edges.some(({ refused }) => refused !== null) ? [STILL_THE_OLD_ONE] : []),
     ...indent(distribution.documents.flatMap(describeDocument)),
   ]);
 }

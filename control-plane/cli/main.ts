@@ -12,7 +12,13 @@ import { tinkerCommand } from "./tinker.ts";
 import { upCommand } from "./up/up.ts";
 
 const terminal: Terminal = { env: process.env, output: process.stdout };
-const beside: Terminal = { env: withRunning(process.env), output: process.stdout };
+// Looked up when a command asks, so that a fault in config.yaml is that command's.
+const beside: Terminal = {
+  get env() {
+    return withRunning(process.env);
+  },
+  output: process.stdout,
+};
 
 const program = new Command("edgewright")
   .description("A self-hostable CDN and video platform.")

@@ -1,4 +1,5 @@
 // Commands on the operator's machine use the services directly, as the platform's administrator.
+import { z } from "zod";
 import { readConfig } from "../../platform/config.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
 import { createLogger } from "../../platform/log.ts";
@@ -37,7 +38,11 @@ export function asOperator<T>(
 }
 
 function operatorConfig(env: Environment): ControlPlaneConfig {
-  if (env.DATABASE_URL !== undefined) return readConfig(controlPlaneSchema, env);
+  const { DATABASE_URL: url } = readConfig(
+    z.object({ DATABASE_URL: controlPlaneSchema.shape.DATABASE_URL.optional() }),
+    env,
+  );
+  if (url !== undefined) return readConfig(controlPlaneSchema, env);
   throw new StartError(
     "Nothing runs on this data folder: `npm start` first, or set DATABASE_URL and the other services' URLs.",
   );

@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { z } from "zod";
+import { readConfig } from "../../platform/config.ts";
+import { controlPlaneSchema } from "../config.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -24,7 +26,8 @@ export function forgetRunning(dataFolder: string): void {
 
 /** The environment of a command: what the caller set, over what `up` wrote when it runs here. */
 export function withRunning(env: Environment): Environment {
-  const path = runningFile(env.DATA_DIR ?? ".data");
+  const { DATA_DIR: dataFolder } = readConfig(controlPlaneSchema.pick({ DATA_DIR: true }), env);
+  const path = runningFile(dataFolder);
   if (!existsSync(path)) return env;
   const running = runningSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
   return running.success ? { ...running.data, ...env } : env;

@@ -117,14 +117,16 @@ local function decode_around_policy(body)
   return decoded
 end
 
+local FLAGS = { "http2", "http3", "https", "redirect_to_https" }
+
 local function fault_of(decoded, id)
   if type(decoded) ~= "table" then return "not an object" end
   if decoded.format ~= FORMAT then return "not of a format that this edge knows" end
   if decoded.id ~= id then return "its id is not the record's" end
   if not is_text(decoded.account) then return "account" end
   if not M.hosts_of(decoded) then return "hosts" end
-  if not is_flag(decoded.http2) or not is_flag(decoded.http3) or not is_flag(decoded.redirect_to_https) then
-    return "http2, http3, redirect_to_https: not flags"
+  for _, name in ipairs(FLAGS) do
+    if not is_flag(decoded[name]) then return name .. ": not a flag" end
   end
   return origin_fault(decoded.origin)
 end

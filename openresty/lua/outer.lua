@@ -59,6 +59,7 @@ function M.access()
     var.edge_alt_svc = ""
   end
   local scheme = var.scheme
+  if scheme == "https" and not document.https then return exit(421) end
   if document.redirect_to_https and scheme == "http" then return redirect_to_https(var, target) end
   var.edge_target = target
   if must_pass(var) then return exec("@pass") end

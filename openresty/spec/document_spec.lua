@@ -12,13 +12,13 @@ local REST = '{"match":{"any":true},"ttl_default":3}'
 
 -- As the compiler writes it.
 local function canonical(cache)
-  return ('{"account":"a","cache":%s,"format":1,"hosts":["a.test"],"http2":true,"http3":true,"id":"%s","origin":%s,'
+  return ('{"account":"a","cache":%s,"format":1,"hosts":["a.test"],"http2":true,"http3":true,"https":true,"id":"%s","origin":%s,'
     .. '"redirect_to_https":false}'):format(cache, ID, ORIGIN)
 end
 
 -- The same value, its names in another order.
 local function shuffled(cache)
-  return ('{"format":1,"id":"%s","origin":%s,"cache":%s,"redirect_to_https":false,"http3":true,"http2":true,'
+  return ('{"format":1,"id":"%s","origin":%s,"cache":%s,"redirect_to_https":false,"https":true,"http3":true,"http2":true,'
     .. '"hosts":["a.test"],"account":"a"}'):format(ID, ORIGIN, cache)
 end
 

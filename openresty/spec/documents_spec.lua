@@ -14,7 +14,8 @@ end
 
 local function body_of(id, hosts, extra)
   local document = {
-    format = 1, id = id, account = id, hosts = hosts, http2 = true, http3 = true, redirect_to_https = false,
+    format = 1, id = id, account = id, hosts = hosts, http2 = true, http3 = true, https = true,
+    redirect_to_https = false,
     origin = { balancer = "failover", servers = { { id = id, scheme = "http", host = "o", port = 80, host_header = "o",
       sni = "o", weight = 1, primary = true } } },
     cache = { rules = { { match = { any = true } } } },

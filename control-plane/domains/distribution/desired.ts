@@ -29,7 +29,8 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
       id: record.id,
       accountId: record.accountId,
       hosts: servesDomain ? [record.domain, record.cname] : [record.cname],
-      accelerationType: record.accelerationType,
+      accelerationType: record.isLivestream ? "livestream" : record.accelerationType,
+      https: record.enableSsl,
       http2: record.isHttp2,
       http3: record.isHttp3,
       // No certificate covers a customer's domain yet: a redirect would lead to a warning page.

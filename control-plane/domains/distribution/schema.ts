@@ -25,8 +25,10 @@ const settings = {
     .meta({ description: "The name in the TLS handshake with the origin. Default: host_header." }),
   is_http2: z.boolean(),
   is_http3: z.boolean(),
-  enable_ssl: z.boolean(),
-  is_livestream: z.boolean(),
+  enable_ssl: z.boolean().meta({ description: "False: the edges refuse HTTPS for its hosts (421)." }),
+  is_livestream: z
+    .boolean()
+    .meta({ description: "True: the cache policy of livestream, whatever the acceleration type." }),
   is_redirect_http_to_https: z.boolean().meta({ description: "Acts once a certificate is there." }),
   origin: oneOrMoreOrigins,
 };

@@ -118,9 +118,11 @@ export async function findDistributionIds(
   return (await query).map((row) => row.id);
 }
 
+/** Those whose name it is, and those whose wildcard stands for its first label. */
 export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
+  const wildcard = host.replace(/^[^.]*/, "*");
   return DistributionModel.query(reads)
-    .where((either) => either.where({ domain: host }).orWhere({ cname: host }))
+    .where((either) => either.whereIn("domain", [host, wildcard]).orWhere({ cname: host }))
     .whereNull("deleted_at")
     .orderBy("created_at");
 }
