@@ -60,7 +60,7 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
   edge = {
     ...{ home, scope: identity.scope, installation, controlPlane, structures, nginx, control, progress, log, report },
     ...{ state: disk.state, origins: disk.origins, feedKeys: disk.feedKeys, refusals: createRefusals() },
-    pinsFile: openPinsFile(home, disk.origins),
+    pinsFile: disk.pinsFile,
   };
   if (await started) {
     await replaceStranger(edge);
@@ -85,7 +85,7 @@ async function startOrKeepTrying(nginx: Nginx, log: Logger): Promise<boolean> {
   }
 }
 
-interface Disk extends Pick<Edge, "origins" | "feedKeys"> {
+interface Disk extends Pick<Edge, "origins" | "pinsFile" | "feedKeys"> {
   readonly state: State;
   readonly structure: () => StructureRecord | undefined;
 }
@@ -95,8 +95,10 @@ async function readDisk({ config, home, identity, log }: EdgeSettings, progress:
     allowPrivate: config.ALLOW_PRIVATE_ORIGINS,
     forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...progress.listeners],
   });
-  const remembered = stillAllowed(await readPins(home), rules());
+  const found = await readPins(home);
+  const remembered = stillAllowed(found.pins, rules());
   const origins = createOriginAddresses({ resolve: createResolver(rules), remembered, log });
+  const pinsFile = openPinsFile(home, found, origins);
   const feedKeys = feedKeysOf(identity.feedKeys);
   let structure: StructureRecord | undefined;
 
@@ -106,5 +108,5 @@ async function readDisk({ config, home, identity, log }: EdgeSettings, progress:
   }
 
   const state = await openState({ folder: join(home, "state"), scope: identity.scope, keys: feedKeys, log, visit });
-  return { state, origins, feedKeys, structure: () => (state.feed() === undefined ? undefined : structure) };
+  return { state, origins, pinsFile, feedKeys, structure: () => (state.feed() === undefined ? undefined : structure) };
 }

@@ -184,7 +184,13 @@ async function writeState(home: string, { trust, base, journal, addresses }: Edg
   if (trust !== undefined) await writeFile(join(folder, "trust.json"), trust);
   if (base !== undefined) await writeFile(join(folder, "base"), base);
   if (journal !== undefined) await writeFile(join(folder, "journal"), journal);
-  if (addresses !== undefined) await writeFile(join(folder, "addresses.json"), JSON.stringify(addresses));
+  if (addresses !== undefined) await writeFile(join(folder, "addresses"), addressLines(addresses));
+}
+
+function addressLines(addresses: NonNullable<EdgeState["addresses"]>): string {
+  return Object.entries(addresses)
+    .map(([origin, list]) => `${[origin, ...list].join(" ")}\n`)
+    .join("");
 }
 
 async function callControl(

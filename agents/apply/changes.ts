@@ -71,7 +71,7 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   const views = new Map(documents.map((record) => [record.id, viewDocument(record.body)]));
   for (const [id, { origins }] of views) edge.origins.note(id, origins);
   await edge.origins.settle(RESOLVE_WITHIN_MS);
-  await edge.pinsFile.writeIfShort();
+  await edge.pinsFile.write();
 
   const serving = await mayPush(
     edge,

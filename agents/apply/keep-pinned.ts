@@ -25,6 +25,7 @@ export async function keepPinsOnDisk(edge: Edge, signal: AbortSignal): Promise<v
     await delay(WRITE_EVERY_MS, undefined, { signal }).catch(() => {});
     await edge.pinsFile
       .write()
+      .then(edge.pinsFile.shorten)
       .catch((error: unknown) => edge.log.error({ error }, "origin addresses could not be written to disk"));
   }
 }

@@ -12,12 +12,12 @@ export interface OriginAddresses {
   refresh(signal: AbortSignal): Promise<void>;
   /** Sends what changed since the last call; what fails to be sent is sent again. */
   pin(send: (pins: Pins) => Promise<void>): Promise<void>;
+  /** The same for the disk; an origin that is named no more goes with no address. */
+  save(append: (pins: Pins) => Promise<void>): Promise<void>;
   /** nginx began anew: everything is to be sent. */
   unpinAll(): void;
-  /** Everything that is known now, and a number that grows when it changes. */
+  /** Everything that is known now. */
   all(): Pins;
-  version(): number;
-  count(): number;
 }
 
 interface Known {
@@ -39,8 +39,8 @@ export function createOriginAddresses(settings: {
   const named = new Map<string, readonly string[]>();
   const known = new Map<string, Known>();
   const unpinned = new Set<string>();
+  const unsaved = new Set<string>();
   const unresolved = new Set<string>();
-  let version = 0;
 
   function release(key: string): void {
     const entry = known.get(key);
@@ -48,6 +48,7 @@ export function createOriginAddresses(settings: {
     entry.documents -= 1;
     if (entry.documents > 0) return;
     known.delete(key);
+    if (entry.addresses !== undefined) unsaved.add(key);
     unresolved.delete(key);
     unpinned.delete(key);
   }
@@ -79,7 +80,7 @@ export function createOriginAddresses(settings: {
     if (entry.addresses !== undefined && addresses.join() === entry.addresses.join()) return;
     entry.addresses = addresses;
     unpinned.add(key);
-    version += 1;
+    unsaved.add(key);
   }
 
   async function resolveAll(keys: Iterator<string>, signal?: AbortSignal): Promise<void> {
@@ -87,6 +88,20 @@ export function createOriginAddresses(settings: {
       for (let next = keys.next(); !next.done && !signal?.aborted; next = keys.next()) await resolveOne(next.value);
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
+  }
+
+  async function deliver(due: Set<string>, send: (pins: Pins) => Promise<void>): Promise<void> {
+    while (due.size > 0) {
+      const keys = firstOf(due, PINS_PER_CALL);
+      const pins = Object.fromEntries(keys.map((key) => [key, known.get(key)?.addresses ?? []]));
+      for (const key of keys) due.delete(key);
+      try {
+        await send(pins);
+      } catch (error) {
+        for (const key of keys) due.add(key);
+        throw error;
+      }
+    }
   }
 
   return {
@@ -104,19 +119,8 @@ export function createOriginAddresses(settings: {
       await withinOrLater(resolveAll(keys.values()), withinMs);
     },
     refresh: (signal) => resolveAll([...known.keys()].values(), signal),
-    pin: async (send) => {
-      while (unpinned.size > 0) {
-        const keys = [...unpinned].slice(0, PINS_PER_CALL);
-        const pins = Object.fromEntries(keys.map((key) => [key, known.get(key)?.addresses ?? []]));
-        for (const key of keys) unpinned.delete(key);
-        try {
-          await send(pins);
-        } catch (error) {
-          for (const key of keys) if (known.has(key)) unpinned.add(key);
-          throw error;
-        }
-      }
-    },
+    pin: (send) => deliver(unpinned, send),
+    save: (append) => deliver(unsaved, append),
     unpinAll: () => {
       for (const [key, { addresses }] of known) if (addresses !== undefined) unpinned.add(key);
     },
@@ -124,13 +128,20 @@ export function createOriginAddresses(settings: {
       Object.fromEntries(
         [...known].flatMap(([key, { addresses }]) => (addresses === undefined ? [] : [[key, addresses]])),
       ),
-    version: () => version,
-    count: () => known.size,
   };
 }
 
 function originKey({ host, port }: Origin): string {
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+function firstOf<T>(items: Iterable<T>, count: number): T[] {
+  const first: T[] = [];
+  for (const item of items) {
+    if (first.length === count) break;
+    first.push(item);
+  }
+  return first;
 }
 
 async function withinOrLater(work: Promise<void>, withinMs: number): Promise<void> {

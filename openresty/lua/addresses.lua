@@ -1,11 +1,9 @@
 -- The pinned addresses of origins, by `host:port`: the agent resolves and checks them (whether an address may be dialled
 -- depends on the port), Lua never resolves. Owns the dict `addresses`. Writing: init_by_lua and the control socket;
 -- reading: access, on a miss.
-local cjson = require "cjson.safe"
-
 local addresses = ngx.shared.addresses
 local concat = table.concat
-local find, gmatch = string.find, string.gmatch
+local find, gmatch, match = string.find, string.gmatch, string.match
 local ipairs, pairs, type = ipairs, pairs, type
 
 local PER_ORIGIN_MAX = 16
@@ -34,11 +32,25 @@ function M.merge(map)
   return true
 end
 
---- What the agent has left on the disk; none is no fault.
+-- `<host:port> <address> …`, one line per change: the last one of an origin counts. A last line without its end was torn.
+local function last_lines(text)
+  local map = {}
+  for line in gmatch(text, "([^\n]*)\n") do
+    local origin, rest = match(line, "^(%S+)(.*)$")
+    if origin then map[origin] = rest end
+  end
+  return map
+end
+
+--- What the agent has left on the disk; none is no fault. A line that says no address is left out, the others count.
 function M.load(text)
   if not text then return end
-  local ok, err = M.merge(cjson.decode(text))
-  if not ok then ngx.log(ngx.ERR, "state/addresses.json: ", err) end
+  for origin, rest in pairs(last_lines(text)) do
+    local list = {}
+    for address in gmatch(rest, "%S+") do list[#list + 1] = address end
+    local ok, err = M.merge { [origin] = list }
+    if not ok then ngx.log(ngx.ERR, "state/addresses: ", err) end
+  end
 end
 
 local function is_ipv6(text) return find(text, ":", 1, true) ~= nil end

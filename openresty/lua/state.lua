@@ -1,5 +1,5 @@
 -- Loads what the edge served last from its disk: state/base (a checkpoint), state/journal (records since) and
--- state/addresses.json. Runs in init_by_lua, with the agent and the control plane perhaps gone; so it believes nothing
+-- state/addresses. Runs in init_by_lua, with the agent and the control plane perhaps gone; so it believes nothing
 -- without a signature. Fills the dicts of `documents`, `facts` and `addresses` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
@@ -194,7 +194,7 @@ function M.init()
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and documents.is_loaded() then return end
   empty_store()
-  addresses.load(read_file(home .. "state/addresses.json"))
+  addresses.load(read_file(home .. "state/addresses"))
   local load = load_state(home .. "state/")
   facts.set_refused(load.refused)
   facts.finish_apply(load.applied)
