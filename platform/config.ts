@@ -32,10 +32,11 @@ function readConfigFile(env: Environment): Record<string, string> {
     if (env.EDGEWRIGHT_CONFIG !== undefined) throw new ConfigError(`EDGEWRIGHT_CONFIG: there is no file ${path}.`);
     return {};
   }
-  const content: unknown = parseYaml(readFileSync(path, "utf8"));
-  const flat = z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).safeParse(content ?? {});
+  // Failsafe: every value is the text that was written, so that a key of digits stays a key.
+  const content: unknown = parseYaml(readFileSync(path, "utf8"), { schema: "failsafe" });
+  const flat = z.record(z.string(), z.string()).safeParse(content ?? {});
   if (!flat.success) throw new ConfigError(`${path}: must be a flat map of setting names to values.`);
-  return Object.fromEntries(Object.entries(flat.data).map(([name, value]) => [name.toUpperCase(), String(value)]));
+  return Object.fromEntries(Object.entries(flat.data).map(([name, value]) => [name.toUpperCase(), value]));
 }
 
 // The few shapes that settings have. Each says what would be right.
