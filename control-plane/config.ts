@@ -1,4 +1,4 @@
-// The control plane's settings: interface.md's names, parsed once per process.
+// The control plane's settings, parsed once per process. Their names are an interface: README.md lists them.
 import { z } from "zod";
 import { setting } from "../platform/config.ts";
 

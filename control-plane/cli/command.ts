@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ConfigError } from "../../platform/config.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
 import { Problem } from "../../platform/problem.ts";
+import { outageOf } from "../database/outage.ts";
 import type { Environment } from "./running.ts";
 
 export interface Terminal {
@@ -42,5 +43,7 @@ export function explainFailure(error: unknown): string {
     return [`${error.kind.title}. ${error.detail}`, ...faults].join("\n");
   }
   if (error instanceof ConfigError || error instanceof StartError) return error.message;
+  const away = outageOf(error);
+  if (away !== undefined) return `The ${away} does not answer: check that it runs, and ${away.toUpperCase()}_URL.`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

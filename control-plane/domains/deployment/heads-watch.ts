@@ -81,7 +81,7 @@ export function watchHeads<Memory>(options: {
     stop: async () => {
       isStopped = true;
       clearTimeout(timer);
-      await running;
+      await (next ?? running);
     },
   };
 }
