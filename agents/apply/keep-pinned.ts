@@ -1,21 +1,26 @@
-// Keeps origin addresses fresh: names are resolved anew every 30 s, for nginx and for the disk.
+// Keeps origin addresses fresh, for nginx and for the disk: names are resolved anew every 30 s, spread over that time.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Edge } from "./edge.ts";
 
-const REFRESH_EVERY_MS = 30_000;
+const ROUND_MS = 30_000;
+/** On average; edges that began together do not ask together. */
+const STEP_MS = 1_000;
 const WRITE_EVERY_MS = 2_000;
 
 /** Runs until the signal aborts. */
 export async function keepPinned(edge: Edge, signal: AbortSignal): Promise<void> {
+  let last = performance.now();
   while (!signal.aborted) {
-    await edge.origins.refresh(signal);
+    const now = performance.now();
+    await edge.origins.refresh((now - last) / ROUND_MS, signal);
+    last = now;
     // nginx may be away: what could not be sent stays due.
     if (edge.nginx.running()) {
       await edge.origins
         .pin(edge.control.pin)
         .catch((error: unknown) => edge.log.warn({ error }, "origin addresses could not be pinned yet"));
     }
-    await delay(REFRESH_EVERY_MS, undefined, { signal }).catch(() => {});
+    await delay(STEP_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
   }
 }
 

@@ -41,9 +41,36 @@ test("a name that begins to fail keeps its addresses; one that becomes forbidden
   ]);
   await origins.settle(1_000);
   zone.delete("a");
-  await origins.refresh(new AbortController().signal);
+  await origins.refresh(1, new AbortController().signal);
   await pin();
   expect(pinned).toEqual({ "a:80": ["192.0.2.1"], "forbidden:80": [] });
+});
+
+test("a refresh by parts asks for every name once a round, none of them together", async () => {
+  const asked: string[] = [];
+  const origins = createOriginAddresses({
+    resolve: async ({ host }) => {
+      asked.push(host);
+      return ["192.0.2.1"];
+    },
+    remembered: {},
+    log,
+  });
+  const hosts = ["a", "b", "c", "d"];
+  origins.note(
+    "one",
+    hosts.map((host) => ({ host, port: 80 })),
+  );
+  await origins.settle(1_000);
+  asked.length = 0;
+  const perStep: number[] = [];
+  for (let step = 0; step < 8; step += 1) {
+    const before = asked.length;
+    await origins.refresh(1 / 8, new AbortController().signal);
+    perStep.push(asked.length - before);
+  }
+  expect(asked).toEqual(hosts);
+  expect(perStep).toEqual([0, 1, 0, 1, 0, 1, 0, 1]);
 });
 
 test("what an earlier run knew serves until DNS answers", async () => {
@@ -54,7 +81,7 @@ test("what an earlier run knew serves until DNS answers", async () => {
   await pin();
   expect(pinned).toEqual({ "a:80": ["192.0.2.9"] });
   zone.set("a", ["192.0.2.1"]);
-  await origins.refresh(new AbortController().signal);
+  await origins.refresh(1, new AbortController().signal);
   await pin();
   expect(pinned).toEqual({ "a:80": ["192.0.2.1"] });
 });

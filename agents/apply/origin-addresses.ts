@@ -1,6 +1,7 @@
 // Which addresses nginx may dial for which origin. Keeps what documents name, resolved and checked, and pins changes.
 import type { Logger } from "../../platform/log.ts";
 import type { Origin, Pins } from "./document.ts";
+import { createOriginTroubles } from "./origin-troubles.ts";
 import { ForbiddenAddress } from "./resolve.ts";
 
 export interface OriginAddresses {
@@ -8,8 +9,8 @@ export interface OriginAddresses {
   note(documentId: string, origins: readonly Origin[]): void;
   /** Resolves what was never resolved. Ends early at `withinMs`: the rest goes on and is pinned when it is known. */
   settle(withinMs: number): Promise<void>;
-  /** Resolves everything anew; a name that fails keeps its last addresses. */
-  refresh(signal: AbortSignal): Promise<void>;
+  /** Resolves the next part of all names anew, and what was never resolved; one that fails keeps its last addresses. */
+  refresh(share: number, signal: AbortSignal): Promise<void>;
   /** Sends what changed since the last call; what fails to be sent is sent again. */
   pin(send: (pins: Pins) => Promise<void>): Promise<void>;
   /** The same for the disk; an origin that is named no more goes with no address. */
@@ -41,6 +42,9 @@ export function createOriginAddresses(settings: {
   const unpinned = new Set<string>();
   const unsaved = new Set<string>();
   const unresolved = new Set<string>();
+  const troubles = createOriginTroubles(settings.log);
+  let round = known.keys();
+  let owed = 0;
 
   function release(key: string): void {
     const entry = known.get(key);
@@ -49,6 +53,7 @@ export function createOriginAddresses(settings: {
     if (entry.documents > 0) return;
     known.delete(key);
     if (entry.addresses !== undefined) unsaved.add(key);
+    troubles.forget(key);
     unresolved.delete(key);
     unpinned.delete(key);
   }
@@ -71,11 +76,13 @@ export function createOriginAddresses(settings: {
   async function resolveOne(key: string): Promise<void> {
     const entry = known.get(key);
     if (entry === undefined) return;
-    const found = await settings.resolve(entry.origin).catch((error: unknown) => {
-      settings.log.warn({ error, origin: key }, "an origin could not be resolved");
-      return error instanceof ForbiddenAddress ? [] : entry.addresses;
-    });
-    if (found === undefined || known.get(key) !== entry) return;
+    const { found, fault } = await settings.resolve(entry.origin).then(
+      (addresses) => ({ found: addresses, fault: undefined }),
+      (error: unknown) => ({ found: error instanceof ForbiddenAddress ? [] : undefined, fault: error }),
+    );
+    if (known.get(key) !== entry) return;
+    troubles.note(key, fault);
+    if (found === undefined) return;
     const addresses = [...found].sort();
     if (entry.addresses !== undefined && addresses.join() === entry.addresses.join()) return;
     entry.addresses = addresses;
@@ -88,6 +95,21 @@ export function createOriginAddresses(settings: {
       for (let next = keys.next(); !next.done && !signal?.aborted; next = keys.next()) await resolveOne(next.value);
     };
     await Promise.all(Array.from({ length: PARALLEL }, work));
+  }
+
+  /** The next ones of the round through all names, which goes on where the last call left it. */
+  function nextOfRound(share: number): string[] {
+    owed = Math.min(owed + known.size * share, known.size);
+    const keys: string[] = [];
+    for (; owed >= 1; owed -= 1) {
+      let next = round.next();
+      if (next.done) {
+        round = known.keys();
+        next = round.next();
+      }
+      if (!next.done) keys.push(next.value);
+    }
+    return keys;
   }
 
   async function deliver(due: Set<string>, send: (pins: Pins) => Promise<void>): Promise<void> {
@@ -118,7 +140,11 @@ export function createOriginAddresses(settings: {
       unresolved.clear();
       await withinOrLater(resolveAll(keys.values()), withinMs);
     },
-    refresh: (signal) => resolveAll([...known.keys()].values(), signal),
+    refresh: (share, signal) => {
+      const keys = new Set([...unresolved, ...nextOfRound(share)]);
+      unresolved.clear();
+      return resolveAll(keys.values(), signal);
+    },
     pin: (send) => deliver(unpinned, send),
     save: (append) => deliver(unsaved, append),
     unpinAll: () => {

@@ -35,7 +35,7 @@ async function openPins() {
     },
     moveTo: (next: string) => {
       address = next;
-      return origins.refresh(new AbortController().signal);
+      return origins.refresh(1, new AbortController().signal);
     },
     file: openPinsFile(home, found, origins),
   };
