@@ -35,7 +35,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   await ensureFallbackCertificate(join(home, "tls"), config.PLATFORM_ZONE);
 
   const capabilities = capabilitiesOf(installation);
-  const { controlPlane, identity, renewed } = await identify(settings, home, capabilities);
+  const { controlPlane, identity, renewed, enrolAgain } = await identify(settings, home, capabilities);
   const stopping = new AbortController();
   // Every wait of every step listens to this one signal.
   setMaxListeners(0, stopping.signal);
@@ -44,7 +44,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     config,
     home,
     installation,
-    identity: identity(),
+    identity,
     controlPlane,
     report: () => report(),
     log,
@@ -65,8 +65,15 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     keepPinned(edge, signal),
     keepPinsOnDisk(edge, signal),
     keepRenewed({ identity, send: controlPlane.renew, store: renewed, log }, signal),
+    enrolAgain.run(signal),
     shipLogs(
-      { ...logSettings(config, home), edgeId: identity().edgeId, controlPlane, reopen: edge.nginx.reopenLogs, log },
+      {
+        ...logSettings(config, home),
+        edgeId: () => identity().edgeId,
+        controlPlane,
+        reopen: edge.nginx.reopenLogs,
+        log,
+      },
       signal,
     ),
   ];

@@ -68,7 +68,14 @@ interface Call {
   readonly timeoutMs?: number;
 }
 
-export function createControlPlane(settings: { url: string; token: () => Promise<string> }): ControlPlane {
+export interface ControlPlaneSettings {
+  readonly url: string;
+  readonly token: () => Promise<string>;
+  /** A call was answered 401 although its token is the newest. */
+  readonly onRefused?: () => void;
+}
+
+export function createControlPlane(settings: ControlPlaneSettings): ControlPlane {
   const base = settings.url.replace(/\/+$/, "");
   const dispatcher = new Agent({
     connections: 8,
@@ -89,8 +96,11 @@ export function createControlPlane(settings: { url: string; token: () => Promise
   }
 
   async function authorised(call: Call, signal: AbortSignal) {
-    const authorization = `Bearer ${await settings.token()}`;
-    return await send({ ...call, headers: { ...call.headers, authorization } }, signal);
+    const token = await settings.token();
+    const headers = { ...call.headers, authorization: `Bearer ${token}` };
+    const answer = await send({ ...call, headers }, signal);
+    if (answer.statusCode === 401 && token === (await settings.token())) settings.onRefused?.();
+    return answer;
   }
 
   return {

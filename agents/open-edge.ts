@@ -16,7 +16,7 @@ import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve
 import { bringUpToDate, replaceStranger } from "./apply/serving.ts";
 import { changeStructure } from "./apply/snapshot.ts";
 import { listenersOf, openStructureFolder } from "./apply/structure.ts";
-import { feedKeysOf } from "./apply/verify.ts";
+import { type FeedKeys, feedKeysOf } from "./apply/verify.ts";
 import type { AgentConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane-client.ts";
 import type { Identity } from "./identity/identity.ts";
@@ -27,7 +27,8 @@ export interface EdgeSettings {
   readonly config: AgentConfig;
   readonly home: string;
   readonly installation: NginxInstallation;
-  readonly identity: Identity;
+  /** Another one after the edge enrolled again. */
+  readonly identity: () => Identity;
   readonly controlPlane: ControlPlane;
   readonly report: () => void;
   readonly log: Logger;
@@ -36,6 +37,7 @@ export interface EdgeSettings {
 /** Returns when nginx serves what the disk holds, or when there is nothing to serve yet. */
 export async function openEdge(settings: EdgeSettings): Promise<Edge> {
   const { config, home, installation, identity, log } = settings;
+  const feedKeys = feedKeysOfCurrent(identity);
   let edge: Edge | undefined;
   const structures = openStructureFolder(home);
   const control = await openNginxControl(join(home, "run"));
@@ -54,12 +56,18 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
   const started = current === undefined ? Promise.resolve(false) : startOrKeepTrying(nginx, log);
   const listeners = current === undefined ? [] : listenersOf(current.structure);
   const progress: Progress = { applied: 0, structure: 0, listeners, probeSecret: "", leftovers: [], startOver: false };
-  const disk = await readDisk(settings, progress);
+  const disk = await readDisk(settings, progress, feedKeys);
   progress.applied = disk.state.rev();
   const { controlPlane, report } = settings;
   edge = {
-    ...{ home, scope: identity.scope, installation, controlPlane, structures, nginx, control, progress, log, report },
-    ...{ state: disk.state, origins: disk.origins, feedKeys: disk.feedKeys, refusals: createRefusals() },
+    get scope() {
+      return identity().scope;
+    },
+    get feedKeys() {
+      return feedKeys();
+    },
+    ...{ home, installation, controlPlane, structures, nginx, control, progress, log, report },
+    ...{ state: disk.state, origins: disk.origins, refusals: createRefusals() },
     pinsFile: disk.pinsFile,
   };
   if (await started) {
@@ -85,12 +93,28 @@ async function startOrKeepTrying(nginx: Nginx, log: Logger): Promise<boolean> {
   }
 }
 
-interface Disk extends Pick<Edge, "origins" | "pinsFile" | "feedKeys"> {
+/** Parsed once per identity: every record is checked with them. */
+function feedKeysOfCurrent(identity: () => Identity): () => FeedKeys {
+  let known = identity().feedKeys;
+  let keys = feedKeysOf(known);
+  return () => {
+    if (identity().feedKeys === known) return keys;
+    known = identity().feedKeys;
+    keys = feedKeysOf(known);
+    return keys;
+  };
+}
+
+interface Disk extends Pick<Edge, "origins" | "pinsFile"> {
   readonly state: State;
   readonly structure: () => StructureRecord | undefined;
 }
 
-async function readDisk({ config, home, identity, log }: EdgeSettings, progress: Progress): Promise<Disk> {
+async function readDisk(
+  { config, home, identity, log }: EdgeSettings,
+  progress: Progress,
+  keys: () => FeedKeys,
+): Promise<Disk> {
   const rules = (): AddressRules => ({
     allowPrivate: config.ALLOW_PRIVATE_ORIGINS,
     forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...progress.listeners],
@@ -99,7 +123,6 @@ async function readDisk({ config, home, identity, log }: EdgeSettings, progress:
   const remembered = stillAllowed(found.pins, rules());
   const origins = createOriginAddresses({ resolve: createResolver(rules), remembered, log });
   const pinsFile = openPinsFile(home, found, origins);
-  const feedKeys = feedKeysOf(identity.feedKeys);
   let structure: StructureRecord | undefined;
 
   function visit({ record, body }: Frame): void {
@@ -107,6 +130,6 @@ async function readDisk({ config, home, identity, log }: EdgeSettings, progress:
     else structure = record.op === "del" ? undefined : { id: record.id, rev: record.rev, body: body.toString("utf8") };
   }
 
-  const state = await openState({ folder: join(home, "state"), scope: identity.scope, keys: feedKeys, log, visit });
-  return { state, origins, pinsFile, feedKeys, structure: () => (state.feed() === undefined ? undefined : structure) };
+  const state = await openState({ folder: join(home, "state"), scope: identity().scope, keys, log, visit });
+  return { state, origins, pinsFile, structure: () => (state.feed() === undefined ? undefined : structure) };
 }

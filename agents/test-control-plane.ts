@@ -1,6 +1,6 @@
 // A small real control plane for tests: speaks /edge/v1 over HTTP, signs with a real Ed25519 key, and can be told to
 // misbehave. It keeps its feed in memory and nothing else of the real one.
-import { generateKeyPairSync, type KeyObject, randomUUID, sign } from "node:crypto";
+import { generateKeyPairSync, type KeyObject, randomUUID, sign, X509Certificate } from "node:crypto";
 import { EventEmitter, once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { gunzipSync } from "node:zlib";
@@ -42,6 +42,10 @@ export interface TestControlPlane {
   /** The certificate of the authority that issues to edges. */
   readonly authority: string;
   acceptToken(token: string): void;
+  /** Enrolments that were asked for, refused ones included. */
+  readonly enrolments: () => number;
+  /** Calls whose credential was not taken. */
+  readonly refusals: () => number;
   readonly feedKeys: Record<string, string>;
   readonly misbehave: Misbehaviour;
   readonly reports: ReportRequest[];
@@ -99,6 +103,8 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   const retries: boolean[] = [];
   let snapshots = 0;
   let pages = 0;
+  let enrolments = 0;
+  let refusals = 0;
 
   function signText(text: string): string {
     return `${KEY_ID}:${sign(null, Buffer.from(text), privateKey).toString("base64")}`;
@@ -241,7 +247,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     const bearer = request.headers.authorization?.replace(/^Bearer /, "") ?? "";
     const [certificate = ""] = decodeProtectedHeader(bearer).x5c ?? [];
     const pem = `-----BEGIN CERTIFICATE-----\n${certificate}\n-----END CERTIFICATE-----`;
-    if (!authority.issued(pem)) return false;
+    if (!authority.issued(pem) || Date.parse(new X509Certificate(pem).validTo) <= Date.now()) return false;
     await jwtVerify(bearer, await importX509(pem, "RS256"), {
       audience: EDGE_TOKEN_AUDIENCE,
       subject: edgeId,
@@ -255,6 +261,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     const body = await bodyOf(request);
     if (url.pathname === "/edge/v1/enrol") {
       const wish = enrolRequestSchema.parse(JSON.parse(body.toString("utf8")));
+      enrolments += 1;
       if (!accepted.has(wish.token)) {
         status(response, 401);
         return;
@@ -270,6 +277,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
       });
     }
     if (!(await authorised(request))) {
+      refusals += 1;
       status(response, 401);
       return;
     }
@@ -312,6 +320,8 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     token,
     scope,
     authority: authority.certificate,
+    enrolments: () => enrolments,
+    refusals: () => refusals,
     acceptToken: (text) => {
       accepted.add(text);
     },

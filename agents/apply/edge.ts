@@ -16,6 +16,7 @@ import type { FeedKeys } from "./verify.ts";
 
 export interface Edge {
   readonly home: string;
+  /** Another one after the edge enrolled again, like its keys. */
   readonly scope: string;
   readonly feedKeys: FeedKeys;
   readonly installation: Pick<NginxInstallation, "command">;
@@ -45,6 +46,8 @@ export interface Progress {
   probeSecret: string;
   /** Of a feed that is no more: removed when the new feed has been read to its end. */
   leftovers: readonly Held[];
+  /** What the HTTPS listener was found to lack the last time; absent when it serves what the HTTP listener does. */
+  httpsFault?: string | undefined;
   /** The control plane found the state hashes different, or what we know is no beginning for it. */
   startOver: boolean;
 }

@@ -77,7 +77,7 @@ interface Round {
 /** True when more is announced. */
 async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, signal }: Round): Promise<boolean> {
   const feed = edge.state.feed();
-  if (feed === undefined || edge.progress.startOver) {
+  if (feed === undefined || feed.scope !== edge.scope || edge.progress.startOver) {
     await compaction.cancel();
     await takeSnapshot(edge, signal);
     edge.progress.startOver = false;
@@ -86,6 +86,7 @@ async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, s
   }
   await compaction.adoptFinished();
   const answer = await poll(edge.controlPlane, { feedId: feed.feedId, rev: edge.progress.applied, atOnce }, polling);
+  await edge.state.renewTrust();
   if (answer.kind === "nothing-new") {
     await removeLeftovers(edge, feed, signal);
     return false;

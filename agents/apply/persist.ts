@@ -39,6 +39,8 @@ export interface State {
     staged: StagedBase,
     next: { feed: Feed; baseRev: number; index: StateIndex; keepJournal: boolean },
   ): Promise<void>;
+  /** Tells nginx's next start of keys that changed. Not beside `adopt`. */
+  renewTrust(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -51,21 +53,31 @@ export interface StagedBase {
 interface StateSettings {
   readonly folder: string;
   readonly scope: string;
-  readonly keys: FeedKeys;
+  /** Asked each time: the edge may enrol again. */
+  readonly keys: () => FeedKeys;
   readonly log: Logger;
   /** Sees every frame that is on disk at the start, in order. */
   readonly visit: (frame: Frame) => void;
 }
 
 export async function openState(settings: StateSettings): Promise<State> {
-  const { folder, scope, keys } = settings;
+  const { folder, keys } = settings;
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await finishSwitch(folder);
   await rm(join(folder, "next"), { recursive: true, force: true });
 
   let { feed, index, baseRev, rev, size } = await load(settings);
   let journal: Journal = await openJournal(join(folder, "journal"), size);
-  if (feed !== undefined) await writeDurably(join(folder, "trust.json"), trustText(feed, keys));
+  let trust = "";
+
+  async function renewTrust(): Promise<void> {
+    const text = feed === undefined ? "" : trustText(feed, keys());
+    if (text === trust) return;
+    await writeDurably(join(folder, "trust.json"), text);
+    trust = text;
+  }
+
+  await renewTrust();
 
   async function* frames(): AsyncGenerator<Frame> {
     for (const name of ["base", "journal"]) yield* readRecords(join(folder, name));
@@ -96,7 +108,8 @@ export async function openState(settings: StateSettings): Promise<State> {
       const kept = next.keepJournal
         ? await newerFrames(join(folder, "journal"), next.baseRev)
         : { bytes: "", records: 0, rev: 0 };
-      await writeDurably(join(staged.folder, "trust.json"), trustText({ ...next.feed, scope }, keys));
+      const nextTrust = trustText(next.feed, keys());
+      await writeDurably(join(staged.folder, "trust.json"), nextTrust);
       await writeDurably(join(staged.folder, "journal"), kept.bytes);
       await journal.close();
       await rename(staged.folder, join(folder, "switch"));
@@ -105,8 +118,10 @@ export async function openState(settings: StateSettings): Promise<State> {
       size = { records: kept.records, bytes: Buffer.byteLength(kept.bytes) };
       journal = await openJournal(join(folder, "journal"), size);
       ({ feed, baseRev, index } = next);
+      trust = nextTrust;
       rev = Math.max(baseRev, kept.rev);
     },
+    renewTrust,
     close: () => journal.close(),
   };
 }
@@ -140,7 +155,8 @@ interface Loaded {
 }
 
 async function load(settings: StateSettings): Promise<Loaded> {
-  const { folder, keys, log } = settings;
+  const { folder, log } = settings;
+  const keys = settings.keys();
   const index = createStateIndex();
   const visit = (item: Frame) => {
     index.take(item.record);

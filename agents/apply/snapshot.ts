@@ -36,12 +36,25 @@ export async function takeSnapshot(edge: Edge, signal: AbortSignal): Promise<voi
 /** What another feed left is removed once all of this one has been read. */
 async function beginEmpty(edge: Edge, feed: Feed): Promise<void> {
   const known = edge.state.feed();
-  if (known !== undefined && known.feedId !== feed.feedId) edge.progress.leftovers = [...edge.state.index().list()];
+  if (known !== undefined && !isSame(known, feed)) edge.progress.leftovers = [...edge.state.index().list()];
   const staged = await edge.state.stage();
   await edge.state.adopt(staged, { feed, baseRev: 0, index: createStateIndex(), keepJournal: false });
   edge.progress.applied = 0;
   edge.refusals.clearAll();
+  await letGoOfOtherScope(edge, known, feed);
   edge.log.info({ feed_id: feed.feedId }, "a feed without a checkpoint: it is read from its beginning");
+}
+
+function isSame(known: Feed | undefined, feed: Feed): boolean {
+  return known?.feedId === feed.feedId && known.scope === feed.scope;
+}
+
+/** nginx tells feeds apart, not the scopes of one: to it the other group's revisions look newer than ours. */
+async function letGoOfOtherScope(edge: Edge, known: Feed | undefined, feed: Feed): Promise<void> {
+  if (known?.feedId !== feed.feedId || known.scope === feed.scope || !edge.nginx.running()) return;
+  edge.log.warn({ scope: feed.scope, was: known.scope }, "this edge is in another group now: nginx starts anew");
+  await edge.nginx.restart();
+  await bringUpToDate(edge);
 }
 
 export interface Download {
@@ -99,7 +112,8 @@ async function change(
   signal: AbortSignal,
 ): Promise<{ changed: number; removed: number }> {
   const old = edge.state.index();
-  const sameFeed = edge.state.feed()?.feedId === feed.feedId;
+  const known = edge.state.feed();
+  const sameFeed = isSame(known, feed);
   const { index, rev, structure } = download;
   if (sameFeed) await takeNewerThan(rev, edge, index);
 
@@ -136,6 +150,7 @@ async function change(
 }
 
 /** What the journal has beyond the checkpoint is as good as what is in it. */
+  await letGoOfOtherScope(edge, known, feed);
 async function takeNewerThan(rev: number, edge: Edge, index: StateIndex): Promise<void> {
   for await (const { record } of edge.state.frames()) if (record.rev > rev) index.take(record);
 }

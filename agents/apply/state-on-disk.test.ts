@@ -31,7 +31,7 @@ afterEach(async () => {
 
 function open(): Promise<State> {
   const keys = feedKeysOf(controlPlane.feedKeys);
-  return openState({ folder, scope: controlPlane.scope, keys, log, visit: () => {} });
+  return openState({ folder, scope: controlPlane.scope, keys: () => keys, log, visit: () => {} });
 }
 
 function feed() {

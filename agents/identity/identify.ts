@@ -1,4 +1,5 @@
-// Finds out who this edge is: from its disk, else by enrolling. Gives the connection that speaks in its name.
+// Finds out who this edge is: from its disk, else by enrolling; again when the control plane takes that no more. Gives the
+// connection that speaks in its name.
 import { join } from "node:path";
 import { ConfigError } from "../../platform/config.ts";
 import type { Logger } from "../../platform/log.ts";
@@ -6,6 +7,7 @@ import { createBackOff } from "../back-off.ts";
 import { type AgentConfig, enrolmentToken } from "../config.ts";
 import type { Capabilities } from "../contract.ts";
 import { type ControlPlane, ControlPlaneRefusal, createControlPlane } from "../control-plane-client.ts";
+import { createEnrolAgain, type EnrolAgain } from "./enrol-again.ts";
 import { enrol, findIdentity, type Identity, storeCertificate } from "./identity.ts";
 import { createTokenSource } from "./token.ts";
 
@@ -13,6 +15,7 @@ export interface Identified {
   readonly controlPlane: ControlPlane;
   readonly identity: () => Identity;
   readonly renewed: (certificate: string) => Promise<void>;
+  readonly enrolAgain: EnrolAgain;
 }
 
 export async function identify(
@@ -26,27 +29,33 @@ export async function identify(
     if (held === undefined) throw new Error("this edge is not enrolled yet");
     return held;
   };
-  const controlPlane = createControlPlane({ url: config.CONTROL_PLANE_URL, token: createTokenSource(identity) });
+  const enrolWith = async (token: string, until: AbortSignal) => {
+    const wish = { token, name: config.EDGE_NAME, capabilities };
+    held = await enrol(folder, wish, (request) => controlPlane.enrol(request, until));
+    log.info({ edge_id: held.edgeId, scope: held.scope }, "this edge is enrolled");
+  };
+  const spent = held === undefined ? enrolmentToken(config) : undefined;
+  const enrolAgain = createEnrolAgain({ token: () => enrolmentToken(config), spent, enrol: enrolWith, log });
+  const controlPlane = createControlPlane({
+    url: config.CONTROL_PLANE_URL,
+    token: createTokenSource(identity),
+    onRefused: enrolAgain.refused,
+  });
   if (held === undefined) {
-    const token = enrolmentToken(config);
-    if (token === undefined)
+    if (spent === undefined)
       throw new ConfigError(
         "EDGE_ENROLMENT_TOKEN: this edge is not enrolled yet: make a token for its group and give it here.",
       );
-    const wish = { token, name: config.EDGE_NAME, capabilities };
-    held = await untilAnswered(log, signal, () =>
-      enrol(folder, wish, (request) => controlPlane.enrol(request, signal)),
-    );
-    log.info({ edge_id: held.edgeId, scope: held.scope }, "this edge is enrolled");
+    await untilAnswered(log, signal, () => enrolWith(spent, signal));
   }
   const renewed = async (certificate: string) => {
     held = await storeCertificate(folder, identity(), certificate);
   };
-  return { controlPlane, identity, renewed };
+  return { controlPlane, identity, renewed, enrolAgain };
 }
 
 /** A refusal is final; a control plane that is not there yet is waited for. */
-async function untilAnswered<T>(log: Logger, signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+async function untilAnswered(log: Logger, signal: AbortSignal, ask: () => Promise<void>): Promise<void> {
   const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
   for (;;) {
     try {

@@ -42,7 +42,7 @@ function ship(settings: Partial<Shipping> = {}): void {
   const running = shipLogs(
     {
       folder,
-      edgeId: identity.edgeId,
+      edgeId: () => identity.edgeId,
       rotateBytes: 1024 * 1024 * 1024,
       unsentBytesMax: 1024 * 1024 * 1024,
       controlPlane: client,
@@ -178,7 +178,7 @@ test("the same bytes of another edge are another batch", async () => {
   await controlPlane.untilLogs((lines) => lines.length === 1);
   await stop();
   await rm(join(folder, "shipped.json"));
-  ship({ edgeId: randomUUID() });
+  ship({ edgeId: () => randomUUID() });
   await controlPlane.untilLogs((lines) => lines.length === 2);
   expect(controlPlane.batches.size).toBe(2);
 });

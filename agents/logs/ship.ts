@@ -15,7 +15,7 @@ import { type Batch, type Position, readPosition, writePosition } from "./positi
 export interface Shipping {
   /** Where nginx writes access.log; our own notes lie there too. */
   readonly folder: string;
-  readonly edgeId: string;
+  readonly edgeId: () => string;
   readonly rotateBytes: number;
   /** Above this the oldest unsent lines are given up: a full disk would end the serving too. */
   readonly unsentBytesMax: number;
@@ -161,7 +161,7 @@ async function deliver(
   const { lines, torn } = wholeLines(bytes);
   if (torn > 0 && tries === 1) shipping.log.warn({ torn }, "access-log lines were torn: they are left out");
   if (lines.length === 0) return true;
-  const id = batchId(shipping.edgeId, batch, bytes);
+  const id = batchId(shipping.edgeId(), batch, bytes);
   try {
     await shipping.controlPlane.sendLogs({ id, gzip: await compress(lines), isRetry: tries > 1 }, signal);
     return true;
