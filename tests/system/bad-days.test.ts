@@ -1,11 +1,14 @@
-// Bad days: each part of a running product is killed in turn. Nothing that was acknowledged is lost, and the edge serves on.
+// Bad days: each part of a running product is killed in turn, while a driver changes and asks in the background. Nothing
+// that was acknowledged is lost, and the edge serves on.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import { connectClickHouse } from "../../control-plane/database/clickhouse.ts";
 import { connectDatabase } from "../../control-plane/database/connection.ts";
 import { type Api, apiAt, createDistribution, eventually, register } from "./api.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
+import { type Driver, startDriver } from "./driver.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { temporaryFolder } from "./product.ts";
 import { view } from "./viewer.ts";
@@ -14,6 +17,7 @@ let folder: Awaited<ReturnType<typeof temporaryFolder>>;
 let cluster: Cluster;
 let origin: Origin;
 let customer: Api;
+let driver: Driver;
 let served = 0;
 
 beforeAll(async () => {
@@ -21,9 +25,11 @@ beforeAll(async () => {
   origin = await startOrigin();
   cluster = await startCluster(folder.path);
   customer = await register(apiAt(cluster.apiUrl));
+  driver = await startDriver(customer, cluster.edge);
 });
 
 afterAll(async () => {
+  await driver?.stop();
   await cluster?.stop();
   await origin?.stop();
   await folder?.remove();
@@ -63,6 +69,7 @@ async function requestsOf(distributionId: string): Promise<number> {
 async function killNginx(): Promise<void> {
   const master = (await readFile(join(cluster.folder, "edge/run/nginx.pid"), "utf8")).trim();
   const workers = (await readFile(`/proc/${master}/task/${master}/children`, "utf8")).trim().split(" ");
+  driver.views.nginxIsKilled();
   for (const pid of [master, ...workers]) process.kill(Number(pid), "SIGKILL");
 }
 
@@ -201,4 +208,43 @@ test("a document that the edge refuses is quarantined with the edge's reason; al
   for (const { host } of [holder, bad]) expect((await view(cluster.edge, host, "/as-before")).status).toBe(200);
   const good = await newDistribution("good");
   await untilServed(good.host);
+});
+
+const line = z.object({ path: z.string(), lines: z.coerce.number() });
+
+/** As they lie in ClickHouse. */
+async function logLinesByPath(distributionId: string): Promise<ReadonlyMap<string, number>> {
+  const { clickhouse, part } = connectClickHouse(cluster.env.CLICKHOUSE_URL ?? "");
+  const answer = await clickhouse.query({
+    query: "SELECT path, count() AS lines FROM access_log WHERE distribution_id = {id:UUID} GROUP BY path",
+    query_params: { id: distributionId },
+    format: "JSONEachRow",
+  });
+  const rows = z.array(line).parse(await answer.json());
+  await part.stop();
+  return new Map(rows.map(({ path, lines }) => [path, lines]));
+}
+
+test("on all these days no acknowledged change was lost, and no log line but the last second of a killed nginx", async () => {
+  await driver.finish();
+  const { watched, changes, views } = driver;
+  const answered = views.answered();
+  expect(answered.length).toBeGreaterThan(50);
+  expect(changes.acknowledged()).toBeGreaterThan(10);
+  expect(answered.filter(({ status }) => status !== 200)).toEqual([]);
+  expect(changes.refusals()).toEqual([]);
+
+  const lines = await eventually(async () => {
+    const found = await logLinesByPath(watched.id);
+    const missing = answered.filter(({ path }) => !found.has(path));
+    expect(missing.filter((view) => !views.mayBeUnlogged(view))).toEqual([]);
+    return found;
+  }, 30_000);
+  const viewed = [...lines].filter(([path]) => path.startsWith("/view-"));
+  expect(viewed.filter(([, count]) => count !== 1)).toEqual([]);
+  expect(await requestsOf(watched.id)).toBe([...lines.values()].reduce((sum, count) => sum + count, 0));
+
+  for (const { host, originUrl } of changes.told()) {
+    await eventually(async () => expect(await driver.ask(host, "/")).toEqual({ status: 200, body: originUrl }), 30_000);
+  }
 });
