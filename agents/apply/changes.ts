@@ -7,6 +7,7 @@ import { type Expectation, probe } from "./probe.ts";
 import { push } from "./push.ts";
 import { assertBearable } from "./refusals.ts";
 import { applyStructure } from "./reload.ts";
+import { watchSecureDoor } from "./secure-door.ts";
 import { bringUpToDate, mayPush } from "./serving.ts";
 import { keyOf } from "./state-index.ts";
 import { type Feed, findFault } from "./verify.ts";
@@ -122,7 +123,10 @@ async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]):
 /** Through the real listener, or it is no proof. */
 export async function prove(edge: Edge, expectations: readonly Expectation[], signal: AbortSignal): Promise<Refusal[]> {
   const running = await edge.structures.current();
-  const [door] = running === undefined ? [] : doorsOf(running.structure.probe);
+  const [door, secureDoor] = running === undefined ? [] : doorsOf(running.structure.probe);
   if (door === undefined || expectations.length === 0) return [];
-  return await probe(expectations, { door, secret: () => edge.progress.probeSecret, signal });
+  const probing = { secret: () => edge.progress.probeSecret, signal };
+  const refused = await probe(expectations, { ...probing, door });
+  if (secureDoor !== undefined) await watchSecureDoor(edge, { expectations, refused }, { ...probing, door: secureDoor });
+  return refused;
 }

@@ -11,7 +11,7 @@ export interface Expectation {
   readonly rev: number;
 }
 
-interface Probing {
+export interface Probing {
   readonly door: Door;
   /** Asked each time: nginx makes a new one when it starts. */
   readonly secret: () => string;
@@ -56,13 +56,17 @@ export function sampleOf<T>(items: readonly T[], size: number): readonly T[] {
 async function findFault(expected: Expectation, probing: Probing): Promise<string | undefined> {
   const deadline = Date.now() + PATIENCE_MS;
   for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, 200)) {
-    const fault = await tryOnce(expected, probing);
+    const fault = await findFaultNow(expected, probing);
     if (fault === undefined || Date.now() + waitMs > deadline) return fault;
     await delay(waitMs, undefined, { signal: probing.signal });
   }
 }
 
-async function tryOnce({ host, id, rev }: Expectation, { door, secret }: Probing): Promise<string | undefined> {
+/** One try, without patience. */
+export async function findFaultNow(
+  { host, id, rev }: Expectation,
+  { door, secret }: Probing,
+): Promise<string | undefined> {
   const headers = { "x-edge-probe": secret() };
   try {
     const answer = await askAsViewer({ door, host: aHostOf(host), path: "/", headers, timeoutMs: ONE_TRY_MS });
