@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, symlink } from "node:fs/promises";
+import { mkdir, rm, symlink } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -61,6 +61,26 @@ test("each step of a start shows its seconds; Ctrl-C stops everything it started
   const third = await startProduct(env);
   expect((await view(third.edge, "kept.example.com", "/")).status).toBe(200);
   expect(await third.stop()).toBe(0);
+  await nothingRuns();
+});
+
+test("a start on a wiped database enrols its edge there, and serves what is new and no more what was", async () => {
+  const place = join(folder.path, "wiped");
+  const env = await productEnvironment(place);
+  const first = await startProduct(env);
+  const former = await register(apiAt(first.apiUrl));
+  await createDistribution(former, "former.example.com", origin.url);
+  await eventually(async () => expect((await view(first.edge, "former.example.com", "/")).status).toBe(200));
+  await first.stop();
+  await rm(join(place, "postgres"), { recursive: true });
+  await rm(join(place, "keys", "feed-signing.pem"));
+
+  const second = await startProduct(env);
+  const customer = await register(apiAt(second.apiUrl));
+  await createDistribution(customer, "new.example.com", origin.url);
+  await eventually(async () => expect((await view(second.edge, "new.example.com", "/")).status).toBe(200));
+  await eventually(async () => expect((await view(second.edge, "former.example.com", "/")).status).toBe(421));
+  await second.stop();
   await nothingRuns();
 });
 

@@ -15,7 +15,8 @@ export interface FirstUse {
   readonly adminPassword: string | undefined;
 }
 
-const LOCAL_GROUP = "local";
+/** The edge group of this machine. */
+export const LOCAL_GROUP = "local";
 
 export async function prepareFirstUse(
   config: ControlPlaneConfig,

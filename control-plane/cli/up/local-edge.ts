@@ -1,16 +1,19 @@
 // The edge of this machine: an agent as a child process, which owns its nginx.
 import { mkdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
 import { startChild } from "../../../platform/embedded/child.ts";
 import type { NginxInstallation } from "../../../platform/embedded/nginx.ts";
 import type { ChildLedger } from "../../../platform/embedded/run-lock.ts";
+import { StartError } from "../../../platform/embedded/start-error.ts";
 import { type SupervisedChild, superviseChild } from "../../../platform/embedded/supervise.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { UpSettings } from "./settings.ts";
 
 const READY_TIMEOUT_MS = 60_000;
 const ANSWER_TIMEOUT_MS = 1_000;
+const LOOK_EVERY_MS = 25;
 const PROGRAM = new URL("../../../bin/edgewright.mjs", import.meta.url).pathname;
 
 export interface LocalEdge {
@@ -20,14 +23,50 @@ export interface LocalEdge {
   readonly enrolmentToken: string;
   /** `host:port` of everything that no origin may be. */
   readonly platformListeners: readonly string[];
+  /** Has the edge reported to this control plane since? */
+  readonly hasReported: (since: Date) => Promise<boolean>;
   readonly ledger: ChildLedger;
   readonly log: Logger;
 }
 
+/** Returns when the edge answers viewers and follows this control plane: it could serve an older state without it. */
 export async function startLocalEdge(edge: LocalEdge): Promise<SupervisedChild> {
+  const startedAt = new Date();
+  const agent = await startAgent(edge);
+  try {
+    await untilReported(edge, { startedAt, withinMs: READY_TIMEOUT_MS });
+    return agent;
+  } catch (error) {
+    await agent.stop();
+    throw error;
+  }
+}
+
+export async function untilReported(
+  { hasReported, settings, log }: Pick<LocalEdge, "hasReported" | "log"> & { settings: Pick<UpSettings, "DATA_DIR"> },
+  { startedAt, withinMs }: { startedAt: Date; withinMs: number },
+): Promise<void> {
+  const deadline = startedAt.getTime() + withinMs;
+  while (Date.now() < deadline) {
+    const reported = await hasReported(startedAt).catch((error: unknown) => {
+      log.warn({ error }, "whether the edge has reported is not known yet");
+      return false;
+    });
+    if (reported) return;
+    await wait(LOOK_EVERY_MS);
+  }
+  throw new StartError(
+    `The edge serves, but it did not report to this control plane within ${withinMs / 1000} s: ${agentLog(settings)} says why.`,
+  );
+}
+
+function agentLog(settings: Pick<UpSettings, "DATA_DIR">): string {
+  return join(settings.DATA_DIR, "logs", "agent.log");
+}
+
+async function startAgent(edge: LocalEdge): Promise<SupervisedChild> {
   const { settings, log, ledger } = edge;
-  const logs = join(settings.DATA_DIR, "logs");
-  mkdirSync(logs, { recursive: true });
+  mkdirSync(join(settings.DATA_DIR, "logs"), { recursive: true });
   return superviseChild({
     name: "edge agent",
     log,
@@ -36,7 +75,7 @@ export async function startLocalEdge(edge: LocalEdge): Promise<SupervisedChild> 
         name: "edge agent",
         command: [process.execPath, PROGRAM, "agent:start"],
         env: agentEnvironment(edge),
-        logFile: join(logs, "agent.log"),
+        logFile: agentLog(settings),
         ready: { kind: "answer", ask: (signal) => answersHealth(settings, signal) },
         readyTimeoutMs: READY_TIMEOUT_MS,
         log,

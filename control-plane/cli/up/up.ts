@@ -9,7 +9,9 @@ import { assertPortFree } from "../../../platform/embedded/ports.ts";
 import { openRun } from "../../../platform/embedded/run-lock.ts";
 import { explainDiskFault } from "../../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../../platform/lifecycle.ts";
+import { connectDatabase } from "../../database/connection.ts";
 import { createLogger, type Logger } from "../../../platform/log.ts";
+import { hasReportedSince } from "../../domains/edge-node/index.ts";
 import { type ControlPlaneConfig, controlPlaneSchema } from "../../config.ts";
 import { migrateClickHouse } from "../../database/clickhouse-migrate.ts";
 import { migrateUp } from "../../database/migrate.ts";
@@ -17,7 +19,7 @@ import { startRoles } from "../../main.ts";
 import type { Terminal } from "../command.ts";
 import { forgetRunning, writeRunning } from "../running.ts";
 import { EXIT_INTERRUPTED, stopRequested } from "../stop-requested.ts";
-import { prepareFirstUse } from "./first-use.ts";
+import { LOCAL_GROUP, prepareFirstUse } from "./first-use.ts";
 import { reachable, startLocalEdge } from "./local-edge.ts";
 import { ensureLocalKeys } from "./local-keys.ts";
 import { createSteps, type Steps } from "./progress.ts";
@@ -82,7 +84,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   started(
     await steps.step(
       "edge",
-      () => startLocalEdge(edge),
+      () => watchReports(config, (hasReported) => startLocalEdge({ ...edge, hasReported })),
       () => "HTTP/1.1, 2 and 3",
     ),
   );
@@ -94,6 +96,19 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   steps.say(`Edgewright is ready (${seconds} s): ${readyUrls(settings, api)}`);
+/** With a connection of its own to look for the edge's reports, for as long as the start takes. */
+async function watchReports<T>(
+  config: ControlPlaneConfig,
+  start: (hasReported: (since: Date) => Promise<boolean>) => Promise<T>,
+): Promise<T> {
+  const { db, part } = connectDatabase(config.DATABASE_URL, { poolMax: 1, applicationName: "edgewright up" });
+  try {
+    return await start((since) => hasReportedSince(db, { group: LOCAL_GROUP, since }));
+  } finally {
+    await part.stop();
+  }
+}
+
 }
 
 async function assertPortsFree(settings: UpSettings): Promise<void> {

@@ -13,4 +13,5 @@ export {
   findNodesOfGroup,
   findProgress,
   findRefusingNodes,
+  hasReportedSince,
 } from "./store.ts";

@@ -8,7 +8,7 @@ import { createTestDatabase, type TestDatabase } from "../../database/test-datab
 import { inTransaction } from "../../database/transaction.ts";
 import { createEdgeAuthority, edgeUri } from "./authority.ts";
 import { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
-import { findGroup, findProgress } from "./store.ts";
+import { findGroup, findProgress, hasReportedSince } from "./store.ts";
 import { capabilities, createTestKey } from "./test-agent.ts";
 
 const MINUTE_MS = 60_000;
@@ -216,6 +216,21 @@ describe("a report", () => {
     expect(await report(edgeId, { boot_id, seq: 6 })).toBeUndefined();
     expect(await report(edgeId, { boot_id, seq: 8 })).toMatchObject({ previous: { seq: 7 } });
     expect(await report(edgeId, { seq: 1 })).toMatchObject({ previous: { seq: 8 } });
+  });
+
+  test("makes its node one that has reported since, when it follows this feed", async () => {
+    const group = `group ${randomUUID()}`;
+    groupId = (await ensureGroup(group)).id;
+    const { edge_id: edgeId } = await enrolled();
+    const since = new Date(now);
+    const reported = (from: Date) => hasReportedSince(database.db, { group, since: from });
+    await report(edgeId, { seq: 1 });
+    expect(await reported(since)).toBe(false);
+    await report(edgeId, { seq: 2, feed_id: randomUUID() });
+    expect(await reported(since)).toBe(true);
+    expect(await reported(new Date(now.getTime() + 1))).toBe(false);
+    await enrolled();
+    expect(await reported(since)).toBe(false);
   });
 
   test("counts in the group's progress while its edge was seen lately and follows this feed", async () => {

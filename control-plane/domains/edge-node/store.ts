@@ -173,6 +173,20 @@ export async function findNodesOfGroup(reads: Reads, groupId: string): Promise<r
   return rows.map(nodeRecord);
 }
 
+/** Has a node of the group reported since, and of the feed that is? */
+export async function hasReportedSince(
+  reads: Reads,
+  { group, since }: { group: string; since: Date },
+): Promise<boolean> {
+  const row: unknown = await reads("edge_node")
+    .join("edge_group", "edge_group.id", "edge_node.group_id")
+    .where("edge_group.name", group)
+    .where("edge_node.reported_at", ">=", since)
+    .whereNotNull("edge_node.feed_id")
+    .first("edge_node.id");
+  return row !== undefined;
+}
+
 /** Nodes seen since, that refuse something. */
 export async function findRefusingNodes(
   reads: Reads,
