@@ -11,6 +11,7 @@ import { createReporter, standingOf } from "./apply/report.ts";
 import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
 import { keepRenewed } from "./identity/renew.ts";
+import { keepErrorLogShort } from "./logs/error-log.ts";
 import { shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
@@ -66,6 +67,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     keepPinsOnDisk(edge, signal),
     keepRenewed({ identity, send: controlPlane.renew, store: renewed, log }, signal),
     enrolAgain.run(signal),
+    keepErrorLogShort({ folder: join(home, "logs"), reopen: edge.nginx.reopenLogs, log }, signal),
     shipLogs(
       {
         ...logSettings(config, home),

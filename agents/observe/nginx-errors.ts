@@ -11,10 +11,10 @@ export interface ErrorLogMark {
 }
 
 export async function markErrorLog(path: string): Promise<ErrorLogMark> {
-  const from = await sizeOf(path);
+  const mark = await endOf(path);
   return {
-    emergencies: async () => linesAt("emerg", await readFrom(path, from)),
-    alerts: async () => linesAt("alert", await readFrom(path, from)),
+    emergencies: async () => linesAt("emerg", await readSince(path, mark)),
+    alerts: async () => linesAt("alert", await readSince(path, mark)),
   };
 }
 
@@ -23,12 +23,26 @@ function linesAt(level: string, text: string): string[] {
   return text.split("\n").flatMap((one) => line.exec(one)?.[1] ?? []);
 }
 
-async function sizeOf(path: string): Promise<number> {
+interface End {
+  readonly inode: number;
+  readonly bytes: number;
+}
+
+async function endOf(path: string): Promise<End | undefined> {
   try {
-    return (await stat(path)).size;
+    const { ino, size } = await stat(path);
+    return { inode: ino, bytes: size };
   } catch {
-    return 0;
+    return undefined;
   }
+}
+
+/** The log may have been turned over since: it goes on in a new file then. */
+async function readSince(path: string, mark: End | undefined): Promise<string> {
+  if (mark === undefined) return await readFrom(path, 0);
+  const end = await endOf(path);
+  if (end?.inode === mark.inode) return await readFrom(path, mark.bytes);
+  return (await readFrom(`${path}.1`, mark.bytes)) + (await readFrom(path, 0));
 }
 
 async function readFrom(path: string, from: number): Promise<string> {

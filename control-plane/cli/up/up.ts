@@ -1,16 +1,13 @@
 // `edgewright up`: everything in one go. Starts what is not configured, migrates, runs all roles and the local edge, and
 // stops all of it in reverse.
-import { mkdirSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import { Command } from "commander";
-import { pino } from "pino";
 import { readConfig } from "../../../platform/config.ts";
 import { assertPortFree } from "../../../platform/embedded/ports.ts";
 import { openRun } from "../../../platform/embedded/run-lock.ts";
 import { explainDiskFault } from "../../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../../platform/lifecycle.ts";
 import { connectDatabase } from "../../database/connection.ts";
-import { createLogger, type Logger } from "../../../platform/log.ts";
 import { hasReportedSince } from "../../domains/edge-node/index.ts";
 import { type ControlPlaneConfig, controlPlaneSchema } from "../../config.ts";
 import { migrateClickHouse } from "../../database/clickhouse-migrate.ts";
@@ -22,6 +19,7 @@ import { EXIT_INTERRUPTED, stopRequested } from "../stop-requested.ts";
 import { LOCAL_GROUP, prepareFirstUse } from "./first-use.ts";
 import { reachable, startLocalEdge } from "./local-edge.ts";
 import { ensureLocalKeys } from "./local-keys.ts";
+import { openLogs } from "./logs.ts";
 import { createSteps, type Steps } from "./progress.ts";
 import { openTools, type ServiceUrls, startServices } from "./services.ts";
 import { type UpSettings, upSchema } from "./settings.ts";
@@ -57,7 +55,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   started(run);
   if (run.endedLeftovers.length > 0) steps.say(`  ended what a killed run had left: ${run.endedLeftovers.join(", ")}`);
   await assertPortsFree(settings);
-  const logOf = openLogs(settings);
+  const logOf = openLogs(settings.DATA_DIR, settings.LOG_LEVEL);
   const log = logOf("up");
   const surroundings = { settings, ledger: run.ledger, log, steps, started };
   const tools = await openTools(surroundings);
@@ -117,14 +115,6 @@ async function assertPortsFree(settings: UpSettings): Promise<void> {
   await assertPortFree({ port: settings.EDGE_HTTP_PORT, setting: "EDGE_HTTP_PORT", host });
   await assertPortFree({ port: settings.EDGE_HTTPS_PORT, setting: "EDGE_HTTPS_PORT", host });
   await assertPortFree({ port: settings.EDGE_HTTPS_PORT, setting: "EDGE_HTTPS_PORT", host, protocol: "udp" });
-}
-
-/** The terminal belongs to the person; what the roles have to say lies in one file. */
-function openLogs(settings: UpSettings): (role: string) => Logger {
-  const folder = join(settings.DATA_DIR, "logs");
-  mkdirSync(folder, { recursive: true });
-  const destination = pino.destination({ dest: join(folder, "edgewright.log"), sync: false });
-  return (role) => createLogger({ role, level: settings.LOG_LEVEL, destination });
 }
 
 async function migrate(settings: UpSettings, urls: ServiceUrls, steps: Steps): Promise<ControlPlaneConfig> {
