@@ -84,9 +84,9 @@ async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, s
     edge.report();
     return true;
   }
+  await edge.state.renewTrust();
   await compaction.adoptFinished();
   const answer = await poll(edge.controlPlane, { feedId: feed.feedId, rev: edge.progress.applied, atOnce }, polling);
-  await edge.state.renewTrust();
   if (answer.kind === "nothing-new") {
     await removeLeftovers(edge, feed, signal);
     return false;

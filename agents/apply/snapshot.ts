@@ -141,6 +141,7 @@ async function change(
   if (!sameFeed) edge.refusals.clearAll();
   for (const { id } of [...expectations, ...removed]) edge.refusals.clear({ kind: "document", id });
   edge.refusals.add(refused);
+  await letGoOfOtherScope(edge, known, feed);
 
   if (structure !== undefined) await changeStructure(edge, structure);
   const bad = new Set(refused.map(keyOf));
@@ -150,7 +151,6 @@ async function change(
 }
 
 /** What the journal has beyond the checkpoint is as good as what is in it. */
-  await letGoOfOtherScope(edge, known, feed);
 async function takeNewerThan(rev: number, edge: Edge, index: StateIndex): Promise<void> {
   for await (const { record } of edge.state.frames()) if (record.rev > rev) index.take(record);
 }

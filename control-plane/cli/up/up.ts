@@ -7,11 +7,11 @@ import { assertPortFree } from "../../../platform/embedded/ports.ts";
 import { openRun } from "../../../platform/embedded/run-lock.ts";
 import { explainDiskFault } from "../../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../../platform/lifecycle.ts";
-import { connectDatabase } from "../../database/connection.ts";
-import { hasReportedSince } from "../../domains/edge-node/index.ts";
 import { type ControlPlaneConfig, controlPlaneSchema } from "../../config.ts";
 import { migrateClickHouse } from "../../database/clickhouse-migrate.ts";
+import { connectDatabase } from "../../database/connection.ts";
 import { migrateUp } from "../../database/migrate.ts";
+import { hasReportedSince } from "../../domains/edge-node/index.ts";
 import { startRoles } from "../../main.ts";
 import type { Terminal } from "../command.ts";
 import { forgetRunning, writeRunning } from "../running.ts";
@@ -94,6 +94,8 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   }
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
   steps.say(`Edgewright is ready (${seconds} s): ${readyUrls(settings, api)}`);
+}
+
 /** With a connection of its own to look for the edge's reports, for as long as the start takes. */
 async function watchReports<T>(
   config: ControlPlaneConfig,
@@ -105,8 +107,6 @@ async function watchReports<T>(
   } finally {
     await part.stop();
   }
-}
-
 }
 
 async function assertPortsFree(settings: UpSettings): Promise<void> {
