@@ -127,6 +127,7 @@ export async function prove(edge: Edge, expectations: readonly Expectation[], si
   if (door === undefined || expectations.length === 0) return [];
   const probing = { secret: () => edge.progress.probeSecret, signal };
   const refused = await probe(expectations, { ...probing, door });
-  if (secureDoor !== undefined) await watchSecureDoor(edge, { expectations, refused }, { ...probing, door: secureDoor });
+  if (secureDoor !== undefined)
+    await watchSecureDoor(edge, { expectations, refused }, { ...probing, door: secureDoor });
   return refused;
 }
