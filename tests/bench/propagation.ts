@@ -1,22 +1,27 @@
-// How long after the API's answer the edge serves a change, with few and with many distributions; and what an edge needs
-// in memory and time to start with its documents. Beside it, in the same run: the disk and the round trips that no design
-// avoids, and nginx with a server block per distribution, which is how it is usually done.
-import { readdir, readFile } from "node:fs/promises";
+// How long after the API's answer the edge serves what was changed or created, with few and with many distributions; and
+// what an edge needs in memory and time to start with its documents. Beside it, in the same run: the disk and the round
+// trips that no design avoids, and nginx with a server block per distribution, which is how it is usually done.
+// `npm run bench:propagation -- 100 1000` measures with so many distributions; the default is 100 and 10,000.
 import { Agent, request } from "undici";
 import { z } from "zod";
 import { type Api, apiAt, eventually, register } from "../system/api.ts";
-import { startOrigin } from "../system/origin.ts";
 import { type Product, productEnvironment, startProduct, temporaryFolder } from "../system/product.ts";
-import { measureColdStart } from "./cold-start.ts";
+import { documentMixes, measureColdStart } from "./cold-start.ts";
 import { measureFloor } from "./floor.ts";
+import { type LoopbackOrigins, startLoopbackOrigins } from "./origins.ts";
 import { summarise } from "./percentiles.ts";
+import { cpuSeconds, residentMemory, untilQuiet } from "./product-processes.ts";
 import { measureServerBlocks } from "./server-blocks.ts";
 
+const COUNTS = [100, 10_000];
 const CHANGES = 300;
+const CREATIONS = 100;
 const WARM_UP = 20;
 const CREATING_AT_ONCE = 8;
 const SERVED_TIMEOUT_MS = 10_000;
 const APPLIED_TIMEOUT_MS = 10 * 60_000;
+/** The second cold start is with so many times the documents: those need no product that makes them. */
+const COLD_START_FACTOR = 10;
 
 const created = z.object({ id: z.uuid() });
 const health = z.object({ documents: z.number() });
@@ -25,88 +30,111 @@ interface Bench {
   readonly product: Product;
   readonly customer: Api;
   readonly viewer: Agent;
-  readonly origins: readonly [string, string];
+  readonly origins: LoopbackOrigins;
   readonly ids: string[];
 }
 
 async function main(): Promise<void> {
-  const [first, second] = [await startOrigin(), await startOrigin()];
-  first.answer(() => ({ headers: { "cache-control": "no-store" }, body: first.url }));
-  second.answer(() => ({ headers: { "cache-control": "no-store" }, body: second.url }));
+  const counts = countsOf(process.argv.slice(2));
+  const origins = await startLoopbackOrigins();
   const folder = await temporaryFolder("bench-propagation");
   const env = await productEnvironment(folder.path);
   const product = await startProduct({ ...env, LOG_LEVEL: "warn" });
   const viewer = new Agent({ connections: 4 });
-  const bench: Bench = {
-    product,
-    viewer,
-    customer: await register(apiAt(product.apiUrl)),
-    origins: [first.url, second.url],
-    ids: [],
-  };
+  const bench: Bench = { product, viewer, origins, customer: await register(apiAt(product.apiUrl)), ids: [] };
   try {
     const propagation = [];
-    for (const distributions of [100, 10_000]) {
-      const seeded = await seed(bench, distributions);
-      progress(`${distributions} distributions: ${CHANGES} changes`);
-      propagation.push({ distributions, ...seeded, ...(await changeMany(bench)) });
-    }
+    for (const distributions of counts) propagation.push(await measurePropagation(bench, distributions));
     const floor = await measureFloor(bench.product, folder.path);
     await product.stop();
-    progress("the usual way: a server block per distribution");
-    const usual = [await measureServerBlocks(100), await measureServerBlocks(10_000)];
-    const coldStart = [];
-    for (const documents of [10_000, 100_000]) {
-      progress(`cold start with ${documents} documents`);
-      coldStart.push(await measureColdStart(documents));
+    const serverBlocks = [];
+    for (const distributions of counts) {
+      progress(`the usual way: ${distributions} server blocks`);
+      serverBlocks.push(await measureServerBlocks(distributions));
     }
-    process.stdout.write(
-      `${JSON.stringify({ propagation, floor, server_blocks: usual, cold_start: coldStart }, null, 2)}\n`,
-    );
+    const most = Math.max(...counts);
+    const coldStart = await measureColdStarts([most, most * COLD_START_FACTOR]);
+    const report = { propagation, floor, server_blocks: serverBlocks, cold_start: coldStart };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
   } finally {
     await viewer.close();
     await product.stop();
-    await first.stop();
-    await second.stop();
+    await origins.stop();
     await folder.remove();
   }
+}
+
+function countsOf(args: readonly string[]): readonly number[] {
+  const counts = args.map(Number);
+  if (counts.some((count) => !Number.isInteger(count) || count < 1)) {
+    throw new Error("the arguments are numbers of distributions, such as: 100 10000");
+  }
+  return counts.length === 0 ? COUNTS : counts.sort((a, b) => a - b);
+}
+
+async function measurePropagation(bench: Bench, distributions: number) {
+  const seeded = await seed(bench, distributions);
+  const quiet = await untilQuiet(bench.product);
+  progress(`${distributions} distributions: ${CHANGES} changes, ${CREATIONS} creations`);
+  const memory = await residentMemory(bench.product);
+  const change = await measureMany(bench, CHANGES, () => changeOne(bench));
+  await untilQuiet(bench.product);
+  const create = await measureMany(bench, CREATIONS, () => createOne(bench));
+  return { distributions, ...seeded, ...quiet, ...memory, change, create };
+}
+
+async function measureColdStarts(counts: readonly number[]) {
+  const starts = [];
+  for (const documents of counts) {
+    for (const mix of documentMixes) {
+      progress(`cold start with ${documents} documents: ${mix.name}`);
+      starts.push(await measureColdStart(documents, mix));
+    }
+  }
+  return starts;
 }
 
 /** Through the front door, as customers would; done when the edge holds them all. */
 async function seed(bench: Bench, wanted: number): Promise<{ created_per_second: number; all_served_after_s: number }> {
   const startedAt = performance.now();
   const before = bench.ids.length;
-  const create = async () => {
+  const work = async () => {
     while (bench.ids.length < wanted) {
-      const index = bench.ids.push("") - 1;
-      const body = { domain: hostOf(index), origin: { url: bench.origins[0] } };
-      const { id } = await bench.customer.expect(201, created, "POST", "/api/v1/distributions", body);
-      bench.ids[index] = id;
+      const { index } = await createNext(bench);
       if (index % 1000 === 999) progress(`${index + 1} distributions created`);
     }
   };
-  await Promise.all(Array.from({ length: CREATING_AT_ONCE }, create));
+  await Promise.all(Array.from({ length: CREATING_AT_ONCE }, work));
   const createdS = (performance.now() - startedAt) / 1000;
   await eventually(async () => {
     const held = await edgeHolds(bench);
     if (held < wanted) throw new Error(`the edge holds ${held} of ${wanted} documents`);
   }, APPLIED_TIMEOUT_MS);
   return {
-    created_per_second: Math.round((wanted - before) / createdS),
+    created_per_second: Math.round(Math.max(0, wanted - before) / createdS),
     all_served_after_s: Math.round((performance.now() - startedAt) / 100) / 10,
   };
 }
 
-async function changeMany(bench: Bench) {
+async function createNext(bench: Bench): Promise<{ index: number; answeredAt: number }> {
+  const index = bench.ids.push("") - 1;
+  const body = { domain: hostOf(index), origin: { url: bench.origins.urlsOf(index)[0] } };
+  const { id } = await bench.customer.expect(201, created, "POST", "/api/v1/distributions", body);
+  const answeredAt = performance.now();
+  bench.ids[index] = id;
+  return { index, answeredAt };
+}
+
+async function measureMany({ product }: Bench, rounds: number, once: () => Promise<number>) {
   const timesMs: number[] = [];
-  for (let round = 0; round < WARM_UP; round += 1) await changeOne(bench);
-  const cpuBefore = await cpuSeconds(bench);
-  for (let round = 0; round < CHANGES; round += 1) timesMs.push(await changeOne(bench));
-  const cpuMs = ((await cpuSeconds(bench)) - cpuBefore) * 1000;
+  for (let round = 0; round < WARM_UP; round += 1) await once();
+  const cpuBefore = await cpuSeconds(product);
+  for (let round = 0; round < rounds; round += 1) timesMs.push(await once());
+  const cpuMs = ((await cpuSeconds(product)) - cpuBefore) * 1000;
   return {
-    changes: CHANGES,
+    rounds,
     api_answer_to_served_ms: summarise(timesMs),
-    cpu_ms_per_change: Math.round((cpuMs / CHANGES) * 10) / 10,
+    cpu_ms_each: Math.round((cpuMs / rounds) * 10) / 10,
   };
 }
 
@@ -114,15 +142,29 @@ async function changeMany(bench: Bench) {
 async function changeOne(bench: Bench): Promise<number> {
   const index = Math.floor(Math.random() * bench.ids.length);
   const host = hostOf(index);
-  const [first, second] = bench.origins;
+  const [first, second] = bench.origins.urlsOf(index);
   const wanted = (await seen(bench, host)) === first ? second : first;
   const answer = await bench.customer.call("PATCH", `/api/v1/distributions/${bench.ids[index]}`, {
     origin: { url: wanted },
   });
   const answeredAt = performance.now();
   if (answer.status !== 200) throw new Error(`the change was refused: ${JSON.stringify(answer.body)}`);
-  while ((await seen(bench, host)) !== wanted) {
-    if (performance.now() - answeredAt > SERVED_TIMEOUT_MS) throw new Error(`${host} was not changed in time`);
+  return untilServed(bench, index, { wanted, answeredAt });
+}
+
+/** From the API's answer to the first viewer's answer. */
+async function createOne(bench: Bench): Promise<number> {
+  const { index, answeredAt } = await createNext(bench);
+  return untilServed(bench, index, { wanted: bench.origins.urlsOf(index)[0], answeredAt });
+}
+
+async function untilServed(
+  bench: Bench,
+  index: number,
+  { wanted, answeredAt }: { wanted: string; answeredAt: number },
+): Promise<number> {
+  while ((await seen(bench, hostOf(index))) !== wanted) {
+    if (performance.now() - answeredAt > SERVED_TIMEOUT_MS) throw new Error(`${hostOf(index)} was not served in time`);
   }
   return performance.now() - answeredAt;
 }
@@ -139,25 +181,6 @@ async function edgeHolds({ product, viewer }: Bench): Promise<number> {
   const url = `http://127.0.0.1:${product.edge.httpPort}/__edge/health`;
   const { body } = await request(url, { dispatcher: viewer, headers: { host: "localhost" } });
   return health.parse(await body.json()).documents;
-}
-
-const CLOCK_TICKS_PER_SECOND = 100;
-
-/** Of the product's whole process tree: what a change costs, wherever it is spent. */
-async function cpuSeconds({ product }: Bench): Promise<number> {
-  const parents = new Map<number, { parent: number; ticks: number }>();
-  for (const entry of await readdir("/proc")) {
-    if (!/^\d+$/.test(entry)) continue;
-    const stat = await readFile(`/proc/${entry}/stat`, "utf8").catch(() => undefined);
-    // The name may hold blanks and brackets; the fields after it do not.
-    const fields = stat?.slice(stat.lastIndexOf(")") + 2).split(" ");
-    if (fields !== undefined)
-      parents.set(Number(entry), { parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) });
-  }
-  const root = product.process.pid ?? 0;
-  const isOurs = (pid: number): boolean => pid === root || (parents.has(pid) && isOurs(parents.get(pid)?.parent ?? 0));
-  const ticks = [...parents].filter(([pid]) => isOurs(pid)).reduce((sum, [, process]) => sum + process.ticks, 0);
-  return ticks / CLOCK_TICKS_PER_SECOND;
 }
 
 function hostOf(index: number): string {
