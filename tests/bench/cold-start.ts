@@ -30,7 +30,10 @@ export const documentMixes: readonly DocumentMix[] = [
 
 export async function measureColdStart(documents: number, mix: DocumentMix) {
   const { base, trust, bytes } = signedState(documents, mix);
-  const edge = await startTestEdge({ documentsMax: Math.max(Math.ceil(documents / 100) * 100, 2000), workers: WORKERS });
+  const edge = await startTestEdge({
+    documentsMax: Math.max(Math.ceil(documents / 100) * 100, 2000),
+    workers: WORKERS,
+  });
   try {
     const emptyMs = await timed(() => edge.restart());
     await edge.writeState({ base, trust });
