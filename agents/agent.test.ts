@@ -120,6 +120,59 @@ test("more than twenty refusals at once stop the applying and raise the alarm; w
   expect((await node.get("stays.example.com")).status).toBe(200);
 });
 
+test.each([
+  { name: "it starts with them", runs: false },
+  { name: "it runs already", runs: true },
+])("15 old bad documents of 2,000 do not keep a new edge from the others ($name)", async ({ runs }) => {
+  if (runs) {
+    await node.start();
+    await controlPlane.untilReport(({ structure }) => structure === 1);
+  }
+  for (let count = 0; count < 15; count += 1) putBadDocument();
+  for (let count = 0; count < 1_985; count += 1) putDocument(`host-${count}.example.com`);
+  if (!runs) await node.start();
+  const report = await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev(), 20_000);
+  expect(report.refused).toHaveLength(15);
+  expect(report.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("host-1984.example.com")).status).toBe(200);
+});
+
+test("a removal beside forty bad documents is done though the rest is stopped, and mended documents end the alarm", async () => {
+  const gone = putDocument("gone.example.com");
+  putDocument("stays.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 3);
+  const ids = Array.from({ length: 40 }, () => putBadDocument().id);
+  controlPlane.remove("document", gone.id);
+  const stopped = await controlPlane.untilReport(({ refused }) => refused.length > 20);
+  expect(stopped.applied).toBe(3);
+  expect((await node.get("gone.example.com")).status).toBe(421);
+  expect((await node.get("stays.example.com")).status).toBe(200);
+
+  for (const [place, id] of ids.entries()) putDocument(`mended-${place}.example.com`, id);
+  const mended = await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev(), 20_000);
+  expect(mended.refused).toEqual([]);
+  expect(mended.state_hash).toBe(controlPlane.stateHash());
+  expect((await node.get("mended-39.example.com")).status).toBe(200);
+  expect((await node.get("gone.example.com")).status).toBe(421);
+});
+
+test("a snapshot with too many bad documents takes what is gone all the same", async () => {
+  const gone = putDocument("gone.example.com");
+  putDocument("stays.example.com");
+  const first = await node.start({ EDGE_KEEP_SERVING: true });
+  await controlPlane.untilReport(({ applied }) => applied === 3);
+  await first.stop();
+  controlPlane.remove("document", gone.id);
+  for (let count = 0; count < 40; count += 1) putBadDocument();
+  controlPlane.makeCheckpoint({ forget: true });
+  await node.start({ EDGE_KEEP_SERVING: true });
+  const report = await controlPlane.untilReport(({ refused }) => refused.length > 20);
+  expect(report.applied).toBe(3);
+  await expect.poll(async () => (await node.get("gone.example.com")).status).toBe(421);
+  expect((await node.get("stays.example.com")).status).toBe(200);
+});
+
 test("an edge that starts without its control plane serves what lies on its disk", async () => {
   putDocument("offline.example.com");
   const first = await node.start();

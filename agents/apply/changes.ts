@@ -5,7 +5,7 @@ import type { Edge } from "./edge.ts";
 import { doorsOf } from "./health.ts";
 import { type Expectation, probe } from "./probe.ts";
 import { push } from "./push.ts";
-import { assertBearable } from "./refusals.ts";
+import { assertBearable, type Measure } from "./refusals.ts";
 import { applyStructure } from "./reload.ts";
 import { watchSecureDoor } from "./secure-door.ts";
 import { bringUpToDate, mayPush } from "./serving.ts";
@@ -19,11 +19,13 @@ const RESOLVE_WITHIN_MS = 2_000;
 export async function applyChanges(edge: Edge, feed: Feed, reply: ChangesReply, signal: AbortSignal): Promise<void> {
   const startedAt = performance.now();
   const { trusted, refused } = verifyAll(edge, feed, reply.records);
-  assertBearable(refused, edge.state.index().documents());
+  await removeFirst(edge, feed, trusted);
+  assertBearable(refused, measureOf(edge, reply.records));
   const before = { size: edge.state.journalSize(), rev: edge.state.rev() };
   if (trusted.length > 0) await edge.state.append(trusted);
   try {
-    refused.push(...(await activate(edge, feed, { records: trusted, to: reply.to }, signal)));
+    const measure = measureOf(edge, reply.records);
+    refused.push(...(await activate(edge, feed, { records: trusted, to: reply.to, measure }, signal)));
   } catch (error) {
     if (!signal.aborted) await edge.state.cutJournalTo(before.size, before.rev);
     throw error;
@@ -51,6 +53,20 @@ function verifyAll(
   return { trusted, refused };
 }
 
+/** What a customer took away goes at once and with no document: whatever stops the rest of the page comes after it. */
+async function removeFirst(edge: Edge, feed: Feed, records: readonly FeedRecord[]): Promise<void> {
+  const gone = records.filter(({ kind, op }) => kind === "document" && op === "del");
+  // An nginx that is away gets them with the page.
+  if (gone.length === 0 || !edge.nginx.running()) return;
+  const at = edge.progress.applied;
+  await push(edge.control, gone, { feedId: feed.feedId, from: at, to: at, afterPiece: () => {} });
+}
+
+function measureOf(edge: Edge, records: readonly FeedRecord[]): Measure {
+  const coming = records.filter(({ kind, op }) => kind === "document" && op === "put").length;
+  return { held: edge.state.index().documents(), coming };
+}
+
 /** Records that were refused count in the state hash too: the control plane knows that they are there. */
 function settle(edge: Edge, reply: ChangesReply, refused: readonly Refusal[]): void {
   const index = edge.state.index();
@@ -65,6 +81,7 @@ function settle(edge: Edge, reply: ChangesReply, refused: readonly Refusal[]): v
 interface Page {
   readonly records: readonly FeedRecord[];
   readonly to: number;
+  readonly measure: Measure;
 }
 
 async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal): Promise<Refusal[]> {
@@ -80,32 +97,38 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
     signal,
   );
   const refused = serving ? await pushPage(edge, feed, page) : [];
-  refused.push(...(await applyNewestStructure(edge, page.records)));
+  const { refusal, loaded } = await applyNewestStructure(edge, page.records);
+  if (refusal !== undefined) refused.push(refusal);
   if (!edge.nginx.running()) return refused;
 
-  const bad = new Set(refused.map(keyOf));
+  const bad = new Set([...refused, ...loaded].map(keyOf));
   const served = documents.filter((record) => record.op === "put" && !bad.has(keyOf(record)));
   const expectations = served.flatMap(({ id, rev }) => (views.get(id)?.hosts ?? []).map((host) => ({ host, id, rev })));
   refused.push(...(await prove(edge, expectations, signal)));
-  assertBearable(refused, edge.state.index().documents());
-  return refused;
+  assertBearable(refused, page.measure);
+  return [...refused, ...loaded];
 }
 
-async function pushPage(edge: Edge, feed: Feed, { records, to }: Page): Promise<Refusal[]> {
+async function pushPage(edge: Edge, feed: Feed, { records, to, measure }: Page): Promise<Refusal[]> {
   await edge.origins.pin(edge.control.pin);
-  const documents = edge.state.index().documents();
   return await push(edge.control, records, {
     feedId: feed.feedId,
     from: edge.progress.applied,
     to,
-    afterPiece: (refused) => assertBearable(refused, documents),
+    afterPiece: (refused) => assertBearable(refused, measure),
   });
 }
 
+interface StructureOutcome {
+  readonly refusal?: Refusal;
+  /** Documents that nginx refused as it began with this structure: no alarm for those, the others are served already. */
+  readonly loaded: readonly Refusal[];
+}
+
 /** A burst of structures becomes one: only the newest is tried, the others are history. */
-async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]): Promise<Refusal[]> {
+async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]): Promise<StructureOutcome> {
   const newest = records.findLast(({ kind, op }) => kind === "structure" && op === "put");
-  if (newest === undefined) return [];
+  if (newest === undefined) return { loaded: [] };
   const wasRunning = edge.nginx.running();
   const refusal = await applyStructure(edge, newest);
   if (refusal !== undefined) {
@@ -113,11 +136,10 @@ async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]):
       { structure: refusal.rev, stage: refusal.stage, reason: refusal.message },
       "a structure was refused",
     );
-    return [refusal];
+    return { refusal, loaded: [] };
   }
   // One that just began has loaded the disk, this page included.
-  if (!wasRunning) await bringUpToDate(edge);
-  return [];
+  return { loaded: wasRunning ? [] : await bringUpToDate(edge) };
 }
 
 /** Through the real listener, or it is no proof. */

@@ -1,5 +1,4 @@
 // Follows the feed for as long as the agent runs: poll, apply, report; a snapshot when there is no other way.
-import { setTimeout as delay } from "node:timers/promises";
 import { createBackOff } from "../back-off.ts";
 import { applyChanges } from "./changes.ts";
 import { type Compaction, createCompaction } from "./compact.ts";
@@ -12,7 +11,7 @@ import { takeSnapshot, tombstone } from "./snapshot.ts";
 import type { Feed } from "./verify.ts";
 
 /** After too many refusals: time for a person, or for a corrected compiler's records to replace the bad ones. */
-const ALARM_PAUSE_MS = 30_000;
+const ALARM_PAUSE = { firstMs: 5_000, maxMs: 30_000 };
 /** A control plane whose hash never fits must not make us download everything again and again. */
 const RESYNC_EVERY_MS = 60_000;
 
@@ -37,6 +36,7 @@ export function createFollower(edge: Edge): Follower {
     run: async (signal) => {
       const compaction = createCompaction(edge, signal);
       const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
+      const alarmPause = createBackOff(ALARM_PAUSE);
       let atOnce = false;
       let away = false;
       while (!signal.aborted) {
@@ -48,13 +48,15 @@ export function createFollower(edge: Edge): Follower {
             signal,
           });
           backOff.reset();
+          alarmPause.reset();
           if (away) edge.log.info("following the feed again");
           away = false;
         } catch (error) {
           if (signal.aborted) break;
           if (polling.signal.aborted) continue;
           if (error instanceof TooManyRefused) {
-            await alarm(edge, error, signal);
+            alarm(edge, error);
+            await alarmPause.wait(signal).catch(() => {});
             continue;
           }
           if (!away) edge.log.warn({ error }, "the feed cannot be followed for now; the edge serves on");
@@ -121,12 +123,11 @@ async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Pro
   edge.progress.leftovers = [];
 }
 
-async function alarm(edge: Edge, error: TooManyRefused, signal: AbortSignal): Promise<void> {
+function alarm(edge: Edge, error: TooManyRefused): void {
   edge.log.error(
     { error, refused: error.refused.length, applied: edge.progress.applied },
     "too many records are refused at once: nothing more is applied until fewer are",
   );
   edge.refusals.add(error.refused);
   edge.report();
-  await delay(ALARM_PAUSE_MS, undefined, { signal }).catch(() => {});
 }

@@ -48,7 +48,14 @@ export class TooManyRefused extends Error {
 const ALWAYS_BEARABLE = 20;
 const BEARABLE_SHARE = 0.01;
 
-/** Twenty, or one percent of what the edge holds where that is more. */
-export function assertBearable(refused: readonly Refusal[], documents: number): void {
-  if (refused.length > Math.max(ALWAYS_BEARABLE, documents * BEARABLE_SHARE)) throw new TooManyRefused(refused);
+/** What the refusals are measured by: a new edge holds nothing yet, what it is to hold counts then. */
+export interface Measure {
+  readonly held: number;
+  readonly coming: number;
+}
+
+/** Twenty, or one percent of what the edge holds or gets where that is more. */
+export function assertBearable(refused: readonly Refusal[], { held, coming }: Measure): void {
+  const share = Math.max(held, coming) * BEARABLE_SHARE;
+  if (refused.length > Math.max(ALWAYS_BEARABLE, share)) throw new TooManyRefused(refused);
 }

@@ -1,5 +1,6 @@
 // Brings an nginx that just started, or was found running, to what the disk holds; and says when it may be spoken to.
 import { setTimeout as delay } from "node:timers/promises";
+import type { Refusal } from "../contract.ts";
 import type { Edge } from "./edge.ts";
 import type { Frame } from "./frames.ts";
 import { refusedBy } from "./nginx-control.ts";
@@ -20,17 +21,21 @@ export async function replaceStranger(edge: Edge): Promise<void> {
   await edge.nginx.restart();
 }
 
-/** nginx loads the disk itself when it starts; one that ran while the agent did not may lack what the journal got last. */
-export async function bringUpToDate(edge: Edge): Promise<void> {
+/**
+ * nginx loads the disk itself when it starts; one that ran while the agent did not may lack what the journal got last.
+ * Returns what it refused of either.
+ */
+export async function bringUpToDate(edge: Edge): Promise<readonly Refusal[]> {
   const feed = edge.state.feed();
   const found = await edge.control.state();
   edge.progress.probeSecret = found.probe_secret;
   edge.progress.structure = found.structure ?? 0;
-  edge.refusals.add(refusedBy(found));
+  const loaded = refusedBy(found);
+  edge.refusals.add(loaded);
   edge.origins.unpinAll();
   await edge.origins.pin(edge.control.pin);
   const from = found.applied ?? 0;
-  if (feed === undefined || from >= edge.state.rev()) return;
+  if (feed === undefined || from >= edge.state.rev()) return loaded;
   const missing = newerThan(edge.state.frames(), from);
   const refused = await push(edge.control, missing, {
     feedId: feed.feedId,
@@ -40,6 +45,7 @@ export async function bringUpToDate(edge: Edge): Promise<void> {
   });
   edge.refusals.add(refused);
   edge.log.info({ from, to: edge.state.rev() }, "nginx got what it lacked");
+  return [...loaded, ...refused];
 }
 
 async function* newerThan(frames: AsyncIterable<Frame>, rev: number): AsyncGenerator<Frame> {

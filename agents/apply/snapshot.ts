@@ -11,7 +11,7 @@ import { createFrameReader, type Frame, FrameError } from "./frames.ts";
 import { readRecords, type StagedBase } from "./persist.ts";
 import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
 import { type Pushable, push } from "./push.ts";
-import { assertBearable } from "./refusals.ts";
+import { assertBearable, TooManyRefused } from "./refusals.ts";
 import { applyStructure, type StructureRecord } from "./reload.ts";
 import { bringUpToDate, mayPush } from "./serving.ts";
 import { createStateIndex, type Held, keyOf, type StateIndex } from "./state-index.ts";
@@ -125,10 +125,19 @@ async function change(
   if (serving) {
     const from = edge.progress.applied;
     const to = sameFeed ? Math.max(rev, from) : rev;
-    const afterPiece = (until: readonly Refusal[]) => assertBearable(until, index.documents());
-    refused.push(
-      ...(await push(edge.control, inOrder(changed, removed, rev), { feedId: feed.feedId, from, to, afterPiece })),
-    );
+    const measure = { held: old.documents(), coming: index.documents() };
+    const afterPiece = (until: readonly Refusal[]) => assertBearable(until, measure);
+    const gone = removed.map((held) => tombstone(held, rev));
+    try {
+      refused.push(
+        ...(await push(edge.control, inOrder(changed, gone), { feedId: feed.feedId, from, to, afterPiece })),
+      );
+    } catch (error) {
+      // What is gone never waits until documents are mended.
+      if (error instanceof TooManyRefused)
+        await push(edge.control, gone, { feedId: feed.feedId, from, to: from, afterPiece: () => {} });
+      throw error;
+    }
     await edge.origins.pin(edge.control.pin);
   } else {
     for await (const _ of changed);
@@ -193,13 +202,9 @@ function isChanged(record: Held, old: StateIndex, index: StateIndex): boolean {
   return held === undefined || held.rev !== record.rev || held.hash !== record.hash;
 }
 
-async function* inOrder(
-  changed: AsyncIterable<Frame>,
-  removed: readonly Held[],
-  rev: number,
-): AsyncGenerator<Pushable> {
+async function* inOrder(changed: AsyncIterable<Frame>, gone: readonly Pushable[]): AsyncGenerator<Pushable> {
   yield* changed;
-  for (const held of removed) yield tombstone(held, rev);
+  yield* gone;
 }
 
 export function tombstone({ kind, id }: Held, rev: number): Pushable {

@@ -34,7 +34,7 @@ export interface NginxSettings {
   /** True when nginx answers on its control socket: only then it has started. */
   readonly answers: () => Promise<boolean>;
   /** After every start but the first; its failure is logged. */
-  readonly onRestarted: () => Promise<void>;
+  readonly onRestarted: () => Promise<unknown>;
   readonly log: Logger;
 }
 
