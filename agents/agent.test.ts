@@ -241,6 +241,26 @@ test.each([
   expect((await node.get("renamed.example.com")).status).toBe(200);
 });
 
+test("a control plane that says again and again to start over is asked with pauses, and followed when it relents", async () => {
+  putDocument("www.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === 2);
+  controlPlane.makeCheckpoint();
+  controlPlane.misbehave.changes.push("409", "409", "410");
+  // The poll that waits is answered by this one; those after it are told to start over.
+  putDocument("next.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === 3);
+  const began = performance.now();
+  await expect.poll(() => controlPlane.misbehave.changes.length, { timeout: 10_000 }).toBe(0);
+  expect(controlPlane.snapshotsServed()).toBe(2);
+  const last = putDocument("last.example.com");
+  await controlPlane.untilReport(({ applied }) => applied === last.rev);
+  // One to two seconds before the second time, two to four before the third.
+  expect(performance.now() - began).toBeGreaterThan(2_900);
+  expect(controlPlane.snapshotsServed()).toBe(3);
+  expect((await node.get("www.example.com")).status).toBe(200);
+});
+
 test("a state that the control plane does not recognise is fetched anew", async () => {
   putDocument("www.example.com");
   await node.start();

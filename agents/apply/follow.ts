@@ -12,6 +12,8 @@ import type { Feed } from "./verify.ts";
 
 /** After too many refusals: time for a person, or for a corrected compiler's records to replace the bad ones. */
 const ALARM_PAUSE = { firstMs: 5_000, maxMs: 30_000 };
+/** Starting over again and again helps nobody: from the second time in a row on there are pauses. */
+const START_OVER_PAUSE = { firstMs: 2_000, maxMs: 60_000 };
 /** A control plane whose hash never fits must not make us download everything again and again. */
 const RESYNC_EVERY_MS = 60_000;
 
@@ -37,6 +39,7 @@ export function createFollower(edge: Edge): Follower {
       const compaction = createCompaction(edge, signal);
       const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
       const alarmPause = createBackOff(ALARM_PAUSE);
+      const startsOver = createStartsOver();
       let atOnce = false;
       let away = false;
       while (!signal.aborted) {
@@ -44,6 +47,7 @@ export function createFollower(edge: Edge): Follower {
         try {
           atOnce = await oneRound(edge, compaction, {
             atOnce,
+            startsOver,
             polling: AbortSignal.any([signal, polling.signal]),
             signal,
           });
@@ -69,7 +73,29 @@ export function createFollower(edge: Edge): Follower {
   };
 }
 
+interface StartsOver {
+  /** Waits unless this is the first since the feed was last followed. */
+  another(signal: AbortSignal): Promise<void>;
+  followed(): void;
+}
+
+function createStartsOver(): StartsOver {
+  const pause = createBackOff(START_OVER_PAUSE);
+  let inARow = 0;
+  return {
+    another: async (signal) => {
+      inARow += 1;
+      if (inARow > 1) await pause.wait(signal);
+    },
+    followed: () => {
+      inARow = 0;
+      pause.reset();
+    },
+  };
+}
+
 interface Round {
+  readonly startsOver: StartsOver;
   readonly atOnce: boolean;
   /** Ends the waiting for news, not the work on them. */
   readonly polling: AbortSignal;
@@ -77,7 +103,8 @@ interface Round {
 }
 
 /** True when more is announced. */
-async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, signal }: Round): Promise<boolean> {
+async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promise<boolean> {
+  const { atOnce, startsOver, polling, signal } = round;
   const feed = edge.state.feed();
   if (feed === undefined || feed.scope !== edge.scope || edge.progress.startOver) {
     await compaction.cancel();
@@ -90,15 +117,18 @@ async function oneRound(edge: Edge, compaction: Compaction, { atOnce, polling, s
   await compaction.adoptFinished();
   const answer = await poll(edge.controlPlane, { feedId: feed.feedId, rev: edge.progress.applied, atOnce }, polling);
   if (answer.kind === "nothing-new") {
+    startsOver.followed();
     await removeLeftovers(edge, feed, signal);
     return false;
   }
   if (answer.kind === "start-over") {
     edge.log.warn({ why: answer.why, applied: edge.progress.applied }, "the feed has to be begun anew");
+    await startsOver.another(signal);
     edge.progress.startOver = true;
     return true;
   }
   await applyChanges(edge, feed, answer.reply, signal);
+  startsOver.followed();
   if (!answer.reply.more) await removeLeftovers(edge, feed, signal);
   edge.report();
   compaction.consider(answer.reply.checkpoint);

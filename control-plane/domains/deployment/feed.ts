@@ -26,9 +26,6 @@ import { rebuildFeed, recompileDistributions } from "./jobs.ts";
 import type { FeedSigner } from "./signer.ts";
 import { renumberDeployments } from "./store.ts";
 
-// An agent that claims revisions which do not exist may be right (a restore) or broken; either way not more often.
-const RENEWAL_PAUSE_MS = 10 * 60_000;
-
 /** What a worker does first: without it nothing can be appended. */
 export async function openFeed(db: Database, { signer, now }: { signer: FeedSigner; now: Date }): Promise<void> {
   await inTransaction(db, async (tx) => {
@@ -52,7 +49,7 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
 export async function renewRestoredFeed(db: Database, feedId: string, now: Date): Promise<void> {
   await inTransaction(db, async (tx) => {
     const feed = await lockFeed(tx);
-    if (feed?.feed_id !== feedId || now.getTime() - feed.created_at.getTime() < RENEWAL_PAUSE_MS) return;
+    if (feed?.feed_id !== feedId) return;
     await makeAnew(tx, now, feed.database_identity);
   });
 }

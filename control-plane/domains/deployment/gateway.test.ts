@@ -6,6 +6,7 @@ import { startTestRedis, type TestService } from "../../../platform/embedded/tes
 import { connectDatabase } from "../../database/connection.ts";
 import { problemOf } from "../../http/render-problem.ts";
 import { announceOver, listenForChanges } from "./channel.ts";
+import { createFeedRebuild } from "./feed.ts";
 import { type FeedGateway, startFeedGateway } from "./gateway.ts";
 import { createTestDoor } from "./test-door.ts";
 import {
@@ -42,11 +43,12 @@ interface Question {
   readonly feedId?: string;
   readonly signal?: AbortSignal;
   readonly of?: FeedGateway;
+  readonly edgeId?: string;
 }
 
 async function ask(scope: string, question: Question): Promise<ChangesReply | undefined> {
   const { since, waitMs = 0, signal = new AbortController().signal, of = gateway } = question;
-  const edge = { edgeId: randomUUID(), scope };
+  const edge = { edgeId: question.edgeId ?? randomUUID(), scope };
   const answer = await of.changes(edge, { feedId: question.feedId ?? feedId, since, waitMs }, signal);
   if (answer === undefined) return undefined;
   expect(answer.length).toBeLessThanOrEqual(CHANGES_BYTES_MAX);
@@ -267,19 +269,52 @@ test("while Postgres is away an agent gets its error at once, and afterwards the
   }
 });
 
-test("an agent that knows more than the database reveals a restore: a new feed, once", async () => {
-  const scope = await createScope(world);
-  await append(world, scope, [aDocument()]);
-  await expect(ask(scope, { since: 99 })).rejects.toMatchObject({ kind: { status: 409 } });
-  // A feed this young is not made anew for it: one broken agent must not keep everybody from changes.
-  expect(await feedIdOf(world)).toBe(feedId);
-  world.passTime(DAY_MS);
-  await expect(ask(scope, { since: 99 })).rejects.toMatchObject({ kind: { status: 409 } });
-  expect(await feedIdOf(world)).not.toBe(feedId);
-  expect((await world.db("outbox").where({ job: "feed.rebuild" })).length).toBe(1);
-  // Nothing is signed for the new feed yet.
-  await expect(ask(scope, { since: 0, feedId: await feedIdOf(world) })).rejects.toMatchObject({
-    kind: { status: 503 },
+/** What a worker does with a feed that was made anew. */
+async function rebuild(): Promise<string> {
+  const made = await feedIdOf(world);
+  await createFeedRebuild({ db: world.db, signer: world.signer, clock: world.clock, announce: () => {} })(
+    made,
+    new AbortController().signal,
+  );
+  return made;
+}
+
+describe("an agent that knows more than the database", () => {
+  test("reveals a restore: a new feed at once, however young the old one is", async () => {
+    const scope = await createScope(world);
+    await append(world, scope, [aDocument()]);
+    const known = await feedIdOf(world);
+    const ahead = () =>
+      expect(ask(scope, { since: 99, feedId: known })).rejects.toMatchObject({ kind: { status: 409 } });
+    await ahead();
+    const made = await feedIdOf(world);
+    expect(made).not.toBe(known);
+    // The other edges of that feed come after it was made anew: once is enough.
+    await ahead();
+    expect(await feedIdOf(world)).toBe(made);
+    expect((await world.db("outbox").where({ job: "feed.rebuild" })).length).toBe(1);
+    // Nothing is signed for the new feed yet.
+    await expect(ask(scope, { since: 0, feedId: made })).rejects.toMatchObject({ kind: { status: 503 } });
+    expect(await recordsOf(world, scope)).toMatchObject([{ feed_id: known }]);
   });
-  expect(await recordsOf(world, scope)).toMatchObject([{ feed_id: feedId }]);
+
+  test("is not believed twice within ten minutes, while another edge is", async () => {
+    const scope = await createScope(world);
+    await append(world, scope, [aDocument()]);
+    const [broken, honest] = [randomUUID(), randomUUID()];
+    const statusFor = async (edgeId: string) => {
+      const known = await rebuild();
+      const isReady = () => ask(scope, { since: 0, feedId: known }).then((reply) => reply?.feed_id);
+      await expect.poll(() => isReady().catch(() => undefined), { timeout: 5_000 }).toBe(known);
+      const question = { since: 9_999, edgeId, feedId: known };
+      const answer = await ask(scope, question).catch((error: unknown) => problemOf(error).body());
+      return { answer, renewed: (await feedIdOf(world)) !== known };
+    };
+    expect(await statusFor(broken)).toMatchObject({ answer: { status: 409 }, renewed: true });
+    const declined = { status: 503, detail: expect.stringContaining("ahead of the feed") };
+    expect(await statusFor(broken)).toMatchObject({ answer: declined, renewed: false });
+    expect(await statusFor(honest)).toMatchObject({ answer: { status: 409 }, renewed: true });
+    world.passTime(DAY_MS);
+    expect(await statusFor(broken)).toMatchObject({ answer: { status: 409 }, renewed: true });
+  });
 });

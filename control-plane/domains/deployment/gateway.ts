@@ -17,6 +17,11 @@ const WAITING_MAX = 20_000;
 /** Scopes that this process keeps the tail of. */
 const TAILS_MAX = 1_000;
 const RETRY_AFTER_S = "5";
+// An edge that claims revisions which do not exist may be right (a restore) or broken: a broken one, which is ahead of the
+// new feed too, has the feed made anew once in this time and not more often. Any other edge is believed at once.
+const RENEWAL_PAUSE_MS = 10 * 60_000;
+/** Edges whose renewals are remembered. */
+const RENEWERS_MAX = 10_000;
 
 export interface ChangesQuery {
   readonly feedId: string;
@@ -40,6 +45,7 @@ interface GatewaySettings {
 
 export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGateway {
   const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
+  const renewedAt = new LRUCache<string, Date>({ max: RENEWERS_MAX });
   const getPage = createChangesPages(db);
   const watch = watchHeads({
     ...{ db, log, meet: meetHeads },
@@ -92,12 +98,22 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
     return heads;
   }
 
-  async function assertNotAhead(tail: ScopeTail, since: number): Promise<void> {
+  async function assertNotAhead({ edgeId }: EdgeCaller, tail: ScopeTail, since: number): Promise<void> {
     if (since <= tail.rev()) return;
     await advance(tail);
     if (since <= tail.rev()) return;
-    log.warn({ scope: tail.scope, since, rev: tail.rev() }, "an edge knows revisions that the database does not");
-    await renewRestoredFeed(db, tail.feedId, clock());
+    const facts = { edge_id: edgeId, scope: tail.scope, since, rev: tail.rev() };
+    log.warn(facts, "an edge knows revisions that the database does not");
+    const now = clock();
+    const before = renewedAt.get(edgeId);
+    if (before !== undefined && now.getTime() - before.getTime() < RENEWAL_PAUSE_MS) {
+      // The snapshot of this same feed would leave the edge as far ahead as it is.
+      throw new Problem(feedNotReady, "This edge was ahead of the feed a moment ago already; keep what you have.", {
+        headers: { "retry-after": RETRY_AFTER_S },
+      });
+    }
+    renewedAt.set(edgeId, now);
+    await renewRestoredFeed(db, tail.feedId, now);
     throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
   }
 
@@ -118,7 +134,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
     const endsAt = performance.now() + query.waitMs;
     for (;;) {
       const tail = tailOf(edge.scope, await headsFor(query.feedId));
-      await assertNotAhead(tail, since);
+      await assertNotAhead(edge, tail, since);
       // From 0 everything is told anyway, and who has nothing needs no tombstones.
       if (since > 0 && since < tail.head().floor_rev) throw new Problem(changesForgotten, "Take the snapshot.");
       if (since < tail.rev())
