@@ -36,7 +36,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   await ensureFallbackCertificate(join(home, "tls"), config.PLATFORM_ZONE);
 
   const capabilities = capabilitiesOf(installation);
-  const { controlPlane, identity, renewed, enrolAgain } = await identify(settings, home, capabilities);
+  const { controlPlane, identity, renewed, enrolAgain, learnFeedKeys } = await identify(settings, home, capabilities);
   const stopping = new AbortController();
   // Every wait of every step listens to this one signal.
   setMaxListeners(0, stopping.signal);
@@ -46,6 +46,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     home,
     installation,
     identity,
+    learnFeedKeys,
     controlPlane,
     report: () => report(),
     log,

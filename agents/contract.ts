@@ -89,6 +89,11 @@ export const capabilitiesSchema = z.object({
 });
 export type Capabilities = z.infer<typeof capabilitiesSchema>;
 
+/** The text that a former feed key signs for the one that takes over. `publicKey`: base64 of the 32 raw bytes. */
+export function feedKeySigningText(key: { id: string; publicKey: string }): string {
+  return ["edgewright-feed-key-1", key.id, key.publicKey].join("\n");
+}
+
 // POST /edge/v1/enrol: the only call without a credential.
 export const enrolRequestSchema = z.object({
   token: z.string().min(20).max(200),
@@ -118,6 +123,24 @@ export const EDGE_TOKEN_AUDIENCE = "edgewright-edge";
 // POST /edge/v1/renew: before the certificate ends; the CSR is signed with the agent's same key. → renewReply
 export const renewRequestSchema = z.object({ csr: z.string().max(8192) });
 export const renewReplySchema = z.object({ certificate: z.string() });
+
+// GET /edge/v1/feed-keys → 200 feedKeysReply: asked before a feed is begun. An agent pins a key it does not know only by the
+// endorsement of one that it has pinned; whoever answers is not trusted with it.
+export const feedKeysReplySchema = z.object({
+  /** Newest first. */
+  feed_keys: z
+    .array(
+      z.object({
+        id: z.string().max(100),
+        /** Ed25519, base64 of the 32 raw bytes. */
+        public_key: z.string().max(100),
+        /** `former key's id:base64` over feedKeySigningText. */
+        endorsement: z.string().max(300).nullable(),
+      }),
+    )
+    .max(2),
+});
+export type FeedKeysReply = z.infer<typeof feedKeysReplySchema>;
 
 // GET /edge/v1/changes?feed_id=&since=&wait=  → 200 changesReply | 304 nothing new | 409 another feed | 410 too old
 const feedRecordSchema = z.object({

@@ -13,6 +13,8 @@ import {
   type EnrolRequest,
   enrolReplySchema,
   FEED_ID_HEADER,
+  type FeedKeysReply,
+  feedKeysReplySchema,
   type ReportReply,
   type ReportRequest,
   renewReplySchema,
@@ -35,6 +37,7 @@ export interface ControlPlane {
   renew(csr: string, signal: AbortSignal): Promise<string>;
   changes(since: { feedId: string; rev: number; waitSeconds: number }, signal: AbortSignal): Promise<ChangesAnswer>;
   snapshot(signal: AbortSignal): Promise<SnapshotAnswer>;
+  feedKeys(signal: AbortSignal): Promise<FeedKeysReply["feed_keys"]>;
   report(report: ReportRequest, signal: AbortSignal): Promise<ReportReply>;
   sendLogs(batch: { id: string; gzip: Buffer; isRetry: boolean }, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
@@ -133,6 +136,10 @@ export function createControlPlane(settings: ControlPlaneSettings): ControlPlane
       if (answer.statusCode === 200) return { kind: "file", feedId, file: answer.body };
       await answer.body.dump();
       return { kind: "none", feedId };
+    },
+    feedKeys: async (signal) => {
+      const answer = await authorised({ method: "GET", path: "/feed-keys" }, signal);
+      return feedKeysReplySchema.parse(await expectJson("feed-keys", answer)).feed_keys;
     },
     report: async (report, signal) => {
       const answer = await authorised(jsonCall("/report", report), signal);

@@ -29,6 +29,7 @@ export interface EdgeSettings {
   readonly installation: NginxInstallation;
   /** Another one after the edge enrolled again. */
   readonly identity: () => Identity;
+  readonly learnFeedKeys: (signal: AbortSignal) => Promise<void>;
   readonly controlPlane: ControlPlane;
   readonly report: () => void;
   readonly log: Logger;
@@ -58,7 +59,7 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
   const progress: Progress = { applied: 0, structure: 0, listeners, probeSecret: "", leftovers: [], startOver: false };
   const disk = await readDisk(settings, progress, feedKeys);
   progress.applied = disk.state.rev();
-  const { controlPlane, report } = settings;
+  const { controlPlane, learnFeedKeys, report } = settings;
   edge = {
     get scope() {
       return identity().scope;
@@ -67,7 +68,7 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
       return feedKeys();
     },
     ...{ home, installation, controlPlane, structures, nginx, control, progress, log, report },
-    ...{ state: disk.state, origins: disk.origins, refusals: createRefusals() },
+    ...{ state: disk.state, origins: disk.origins, refusals: createRefusals(), learnFeedKeys },
     pinsFile: disk.pinsFile,
   };
   if (await started) {

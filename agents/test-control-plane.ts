@@ -14,7 +14,9 @@ import {
   EDGE_TOKEN_AUDIENCE,
   enrolRequestSchema,
   FEED_ID_HEADER,
+  type FeedKeysReply,
   type FeedRecord,
+  feedKeySigningText,
   frame,
   hashOf,
   headerLine,
@@ -57,6 +59,8 @@ export interface TestControlPlane {
   readonly snapshotsServed: () => number;
   /** Pages of changes with something in them. */
   readonly pagesServed: () => number;
+  /** Another key signs from now on; only `endorsed` does the former one speak for it. */
+  changeKey(id: string, options: { endorsed: boolean }): void;
   feedId(): string;
   rev(): number;
   put(kind: RecordKind, id: string, body: string): FeedRecord;
@@ -84,7 +88,9 @@ const DAY_MS = 24 * 3_600_000;
 const KEY_ID = "test-1";
 
 export async function startTestControlPlane(): Promise<TestControlPlane> {
-  const { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  let { privateKey, publicKey } = generateKeyPairSync("ed25519");
+  let keyId = KEY_ID;
+  const offered: FeedKeysReply["feed_keys"] = [];
   const authority = createAuthority();
   const scope = randomUUID();
   const edgeId = randomUUID();
@@ -107,7 +113,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   let refusals = 0;
 
   function signText(text: string): string {
-    return `${KEY_ID}:${sign(null, Buffer.from(text), privateKey).toString("base64")}`;
+    return `${keyId}:${sign(null, Buffer.from(text), privateKey).toString("base64")}`;
   }
 
   function signed(record: Omit<FeedRecord, "signature" | "hash"> & { hash?: string }): FeedRecord {
@@ -267,7 +273,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
         return;
       }
       const certificate = authority.issue(wish.csr);
-      const keys = { [KEY_ID]: pemOf(publicKey) };
+      const keys = { [keyId]: pemOf(publicKey) };
       return json(response, {
         edge_id: edgeId,
         scope,
@@ -282,6 +288,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
       return;
     }
     if (url.pathname === "/edge/v1/changes") return await answerChanges(url, response);
+    if (url.pathname === "/edge/v1/feed-keys") return json(response, { feed_keys: offered });
     if (url.pathname === "/edge/v1/snapshot") return answerSnapshot(response);
     if (url.pathname === "/edge/v1/report") return takeReport(body, response);
     if (url.pathname === "/edge/v1/logs") return takeLogs(request, body, response);
@@ -333,6 +340,15 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     retries: () => retries,
     snapshotsServed: () => snapshots,
     pagesServed: () => pages,
+    changeKey: (id, { endorsed }) => {
+      const next = generateKeyPairSync("ed25519");
+      const raw = next.publicKey.export({ type: "spki", format: "der" }).subarray(-32).toString("base64");
+      const endorsement = endorsed ? signText(feedKeySigningText({ id, publicKey: raw })) : null;
+      offered.unshift({ id, public_key: raw, endorsement });
+      offered.splice(2);
+      ({ privateKey, publicKey } = next);
+      keyId = id;
+    },
     feedId: () => feedId,
     rev: () => rev,
     put: (kind, id, body) => {

@@ -28,6 +28,8 @@ export const controlPlaneSchema = z.object({
   MASTER_KEY_FILE: z.string().min(1).optional(),
   /** Ed25519 private key (PKCS#8 PEM). Only the worker reads it: the API cannot sign what edges run. */
   FEED_SIGNING_KEY_FILE: z.string().min(1).optional(),
+  /** The key before, once, when another takes over: it signs the new one, so that enrolled edges accept it. */
+  FEED_PREVIOUS_SIGNING_KEY_FILE: z.string().min(1).optional(),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_POOL_MAX: setting.count.default(10),
   /** Where a worker or a scheduler of its own answers /health and /metrics; the API does so on API_PORT. */

@@ -143,6 +143,7 @@ create table "feed_key" (
   id text not null,
   public_key text not null,
   started_at timestamp with time zone not null,
+  endorsement text,
   constraint feed_key_pkey PRIMARY KEY (id)
 );
 

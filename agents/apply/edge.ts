@@ -19,6 +19,8 @@ export interface Edge {
   /** Another one after the edge enrolled again, like its keys. */
   readonly scope: string;
   readonly feedKeys: FeedKeys;
+  /** Before a feed is begun: another key may sign it. */
+  readonly learnFeedKeys: (signal: AbortSignal) => Promise<void>;
   readonly installation: Pick<NginxInstallation, "command">;
   readonly controlPlane: ControlPlane;
   readonly state: State;

@@ -23,6 +23,7 @@ const GROUP_SIZE = 1_000;
 
 export async function takeSnapshot(edge: Edge, signal: AbortSignal): Promise<void> {
   const startedAt = performance.now();
+  await edge.learnFeedKeys(signal);
   const answer = await edge.controlPlane.snapshot(signal);
   const feed = { feedId: answer.feedId, scope: edge.scope };
   if (answer.kind === "none") return await beginEmpty(edge, feed);

@@ -8,7 +8,8 @@ import { type AgentConfig, enrolmentToken } from "../config.ts";
 import type { Capabilities } from "../contract.ts";
 import { type ControlPlane, ControlPlaneRefusal, createControlPlane } from "../control-plane-client.ts";
 import { createEnrolAgain, type EnrolAgain } from "./enrol-again.ts";
-import { enrol, findIdentity, type Identity, storeCertificate } from "./identity.ts";
+import { acceptEndorsed } from "./feed-keys.ts";
+import { enrol, findIdentity, type Identity, storeCertificate, storeFeedKeys } from "./identity.ts";
 import { createTokenSource } from "./token.ts";
 
 export interface Identified {
@@ -16,6 +17,8 @@ export interface Identified {
   readonly identity: () => Identity;
   readonly renewed: (certificate: string) => Promise<void>;
   readonly enrolAgain: EnrolAgain;
+  /** Asks whether another key signs the feed now, and pins it when one that is pinned speaks for it. */
+  readonly learnFeedKeys: (signal: AbortSignal) => Promise<void>;
 }
 
 export async function identify(
@@ -51,7 +54,14 @@ export async function identify(
   const renewed = async (certificate: string) => {
     held = await storeCertificate(folder, identity(), certificate);
   };
-  return { controlPlane, identity, renewed, enrolAgain };
+  const learnFeedKeys = async (until: AbortSignal) => {
+    const pinned = identity().feedKeys;
+    const next = acceptEndorsed(pinned, await controlPlane.feedKeys(until));
+    if (next === pinned) return;
+    held = await storeFeedKeys(folder, identity(), next);
+    log.info({ keys: Object.keys(next) }, "another key signs the feed now: the former one speaks for it");
+  };
+  return { controlPlane, identity, renewed, enrolAgain, learnFeedKeys };
 }
 
 /** A refusal is final; a control plane that is not there yet is waited for. */

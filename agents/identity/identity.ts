@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type Capabilities, type EnrolReply, type EnrolRequest, enrolReplySchema } from "../contract.ts";
 import { findFile, writeDurably } from "../durable-file.ts";
+import type { PinnedKeys } from "./feed-keys.ts";
 import { certificateRequest, openKey } from "./key.ts";
 
 export interface Identity {
@@ -12,8 +13,8 @@ export interface Identity {
   readonly scope: string;
   readonly key: KeyObject;
   readonly certificate: string;
-  /** Ed25519 public keys (SPKI PEM) by key id: pinned at enrolment, changed by no later message. */
-  readonly feedKeys: Readonly<Record<string, string>>;
+  /** Ed25519 public keys (SPKI PEM) by key id: pinned at enrolment; one of them may hand over to another. */
+  readonly feedKeys: PinnedKeys;
 }
 
 export interface Enrolment {
@@ -55,6 +56,15 @@ export async function storeCertificate(folder: string, identity: Identity, certi
   const reply = enrolReplySchema.parse(JSON.parse(text));
   await writeDurably(join(folder, REPLY_FILE), JSON.stringify({ ...reply, certificate }, undefined, 2), 0o600);
   return { ...identity, certificate };
+}
+
+/** The same edge, believing these keys from now on. */
+export async function storeFeedKeys(folder: string, identity: Identity, feedKeys: PinnedKeys): Promise<Identity> {
+  const text = await findFile(join(folder, REPLY_FILE));
+  if (text === undefined) throw new Error("this edge never enrolled");
+  const reply = enrolReplySchema.parse(JSON.parse(text));
+  await writeDurably(join(folder, REPLY_FILE), JSON.stringify({ ...reply, feed_keys: feedKeys }, undefined, 2), 0o600);
+  return { ...identity, feedKeys };
 }
 
 /** A token may end in `.` and the SHA-256 of the authority's public key: whoever answers must be of that authority. */

@@ -24,6 +24,12 @@ export function readFeedSigningKey(config: ControlPlaneConfig): string {
   return readKeyFile("FEED_SIGNING_KEY_FILE", config.FEED_SIGNING_KEY_FILE);
 }
 
+/** PEM of the key that the signing key takes over from. */
+export function readPreviousFeedSigningKey(config: ControlPlaneConfig): string | undefined {
+  const path = config.FEED_PREVIOUS_SIGNING_KEY_FILE;
+  return path === undefined ? undefined : readKeyFile("FEED_PREVIOUS_SIGNING_KEY_FILE", path);
+}
+
 function readKeyFile(setting: string, path: string): string {
   try {
     return readFileSync(path, "utf8");

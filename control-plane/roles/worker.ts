@@ -6,11 +6,11 @@ import { announceOver, createFeedSigner, deploymentHandlers, openFeed } from "..
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
 import { openConnections } from "./connections.ts";
-import { readFeedSigningKey } from "./keys.ts";
+import { readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
 import { clock } from "./services.ts";
 
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
-  const signer = createFeedSigner(readFeedSigningKey(config));
+  const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
   const { db, redis, storage, part } = await openConnections(config, "worker", log);
   const handlers = deploymentHandlers({
     db,

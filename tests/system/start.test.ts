@@ -1,8 +1,9 @@
 // Starting, stopping, starting again: what `npm start` promises a stranger.
 import { type ChildProcess, spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import { existsSync } from "node:fs";
-import { mkdir, rm, symlink } from "node:fs/promises";
+import { mkdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -81,6 +82,42 @@ test("a start on a wiped database enrols its edge there, and serves what is new 
   await eventually(async () => expect((await view(second.edge, "new.example.com", "/")).status).toBe(200));
   await eventually(async () => expect((await view(second.edge, "former.example.com", "/")).status).toBe(421));
   await second.stop();
+  await nothingRuns();
+});
+
+test("another signing key takes over from the former one, and the enrolled edge follows it", async () => {
+  const place = join(folder.path, "rotation");
+  const env = await productEnvironment(place);
+  const enrolment = async () => JSON.parse(await readFile(join(place, "edge", "identity", "enrolment.json"), "utf8"));
+  const first = await startProduct(env);
+  const customer = await register(apiAt(first.apiUrl));
+  await createDistribution(customer, "before.example.com", origin.url);
+  await eventually(async () => expect((await view(first.edge, "before.example.com", "/")).status).toBe(200));
+  await first.stop();
+  const before = await enrolment();
+
+  const next = join(place, "keys", "next.pem");
+  await writeFile(next, generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }));
+  const former = join(place, "keys", "feed-signing.pem");
+  const second = await startProduct({
+    ...env,
+    FEED_SIGNING_KEY_FILE: next,
+    FEED_PREVIOUS_SIGNING_KEY_FILE: former,
+  });
+  await createDistribution(customer, "rotated.example.com", origin.url);
+  await eventually(async () => expect((await view(second.edge, "rotated.example.com", "/")).status).toBe(200));
+  expect((await view(second.edge, "before.example.com", "/")).status).toBe(200);
+  await second.stop();
+  const after = await enrolment();
+  expect(after.certificate).toBe(before.certificate);
+  expect(Object.keys(after.feed_keys)).toHaveLength(2);
+
+  await rm(former);
+  const third = await startProduct({ ...env, FEED_SIGNING_KEY_FILE: next });
+  for (const host of ["before", "rotated"]) {
+    expect((await view(third.edge, `${host}.example.com`, "/")).status).toBe(200);
+  }
+  await third.stop();
   await nothingRuns();
 });
 

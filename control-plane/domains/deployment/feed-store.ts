@@ -76,17 +76,30 @@ export async function readDatabaseIdentity(reads: Reads): Promise<string> {
   return row.identity;
 }
 
-export async function upsertFeedKey(tx: Tx, key: { id: string; public_key: string; started_at: Date }): Promise<void> {
-  await tx("feed_key").insert(key).onConflict("id").merge(["started_at"]);
+export interface FeedKeyRow {
+  readonly id: string;
+  /** SPKI PEM. */
+  readonly public_key: string;
+  readonly endorsement: string | null;
+  readonly started_at: Date;
 }
 
-/** The newest two: while a rotation is under way, the one in use and the one before. */
+/** An endorsement stays when the former key is not at hand at a later start. */
+export async function upsertFeedKey(tx: Tx, key: FeedKeyRow): Promise<void> {
+  const { started_at, endorsement } = key;
+  await tx<FeedKeyRow>("feed_key")
+    .insert(key)
+    .onConflict("id")
+    .merge(endorsement === null ? { started_at } : { started_at, endorsement });
+}
+
+/** The newest two: the one in use first, then the one before. */
+export async function listFeedKeys(reads: Reads): Promise<readonly FeedKeyRow[]> {
+  return reads<FeedKeyRow>("feed_key").orderBy("started_at", "desc").limit(KEYS_PINNED_MAX);
+}
+
 export async function findFeedKeys(reads: Reads): Promise<Readonly<Record<string, string>>> {
-  const rows: { id: string; public_key: string }[] = await reads("feed_key")
-    .select("id", "public_key")
-    .orderBy("started_at", "desc")
-    .limit(KEYS_PINNED_MAX);
-  return Object.fromEntries(rows.map((row) => [row.id, row.public_key]));
+  return Object.fromEntries((await listFeedKeys(reads)).map((row) => [row.id, row.public_key]));
 }
 
 /** `created`: nothing was ever appended here. */

@@ -1,9 +1,10 @@
 import { createPublicKey, verify } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { recordSigningText } from "../../../agents/contract.ts";
+import { feedKeySigningText, recordSigningText } from "../../../agents/contract.ts";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import { createFeedRebuild, openFeed } from "./feed.ts";
-import { findFeedKeys, type RecordRow } from "./feed-store.ts";
+import { findFeedKeys, listFeedKeys, type RecordRow } from "./feed-store.ts";
+import { createFeedSigner, rawOf } from "./signer.ts";
 import {
   aDocument,
   append,
@@ -14,6 +15,7 @@ import {
   createTestWorld,
   feedIdOf,
   newSigner,
+  newSigningKey,
   recordsOf,
   report,
   scopeOf,
@@ -69,6 +71,29 @@ describe("the feed", () => {
     });
     await open(after);
     expect(Object.keys(await findFeedKeys(world.db))).toHaveLength(2);
+  });
+
+  test("is signed anew, once, when a key takes over with the former key's word; without it nothing moves", async () => {
+    const [key, formerKey] = [newSigningKey(), newSigningKey()];
+    const former = createFeedSigner(formerKey);
+    await open(former);
+    const before = await feedIdOf(world);
+    await open(createFeedSigner(key));
+    expect(await feedIdOf(world)).toBe(before);
+    const next = createFeedSigner(key, formerKey);
+    await open(next);
+    const after = await feedIdOf(world);
+    expect([after === before, await isRebuilding()]).toEqual([false, true]);
+    await open(next);
+    await open(createFeedSigner(key));
+    expect(await feedIdOf(world)).toBe(after);
+
+    const [newest] = await listFeedKeys(world.db);
+    const [endorser, signature = ""] = newest?.endorsement?.split(":") ?? [];
+    expect([newest?.id, endorser]).toEqual([next.keyId, former.keyId]);
+    const text = feedKeySigningText({ id: next.keyId, publicKey: rawOf(next.publicKey) });
+    const bytes = Buffer.from(signature, "base64");
+    expect(verify(null, Buffer.from(text), createPublicKey(former.publicKey), bytes)).toBe(true);
   });
 
   test("is compiled anew by a newer compiler", async () => {

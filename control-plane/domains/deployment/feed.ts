@@ -1,5 +1,5 @@
 // The life of the feed: made once, its signing key known to everybody, made anew when the database was restored or moved
-// to an earlier time. After that every record is signed again before edges may read any.
+// to an earlier time, or another key took over. After that every record is signed again before edges may read any.
 import { randomUUID } from "node:crypto";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
@@ -13,6 +13,7 @@ import {
   forgetCheckpoints,
   holdFeed,
   insertFeedIfAbsent,
+  listFeedKeys,
   lockFeed,
   lockScope,
   type RecordRow,
@@ -37,10 +38,15 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
       compiler_version: COMPILER_VERSION,
       created_at: now,
     });
-    await upsertFeedKey(tx, { id: signer.keyId, public_key: signer.publicKey, started_at: now });
     const feed = await lockFeed(tx);
     if (feed === undefined) return;
-    if (feed.database_identity !== identity) await makeAnew(tx, now, identity);
+    const known = (await listFeedKeys(tx)).find((key) => key.id === signer.keyId);
+    const { keyId: id, publicKey: public_key, endorsement } = signer;
+    await upsertFeedKey(tx, { id, public_key, endorsement, started_at: now });
+    // What the former key signed is signed again: edges that forget that key must not need it. They would begin a feed
+    // that a key without an endorsement signed, and could believe none of it; so they keep the one they have.
+    const isHandedOver = endorsement !== null && (known?.endorsement ?? null) === null;
+    if (feed.database_identity !== identity || isHandedOver) await makeAnew(tx, now, identity);
     if (feed.compiler_version < COMPILER_VERSION) await compileAnew(tx);
   });
 }

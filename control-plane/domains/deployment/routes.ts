@@ -1,13 +1,20 @@
 // The feed for agents, and the state of a deployment for customers.
-import { FEED_ID_HEADER, reportReplySchema, reportRequestSchema } from "../../../agents/contract.ts";
+import {
+  FEED_ID_HEADER,
+  feedKeysReplySchema,
+  reportReplySchema,
+  reportRequestSchema,
+} from "../../../agents/contract.ts";
 import type { Database } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { type DistributionService, distributionParams, unknownDistribution } from "../distribution/index.ts";
+import { listFeedKeys } from "./feed-store.ts";
 import type { FeedGateway } from "./gateway.ts";
 import { anotherFeed, changesForgotten, feedNotReady, tooManyWaiting } from "./problems.ts";
 import { readDeployment } from "./read-model.ts";
 import type { ReportService } from "./report.ts";
 import { changesQuery, deploymentReply } from "./schema.ts";
+import { rawOf } from "./signer.ts";
 import type { SnapshotReader } from "./snapshot.ts";
 
 const agentTag = "Edge protocol";
@@ -25,8 +32,29 @@ export function deploymentRoutes(settings: DeploymentRouteSettings): Route[] {
   return [...feedRoutes(settings), reportRoute(settings.reports), deploymentRoute(settings)];
 }
 
-function feedRoutes({ gateway, readSnapshot }: DeploymentRouteSettings): Route[] {
+function feedRoutes({ db, gateway, readSnapshot }: DeploymentRouteSettings): Route[] {
   return [
+    defineRoute({
+      method: "GET",
+      path: "/edge/v1/feed-keys",
+      operationId: "readFeedKeys",
+      tag: agentTag,
+      summary: "The keys that sign the feed, each with the former one's signature over it",
+      access: { kind: "edge" },
+      reply: { status: 200, body: feedKeysReplySchema },
+      async handle() {
+        const keys = await listFeedKeys(db);
+        return {
+          body: {
+            feed_keys: keys.map(({ id, public_key, endorsement }) => ({
+              id,
+              public_key: rawOf(public_key),
+              endorsement,
+            })),
+          },
+        };
+      },
+    }),
     defineRoute({
       method: "GET",
       path: "/edge/v1/changes",

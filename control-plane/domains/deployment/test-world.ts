@@ -39,10 +39,12 @@ const settings: EdgeGroupSettings = edgeGroupSettingsSchema.parse({});
 export const log = createLogger({ role: "test", level: "silent" });
 const csr = createTestKey().csr;
 
+export function newSigningKey(): string {
+  return generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+}
+
 export function newSigner(): FeedSigner {
-  return createFeedSigner(
-    generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-  );
+  return createFeedSigner(newSigningKey());
 }
 
 export async function createTestWorld(): Promise<TestWorld> {
