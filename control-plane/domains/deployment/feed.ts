@@ -51,12 +51,16 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
   });
 }
 
-/** An agent knows revisions that this database does not: it was restored. `feedId` is what the agent follows. */
-export async function renewRestoredFeed(db: Database, feedId: string, now: Date): Promise<void> {
-  await inTransaction(db, async (tx) => {
+/**
+ * An agent knows revisions that this database does not: it was restored. `feedId` is what the agent follows. False when
+ * the feed was made anew for another agent already.
+ */
+export async function renewRestoredFeed(db: Database, feedId: string, now: Date): Promise<boolean> {
+  return await inTransaction(db, async (tx) => {
     const feed = await lockFeed(tx);
-    if (feed?.feed_id !== feedId) return;
+    if (feed?.feed_id !== feedId) return false;
     await makeAnew(tx, now, feed.database_identity);
+    return true;
   });
 }
 

@@ -112,8 +112,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
         headers: { "retry-after": RETRY_AFTER_S },
       });
     }
-    renewedAt.set(edgeId, now);
-    await renewRestoredFeed(db, tail.feedId, now);
+    if (await renewRestoredFeed(db, tail.feedId, now)) renewedAt.set(edgeId, now);
     throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
   }
 
