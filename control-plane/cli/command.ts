@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ConfigError } from "../../platform/config.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
 import { Problem } from "../../platform/problem.ts";
+import { SealError } from "../../platform/seal.ts";
 import { outageOf } from "../database/outage.ts";
 import type { Environment } from "./running.ts";
 
@@ -43,6 +44,8 @@ export function explainFailure(error: unknown): string {
     return [`${error.kind.title}. ${error.detail}`, ...faults].join("\n");
   }
   if (error instanceof ConfigError || error instanceof StartError) return error.message;
+  if (error instanceof SealError)
+    return `${error.message}: give the MASTER_KEY (or MASTER_KEY_FILE) that this database was made with.`;
   const away = outageOf(error);
   if (away !== undefined) return `The ${away} does not answer: check that it runs, and ${away.toUpperCase()}_URL.`;
   return error instanceof Error ? (error.stack ?? error.message) : String(error);

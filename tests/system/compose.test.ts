@@ -139,7 +139,6 @@ test("migrate, api, worker, scheduler, enrol and edge run, become healthy and en
 
   const [http, https] = [await pickPort(), await pickPort()];
   const enrolment = {
-    EDGE_HOME: join(folder.path, "edge"),
     ENROLMENT_FOLDER: folder.path,
     EDGE_GROUP_SETTINGS: JSON.stringify({ listeners: { host: "127.0.0.1", http, https } }),
   };
@@ -149,7 +148,7 @@ test("migrate, api, worker, scheduler, enrol and edge run, become healthy and en
 
   const edge = await containerOf("edge", {
     CONTROL_PLANE_URL: `http://127.0.0.1:${api}`,
-    EDGE_HOME: enrolment.EDGE_HOME,
+    EDGE_HOME: join(folder.path, "edge"),
     EDGE_ENROLMENT_TOKEN_FILE: join(folder.path, "token"),
     EDGE_HEALTH_URL: `http://127.0.0.1:${http}/__edge/health`,
   });

@@ -85,6 +85,16 @@ test("a start on a wiped database enrols its edge there, and serves what is new 
   await nothingRuns();
 });
 
+test("another master key than the database's is one sentence that names the cure", async () => {
+  const env = await productEnvironment(join(folder.path, "master-key"));
+  await (await startProduct(env)).stop();
+  const { code, output } = await failToStart({ ...env, MASTER_KEY: "0".repeat(64) });
+  expect(code).toBe(1);
+  expect(output).toMatch(/sealed with master key .* give the MASTER_KEY/);
+  expect(output).not.toContain("    at ");
+  await nothingRuns();
+});
+
 test("another signing key takes over from the former one, and the enrolled edge follows it", async () => {
   const place = join(folder.path, "rotation");
   const env = await productEnvironment(place);
