@@ -196,6 +196,7 @@ export function documentFor(id: string, host: string, origin: { host?: string; p
     accelerationType: "static",
     http2: true,
     http3: true,
+    https: true,
     redirectHttpToHttps: false,
     balancer: "failover",
     origins: [
