@@ -70,6 +70,8 @@ export interface TestControlPlane {
   sign(record: Omit<FeedRecord, "signature" | "hash"> & { hash?: string }): FeedRecord;
   /** From now on there is a checkpoint of what is live, and changes before `forgetBefore` are 410. */
   makeCheckpoint(options?: { forget: boolean }): void;
+  /** The edge's certificates are worth nothing any more, and tokens lead to another group of the same feed. */
+  moveToAnotherGroup(): void;
   /** A restored database: another feed id, the records that `keep` lets through numbered anew. */
   restore(options: { keep: (record: FeedRecord) => boolean; checkpoint: boolean }): void;
   checkpointFile(): Buffer;
@@ -92,7 +94,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   let keyId = KEY_ID;
   const offered: FeedKeysReply["feed_keys"] = [];
   const authority = createAuthority();
-  const scope = randomUUID();
+  let scope: string = randomUUID();
   const edgeId = randomUUID();
   const token = "a-token-of-twenty-or-more-letters";
   const accepted = new Set([token]);
@@ -325,7 +327,9 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   return {
     url: `http://127.0.0.1:${port}`,
     token,
-    scope,
+    get scope() {
+      return scope;
+    },
     authority: authority.certificate,
     enrolments: () => enrolments,
     refusals: () => refusals,
@@ -366,6 +370,13 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
     makeCheckpoint: ({ forget } = { forget: false }) => {
       checkpoint = { rev, file: checkpointOf() };
       if (forget) oldest = rev;
+    },
+    moveToAnotherGroup: () => {
+      authority.forgetIssued();
+      scope = randomUUID();
+      live.clear();
+      rev = 0;
+      checkpoint = undefined;
     },
     restore: ({ keep, checkpoint: withCheckpoint }) => {
       feedId = randomUUID();
@@ -467,6 +478,7 @@ function createAuthority() {
       issuedPems.add(certificate.replace(/-----[^-]+-----|\s/g, ""));
       return certificate;
     },
+    forgetIssued: () => issuedPems.clear(),
     issued: (pem: string) => issuedPems.has(pem.replace(/-----[^-]+-----|\s/g, "")),
   };
 }

@@ -90,6 +90,25 @@ test.each([
   },
 );
 
+test("enrolled into another group of the same feed, it serves that group's documents, whose revisions count from 1", async () => {
+  const id = randomUUID();
+  const putShared = (host: string) => controlPlane.put("document", id, documentFor(id, host, origin));
+  const former = putShared("former.example.com");
+  await node.start();
+  await controlPlane.untilReport(({ applied }) => applied === former.rev);
+  controlPlane.moveToAnotherGroup();
+  putShared("moved.example.com");
+  const { rev } = controlPlane.put("structure", controlPlane.scope, node.structure());
+  const report = await controlPlane.untilReport(
+    ({ applied, structure, state_hash }) =>
+      applied === rev && structure === rev && state_hash === controlPlane.stateHash(),
+    20_000,
+  );
+  expect(report.refused).toEqual([]);
+  expect(await status("moved.example.com")).toBe(200);
+  for (const host of ["former", "before"]) expect(await status(`${host}.example.com`)).toBe(421);
+});
+
 test.each([
   { name: "no token", token: undefined, tries: 0 },
   { name: "a token that enrols nobody", token: "used-up-token-of-twenty-letters", tries: 1 },

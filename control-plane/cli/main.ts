@@ -1,5 +1,7 @@
 // `edgewright`: the one program with all commands. The only file of the control plane that reads process.env and argv.
+import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { z } from "zod";
 import { agentStartCommand } from "./agent-start.ts";
 import { cdnDebugCommand } from "./cdn-debug.ts";
 import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./command.ts";
@@ -10,6 +12,8 @@ import { roleCommands } from "./role-start.ts";
 import { withRunning } from "./running.ts";
 import { tinkerCommand } from "./tinker.ts";
 import { upCommand } from "./up/up.ts";
+
+const { version } = z.object({ version: z.string() }).parse(createRequire(import.meta.url)("../../package.json"));
 
 const terminal: Terminal = { env: process.env, output: process.stdout };
 // Looked up when a command asks, so that a fault in config.yaml is that command's.
@@ -22,7 +26,7 @@ const beside: Terminal = {
 
 const program = new Command("edgewright")
   .description("A self-hostable CDN and video platform.")
-  .version("0.1.0")
+  .version(version)
   .showHelpAfterError()
   .addCommand(upCommand(terminal));
 for (const command of roleCommands(terminal)) program.addCommand(command);

@@ -20,6 +20,7 @@ import { LOCAL_GROUP, prepareFirstUse } from "./first-use.ts";
 import { reachable, startLocalEdge } from "./local-edge.ts";
 import { ensureLocalKeys } from "./local-keys.ts";
 import { openLogs } from "./logs.ts";
+import { platformListeners } from "./platform-listeners.ts";
 import { createSteps, type Steps } from "./progress.ts";
 import { openTools, type ServiceUrls, startServices } from "./services.ts";
 import { type UpSettings, upSchema } from "./settings.ts";
@@ -75,7 +76,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
     nginx: tools.nginx,
     controlPlaneUrl: api,
     enrolmentToken: firstUse.enrolmentToken,
-    platformListeners: platformListeners(settings, urls),
+    platformListeners: await platformListeners(settings, urls),
     ledger: run.ledger,
     log,
   };
@@ -83,7 +84,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
     await steps.step(
       "edge",
       () => watchReports(config, (hasReported) => startLocalEdge({ ...edge, hasReported })),
-      () => "HTTP/1.1, 2 and 3",
+      () => (tools.nginx.capabilities.http3 ? "HTTP/1.1, 2 and 3" : "HTTP/1.1 and 2"),
     ),
   );
   started(announceRunning(settings, config));
@@ -142,25 +143,6 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
   });
 }
-
-function platformListeners(settings: UpSettings, urls: ServiceUrls): readonly string[] {
-  const own = [settings.API_PORT, settings.EDGE_HTTP_PORT, settings.EDGE_HTTPS_PORT].map((port) => `*:${port}`);
-  const services = [urls.DATABASE_URL, urls.REDIS_URL, urls.CLICKHOUSE_URL, urls.ACME_DIRECTORY_URL].map(
-    (url) => new URL(url),
-  );
-  // A service that is called by name is checked by the edge when it resolves an origin of that name.
-  const literal = services.filter(({ hostname }) => /^[0-9.]+$|^\[/.test(hostname));
-  return [...own, ...literal.map(({ hostname, port, protocol }) => `${hostname}:${port || DEFAULT_PORTS[protocol]}`)];
-}
-
-const DEFAULT_PORTS: Readonly<Record<string, number>> = {
-  "postgres:": 5432,
-  "postgresql:": 5432,
-  "redis:": 6379,
-  "rediss:": 6379,
-  "http:": 80,
-  "https:": 443,
-};
 
 /** For the other commands; a secret that came by the environment stays there. */
 function announceRunning(settings: UpSettings, config: ControlPlaneConfig): Part {
