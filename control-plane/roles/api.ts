@@ -4,15 +4,16 @@ import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { authRoutes, createAccountAuthenticator } from "../domains/auth/index.ts";
-import {
-  createSnapshotReader,
-  deploymentRoutes,
-  type FeedGateway,
-  listenForChanges,
-  startFeedGateway,
-} from "../domains/deployment/index.ts";
+import { deploymentRoutes } from "../domains/deployment/index.ts";
 import { distributionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
+import {
+  createSnapshotReader,
+  type FeedGateway,
+  feedRoutes,
+  listenForChanges,
+  startFeedGateway,
+} from "../domains/feed/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { startApiServer } from "../http/server.ts";
@@ -60,14 +61,8 @@ export function apiRoutes(
   return [
     ...authRoutes(services.auth),
     ...distributionRoutes(services.distributions),
-    ...deploymentRoutes({
-      db,
-      clock,
-      gateway,
-      readSnapshot: createSnapshotReader({ db, storage, log }),
-      reports: services.edgeReports,
-      distributions: services.distributions,
-    }),
+    ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
+    ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
   ];

@@ -2,7 +2,8 @@
 import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { announceOver, createFeedSigner, deploymentHandlers, openFeed } from "../domains/deployment/index.ts";
+import { deploymentHandlers } from "../domains/deployment/index.ts";
+import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
 import { openConnections } from "./connections.ts";

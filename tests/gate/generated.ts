@@ -5,7 +5,7 @@ import { controlPlaneSchema } from "../../control-plane/config.ts";
 import { connectDatabase } from "../../control-plane/database/connection.ts";
 import { describeSchema } from "../../control-plane/database/describe-schema.ts";
 import { migrateUp } from "../../control-plane/database/migrate.ts";
-import { startFeedGateway } from "../../control-plane/domains/deployment/index.ts";
+import { startFeedGateway } from "../../control-plane/domains/feed/index.ts";
 import { openApiDocument } from "../../control-plane/http/platform-routes.ts";
 import { apiRoutes } from "../../control-plane/roles/api.ts";
 import { openConnections } from "../../control-plane/roles/connections.ts";

@@ -79,6 +79,7 @@ module.exports = {
       from: { path: "^control-plane/domains/[^/]+/(rules|schema)\\.ts$" },
       to: {
         path: "node_modules/(knex|objection|pg|ioredis|undici|bullmq|@clickhouse)/|^(node:)?(fs|http|https|dns|child_process)|/store\\.ts$",
+        dependencyTypesNot: ["type-only"],
       },
     },
     {

@@ -13,11 +13,18 @@ import { type Database, inSnapshot, inTransaction, type Tx } from "../../databas
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { type DesiredState, findDesiredDistribution, findDistributionIds } from "../distribution/index.ts";
 import { type EdgeGroupRecord, findGroup, findGroups, findProgress } from "../edge-node/index.ts";
-import { appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
-import { type Compilation, deploymentAfter, isSameOutcome } from "./deployment-rules.ts";
-import { holdFeed, lockScope } from "./feed-store.ts";
-import { recompileDistributions } from "./jobs.ts";
-import type { FeedSigner } from "./signer.ts";
+import {
+  appendRecords,
+  BATCH_MAX,
+  type Candidate,
+  type FeedSigner,
+  type FeedWriter,
+  holdFeed,
+  keyOf,
+  lockScope,
+  recompileDistributions,
+} from "../feed/index.ts";
+import { type Compilation, deploymentAfter, isSameOutcome } from "./rules.ts";
 import { recordOutcomes } from "./status.ts";
 import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.ts";
 

@@ -6,19 +6,19 @@ import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { distributionChanged } from "../distribution/index.ts";
 import { edgeGroupChanged } from "../edge-node/index.ts";
-import { createCheckpointWriter } from "./checkpoint.ts";
-import { createCompiler } from "./compile.ts";
-import { createFeedRebuild } from "./feed.ts";
 import {
+  createCheckpointWriter,
+  createFeedRebuild,
+  type FeedSigner,
   rebuildFeed,
   recompileDistributions,
-  reconcileDeployments,
-  settleDeployments,
   writeCheckpoints,
-} from "./jobs.ts";
+} from "../feed/index.ts";
+import { createCompiler } from "./compile.ts";
+import { reconcileDeployments, settleDeployments } from "./jobs.ts";
 import { reconcile } from "./reconcile.ts";
-import { createReportService } from "./report.ts";
-import type { FeedSigner } from "./signer.ts";
+import { createEdgeReportService } from "./report.ts";
+import { renumberDeployments } from "./store.ts";
 
 const CHECKPOINT_EVERY_MS = 30_000;
 const RECONCILE_EVERY_MS = 60_000;
@@ -38,9 +38,9 @@ export interface DeploymentWorkerSettings {
 export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandler[] {
   const { db, clock, log } = settings;
   const compiler = createCompiler(settings);
-  const rebuild = createFeedRebuild(settings);
+  const rebuild = createFeedRebuild({ ...settings, renumber: renumberDeployments });
   const checkpoints = createCheckpointWriter(settings);
-  const reports = createReportService({ db, clock });
+  const reports = createEdgeReportService({ db, clock });
   return [
     handleJob(distributionChanged, ({ distribution_id }) => compiler.deploy([distribution_id])),
     handleJob(edgeGroupChanged, ({ group_id }) => compiler.deployStructure(group_id)),

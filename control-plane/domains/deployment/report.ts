@@ -5,7 +5,7 @@ import { type Database, inTransaction, type Tx } from "../../database/transactio
 import type { EdgeCaller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { findProgress, findRefusingNodes, recordReport } from "../edge-node/index.ts";
-import { findFeed, findScope, lockScope } from "./feed-store.ts";
+import { findFeed, findScope, lockScope } from "../feed/index.ts";
 import { settleDeployments } from "./jobs.ts";
 import { recordOutcomes, seenSince } from "./status.ts";
 import { type DocumentRefusal, findSettling, refuse, settle, withdrawRefusals } from "./store.ts";
@@ -14,9 +14,9 @@ import { type DocumentRefusal, findSettling, refuse, settle, withdrawRefusals } 
 const SETTLED_PER_REPORT_MAX = 100;
 const SETTLED_PER_JOB_MAX = 500;
 
-export type ReportService = ReturnType<typeof createReportService>;
+export type EdgeReportService = ReturnType<typeof createEdgeReportService>;
 
-export function createReportService({ db, clock }: { db: Database; clock: () => Date }) {
+export function createEdgeReportService({ db, clock }: { db: Database; clock: () => Date }) {
   async function report(edge: EdgeCaller, request: ReportRequest): Promise<ReportReply> {
     return inTransaction(db, async (tx) => {
       const now = clock();

@@ -2,7 +2,7 @@
 import type { Tx } from "../../database/transaction.ts";
 import { recordDeployment } from "../distribution/index.ts";
 import { findProgress } from "../edge-node/index.ts";
-import { outcomeOf, type ScopeState } from "./deployment-rules.ts";
+import { outcomeOf, type ScopeState } from "./rules.ts";
 import { findDeployments } from "./store.ts";
 
 /** An edge that was not heard of for this long holds nobody up. */

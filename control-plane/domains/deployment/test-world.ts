@@ -10,12 +10,12 @@ import type { Caller, EdgeCaller } from "../../http/caller.ts";
 import { createDistributionInput, createDistributionService, type DistributionService } from "../distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService, type EdgeNodeService } from "../edge-node/index.ts";
 import { capabilities, createTestKey } from "../edge-node/test-agent.ts";
-import { appendRecords, type Candidate } from "./append.ts";
+import { appendRecords, type Candidate } from "../feed/append.ts";
+import { openFeed } from "../feed/feed.ts";
+import { createFeedSigner, type FeedSigner } from "../feed/signer.ts";
+import { findFeedKeys, holdFeed, lockScope, type RecordRow, type ScopeRow } from "../feed/store.ts";
 import { type Compiler, createCompiler } from "./compile.ts";
-import { openFeed } from "./feed.ts";
-import { findFeedKeys, holdFeed, lockScope, type RecordRow, type ScopeRow } from "./feed-store.ts";
-import { createReportService, type ReportService } from "./report.ts";
-import { createFeedSigner, type FeedSigner } from "./signer.ts";
+import { createEdgeReportService, type EdgeReportService } from "./report.ts";
 
 export interface TestWorld {
   readonly database: TestDatabase;
@@ -25,7 +25,7 @@ export interface TestWorld {
   readonly log: Logger;
   readonly clock: () => Date;
   readonly compiler: Compiler;
-  readonly reports: ReportService;
+  readonly reports: EdgeReportService;
   readonly edgeNodes: EdgeNodeService;
   readonly distributions: DistributionService;
   readonly customer: Caller;
@@ -63,7 +63,7 @@ export async function createTestWorld(): Promise<TestWorld> {
     ...{ database, db, signer, log, clock, announced },
     publicKey: signer.publicKey,
     compiler: createCompiler({ db, signer, clock, ownNames: ["localhost"], announce, log }),
-    reports: createReportService({ db, clock }),
+    reports: createEdgeReportService({ db, clock }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     distributions: createDistributionService({
       ...{ db, clock },

@@ -2,7 +2,8 @@
 // order of commits, so that whoever reads up to a revision has seen everything before it.
 import { type RecordKind, recordSigningText } from "../../../agents/contract.ts";
 import type { Tx } from "../../database/transaction.ts";
-import { addToStateHash, type Content, decideAppend, termOf } from "./feed-rules.ts";
+import { addToStateHash, type Content, decideAppend, termOf } from "./rules.ts";
+import type { FeedSigner } from "./signer.ts";
 import {
   advanceProvenance,
   findRecordHeads,
@@ -11,8 +12,7 @@ import {
   type ScopeRow,
   updateScope,
   upsertRecords,
-} from "./feed-store.ts";
-import type { FeedSigner } from "./signer.ts";
+} from "./store.ts";
 
 /** What one transaction appends at most: it holds the scope's lock for some 100 ms then. */
 export const BATCH_MAX = 500;

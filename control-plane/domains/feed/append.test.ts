@@ -1,9 +1,6 @@
 import { createPublicKey, randomUUID, verify } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { recordSigningText, STATE_HASH_MODULUS, stateHashTerm } from "../../../agents/contract.ts";
-import { BATCH_MAX, keyOf } from "./append.ts";
-import { readChanges } from "./changes-store.ts";
-import { EMPTY_STATE_HASH } from "./feed-rules.ts";
 import {
   aDocument,
   append,
@@ -13,7 +10,10 @@ import {
   recordsOf,
   scopeOf,
   type TestWorld,
-} from "./test-world.ts";
+} from "../deployment/test-world.ts";
+import { BATCH_MAX, keyOf } from "./append.ts";
+import { readChanges } from "./changes-store.ts";
+import { EMPTY_STATE_HASH } from "./rules.ts";
 
 let world: TestWorld;
 beforeAll(async () => {

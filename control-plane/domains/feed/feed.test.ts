@@ -2,9 +2,7 @@ import { createPublicKey, verify } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { feedKeySigningText, recordSigningText } from "../../../agents/contract.ts";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
-import { createFeedRebuild, openFeed } from "./feed.ts";
-import { findFeedKeys, listFeedKeys, type RecordRow } from "./feed-store.ts";
-import { createFeedSigner, rawOf } from "./signer.ts";
+import { renumberDeployments } from "../deployment/store.ts";
 import {
   aDocument,
   append,
@@ -20,7 +18,10 @@ import {
   report,
   scopeOf,
   type TestWorld,
-} from "./test-world.ts";
+} from "../deployment/test-world.ts";
+import { createFeedRebuild, openFeed } from "./feed.ts";
+import { createFeedSigner, rawOf } from "./signer.ts";
+import { findFeedKeys, listFeedKeys, type RecordRow } from "./store.ts";
 
 let world: TestWorld;
 beforeEach(async () => {
@@ -45,7 +46,13 @@ function rebuild(announced: string[] = []) {
   const announce = (scope: string) => {
     announced.push(scope);
   };
-  return createFeedRebuild({ db: world.db, signer: world.signer, clock: world.clock, announce });
+  return createFeedRebuild({
+    db: world.db,
+    signer: world.signer,
+    clock: world.clock,
+    announce,
+    renumber: renumberDeployments,
+  });
 }
 
 async function isSignedFor(feedId: string, record: RecordRow): Promise<boolean> {

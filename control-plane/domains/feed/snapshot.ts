@@ -7,8 +7,8 @@ import type { Database } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { unavailable } from "../../http/problems.ts";
 import { checkpointKey } from "./checkpoint.ts";
-import { findFeed, findScope } from "./feed-store.ts";
 import { feedNotReady } from "./problems.ts";
+import { findFeed, findScope } from "./store.ts";
 
 export interface Snapshot {
   readonly feedId: string;

@@ -16,12 +16,7 @@ import { openFileStorage } from "../../../platform/object-storage/files.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
-import { createEdgeAuthenticator, createEdgeAuthority, edgeNodeRoutes } from "../edge-node/index.ts";
-import { capabilities, createTestKey, edgeToken } from "../edge-node/test-agent.ts";
-import { createCheckpointWriter } from "./checkpoint.ts";
-import { type FeedGateway, startFeedGateway } from "./gateway.ts";
-import { deploymentRoutes } from "./routes.ts";
-import { createSnapshotReader } from "./snapshot.ts";
+import { deploymentRoutes } from "../deployment/routes.ts";
 import {
   createDistribution,
   createGroup,
@@ -30,7 +25,13 @@ import {
   log,
   scopeOf,
   type TestWorld,
-} from "./test-world.ts";
+} from "../deployment/test-world.ts";
+import { createEdgeAuthenticator, createEdgeAuthority, edgeNodeRoutes } from "../edge-node/index.ts";
+import { capabilities, createTestKey, edgeToken } from "../edge-node/test-agent.ts";
+import { createCheckpointWriter } from "./checkpoint.ts";
+import { type FeedGateway, startFeedGateway } from "./gateway.ts";
+import { feedRoutes } from "./routes.ts";
+import { createSnapshotReader } from "./snapshot.ts";
 
 const tokenSchema = z.object({ token: z.string() });
 const key = createTestKey();
@@ -53,7 +54,7 @@ beforeAll(async () => {
   const authority = createEdgeAuthority({ db, seal: createSeal(Buffer.alloc(32, 1)), clock });
   const readSnapshot = createSnapshotReader({ db, storage, log });
   api = await startApiServer({
-    routes: [...edgeNodeRoutes(world), ...deploymentRoutes({ ...world, gateway, readSnapshot })],
+    routes: [...edgeNodeRoutes(world), ...deploymentRoutes(world), ...feedRoutes({ db, gateway, readSnapshot })],
     authenticate: {
       account: async ({ header }) => {
         if (header("authorization") === "Bearer customer") return world.customer;

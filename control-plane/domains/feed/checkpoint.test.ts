@@ -6,9 +6,6 @@ import { buffer } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { openFileStorage } from "../../../platform/object-storage/files.ts";
 import type { ObjectStorage } from "../../../platform/object-storage/storage.ts";
-import { checkpointKey, createCheckpointWriter } from "./checkpoint.ts";
-import { isCheckpointDue } from "./feed-rules.ts";
-import { createSnapshotReader } from "./snapshot.ts";
 import {
   aDocument,
   append,
@@ -19,7 +16,10 @@ import {
   recordsOf,
   scopeOf,
   type TestWorld,
-} from "./test-world.ts";
+} from "../deployment/test-world.ts";
+import { checkpointKey, createCheckpointWriter } from "./checkpoint.ts";
+import { isCheckpointDue } from "./rules.ts";
+import { createSnapshotReader } from "./snapshot.ts";
 
 const DAY_MS = 86_400_000;
 const never = new AbortController().signal;

@@ -1,11 +1,14 @@
 // The life of the feed: made once, its signing key known to everybody, made anew when the database was restored or moved
 // to an earlier time, or another key took over. After that every record is signed again before edges may read any.
 import { randomUUID } from "node:crypto";
+import type { FeedKeysReply } from "../../../agents/contract.ts";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
-import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { edgeGroupChanged, findGroups } from "../edge-node/index.ts";
 import { BATCH_MAX, type FeedWriter, moveScope, signedRecord } from "./append.ts";
+import { rebuildFeed, recompileDistributions } from "./jobs.ts";
+import { type FeedSigner, rawOf } from "./signer.ts";
 import {
   deleteRecords,
   findForeignRecords,
@@ -22,10 +25,7 @@ import {
   updateFeed,
   upsertFeedKey,
   upsertRecords,
-} from "./feed-store.ts";
-import { rebuildFeed, recompileDistributions } from "./jobs.ts";
-import type { FeedSigner } from "./signer.ts";
-import { renumberDeployments } from "./store.ts";
+} from "./store.ts";
 
 /** What a worker does first: without it nothing can be appended. */
 export async function openFeed(db: Database, { signer, now }: { signer: FeedSigner; now: Date }): Promise<void> {
@@ -82,10 +82,14 @@ export interface FeedRebuildSettings {
   readonly signer: FeedSigner;
   readonly clock: () => Date;
   readonly announce: (scope: string) => void;
+  /** Records got other revisions: whoever remembers the old ones learns it in the same transaction. */
+  readonly renumber: Renumber;
 }
 
+type Renumber = (tx: Tx, scope: string, records: readonly RecordRow[]) => Promise<void>;
+
 /** Signs and numbers all records for the feed of this id; goes on where a killed worker stopped. */
-export function createFeedRebuild({ db, signer, clock, announce }: FeedRebuildSettings) {
+export function createFeedRebuild({ db, signer, clock, announce, renumber }: FeedRebuildSettings) {
   async function signBatch(feedId: string, scope: string): Promise<"more" | "done" | "outdated"> {
     return inTransaction(db, async (tx) => {
       const feed = await holdFeed(tx);
@@ -93,7 +97,8 @@ export function createFeedRebuild({ db, signer, clock, announce }: FeedRebuildSe
       const locked = await lockScope(tx, scope);
       const records = await findForeignRecords(tx, scope, feedId, BATCH_MAX);
       if (records.length === 0) return "done";
-      await signAgain(tx, { feedId, signer, now: clock() }, locked, records);
+      const signed = await signAgain(tx, { feedId, signer, now: clock() }, locked, records);
+      await renumber(tx, scope, signed);
       return "more";
     });
   }
@@ -119,7 +124,12 @@ export function createFeedRebuild({ db, signer, clock, announce }: FeedRebuildSe
 }
 
 /** Tombstones go: whoever follows the new feed begins with nothing to delete. */
-async function signAgain(tx: Tx, writer: FeedWriter, scope: ScopeRow, records: readonly RecordRow[]): Promise<void> {
+async function signAgain(
+  tx: Tx,
+  writer: FeedWriter,
+  scope: ScopeRow,
+  records: readonly RecordRow[],
+): Promise<readonly RecordRow[]> {
   const live = records.filter((record) => record.op === "put");
   await deleteRecords(
     tx,
@@ -132,5 +142,11 @@ async function signAgain(tx: Tx, writer: FeedWriter, scope: ScopeRow, records: r
   });
   await upsertRecords(tx, signed);
   await moveScope(tx, scope, signed, live);
-  await renumberDeployments(tx, scope.scope, signed);
+  return signed;
+}
+
+/** The keys that sign the feed, as agents take them: each with the former one's word for it. */
+export async function readFeedKeys(reads: Reads): Promise<FeedKeysReply["feed_keys"]> {
+  const keys = await listFeedKeys(reads);
+  return keys.map(({ id, public_key, endorsement }) => ({ id, public_key: rawOf(public_key), endorsement }));
 }

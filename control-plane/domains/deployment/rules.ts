@@ -1,5 +1,5 @@
 // What becomes of a deployment, and what its distribution's status is. No input or output.
-import type { AppendResult } from "./append.ts";
+import type { AppendResult } from "../feed/index.ts";
 import type { DeploymentRow, DeploymentState } from "./store.ts";
 
 /** What the compiler made of one distribution. */

@@ -2,7 +2,7 @@
 // kind and id. Everything here is set-based, so a batch costs a few queries.
 import type { RecordKind } from "../../../agents/contract.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
-import { EMPTY_STATE_HASH } from "./feed-rules.ts";
+import { EMPTY_STATE_HASH } from "./rules.ts";
 
 export interface FeedRow {
   readonly feed_id: string;

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { deploymentAfter, outcomeOf, type ScopeState } from "./deployment-rules.ts";
+import { deploymentAfter, outcomeOf, type ScopeState } from "./rules.ts";
 import type { DeploymentRow } from "./store.ts";
 
 const live = (state: ScopeState["state"], reason: string | null = null) => ({ state, reason, isLive: true });

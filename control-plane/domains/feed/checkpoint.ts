@@ -11,7 +11,8 @@ import { checkpointLine, checkpointSigningText, frame, headerLine } from "../../
 import type { Logger } from "../../../platform/log.ts";
 import type { ObjectStorage } from "../../../platform/object-storage/storage.ts";
 import { type Database, inSnapshot, inTransaction, type Tx } from "../../database/transaction.ts";
-import { isCheckpointDue } from "./feed-rules.ts";
+import { isCheckpointDue } from "./rules.ts";
+import type { FeedSigner } from "./signer.ts";
 import {
   findFeed,
   findLiveRecords,
@@ -22,8 +23,7 @@ import {
   pruneTombstones,
   type ScopeRow,
   updateScope,
-} from "./feed-store.ts";
-import type { FeedSigner } from "./signer.ts";
+} from "./store.ts";
 
 const PAGE_RECORDS = 500;
 const OBJECTS_PER_SCOPE = 3;

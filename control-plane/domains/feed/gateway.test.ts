@@ -5,10 +5,7 @@ import { CHANGES_BYTES_MAX, type ChangesReply, changesReplySchema } from "../../
 import { startTestRedis, type TestService } from "../../../platform/embedded/test-services.ts";
 import { connectDatabase } from "../../database/connection.ts";
 import { problemOf } from "../../http/render-problem.ts";
-import { announceOver, listenForChanges } from "./channel.ts";
-import { createFeedRebuild } from "./feed.ts";
-import { type FeedGateway, startFeedGateway } from "./gateway.ts";
-import { createTestDoor } from "./test-door.ts";
+import { renumberDeployments } from "../deployment/store.ts";
 import {
   aDocument,
   append,
@@ -20,7 +17,11 @@ import {
   recordsOf,
   scopeOf,
   type TestWorld,
-} from "./test-world.ts";
+} from "../deployment/test-world.ts";
+import { announceOver, listenForChanges } from "./channel.ts";
+import { createFeedRebuild } from "./feed.ts";
+import { type FeedGateway, startFeedGateway } from "./gateway.ts";
+import { createTestDoor } from "./test-door.ts";
 
 const DAY_MS = 86_400_000;
 let world: TestWorld;
@@ -272,7 +273,7 @@ test("while Postgres is away an agent gets its error at once, and afterwards the
 /** What a worker does with a feed that was made anew. */
 async function rebuild(): Promise<string> {
   const made = await feedIdOf(world);
-  await createFeedRebuild({ db: world.db, signer: world.signer, clock: world.clock, announce: () => {} })(
+  await createFeedRebuild({ ...world, announce: () => {}, renumber: renumberDeployments })(
     made,
     new AbortController().signal,
   );

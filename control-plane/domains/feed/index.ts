@@ -1,0 +1,19 @@
+// The feed: what every edge of a group is to run, numbered, signed and handed out. The only door of this domain.
+export { type AppendResult, appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
+export { announceOver, listenForChanges } from "./channel.ts";
+export { createCheckpointWriter } from "./checkpoint.ts";
+export { createFeedRebuild, openFeed } from "./feed.ts";
+export { type FeedGateway, startFeedGateway } from "./gateway.ts";
+export { rebuildFeed, recompileDistributions, writeCheckpoints } from "./jobs.ts";
+export { feedRoutes } from "./routes.ts";
+export { createFeedSigner, type FeedSigner } from "./signer.ts";
+export { createSnapshotReader } from "./snapshot.ts";
+export {
+  findFeed,
+  findFeedKeys,
+  findRecordsById,
+  findScope,
+  holdFeed,
+  lockScope,
+  type RecordRow,
+} from "./store.ts";

@@ -1,0 +1,18 @@
+// What the life of the feed gives cause to. Compiling anew is for whoever compiles: the deployment domain.
+import { z } from "zod";
+import { defineJob } from "../../jobs/define-job.ts";
+
+/** Compiles every distribution anew, a page at a time: after this id, or from the first. */
+export const recompileDistributions = defineJob({
+  name: "deployment.recompile",
+  payload: z.object({ after: z.uuid().nullable() }),
+});
+
+/** Signs everything for this feed, after it was made anew. */
+export const rebuildFeed = defineJob({
+  name: "feed.rebuild",
+  payload: z.object({ feed_id: z.uuid() }),
+});
+
+/** Scheduled: writes the checkpoints that are due. */
+export const writeCheckpoints = defineJob({ name: "feed.checkpoint", payload: z.object({}), attempts: 1 });
