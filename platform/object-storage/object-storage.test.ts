@@ -19,12 +19,12 @@ let swift: Swift;
 let folder: string;
 
 beforeAll(async () => {
-  swift = await startSwift();
   folder = mkdtempSync(join(tmpdir(), "edgewright-objects-"));
+  swift = await startSwift();
 }, FETCH_TIMEOUT_MS);
 
 afterAll(async () => {
-  await swift.stop();
+  await swift?.stop();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -61,7 +61,12 @@ async function startServer(tools: DebianTools, folder: string): Promise<{ child:
   const child = await startChild({
     name: "swift",
     command: [...tools.command("python3"), SERVER, folder, accessKeyId, secretAccessKey],
-    env: { PYTHONHOME: tools.path("usr"), PYTHONPATH: tools.path("usr/lib/python3/dist-packages") },
+    env: {
+      PYTHONHOME: tools.path("usr"),
+      PYTHONPATH: tools.path("usr/lib/python3/dist-packages"),
+      // Python's cryptography insists on a provider that lies where the machine's own OpenSSL would have it, or not.
+      CRYPTOGRAPHY_OPENSSL_NO_LEGACY: "1",
+    },
     logFile,
     ready: { kind: "line", pattern: LISTENING },
     log,

@@ -192,10 +192,12 @@ test("a folder that may not be written is one sentence that names the cure", asy
   expect(output).not.toContain("    at ");
 });
 
-/** `up` in a mount namespace of its own, after these commands have changed what it sees of the machine; needs no root. */
+/** `up` in a mount namespace of its own, after these commands have changed what it sees of the machine. */
 async function failToStartWhere(env: Readonly<Record<string, string>>, commands: readonly string[]) {
   const script = [...commands, `exec ${process.execPath} bin/edgewright.mjs up`].join(" && ");
-  const child = spawn("unshare", ["--user", "--map-root-user", "--mount", "sh", "-c", script], {
+  // Root may mount as it is; others become root of a namespace of users first.
+  const users = process.getuid?.() === 0 ? [] : ["--user", "--map-root-user"];
+  const child = spawn("unshare", [...users, "--mount", "sh", "-c", script], {
     env,
     stdio: ["ignore", "pipe", "pipe"],
     timeout: FAILURE_TIMEOUT_MS,
