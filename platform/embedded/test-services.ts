@@ -1,6 +1,6 @@
 // Real services for tests: fast instead of durable, each in a temporary folder that goes with it, and none outlives the
 // process of the test.
-import { mkdtempSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createLogger, type Logger } from "../log.ts";
@@ -46,6 +46,8 @@ async function inTemporaryFolder(
   start: (settings: EmbeddedSettings) => Promise<EmbeddedService>,
 ): Promise<TestService> {
   const folder = mkdtempSync(join(tmpdir(), `edgewright-${name}-`));
+  // Started by root, Postgres runs as nobody where it may have no namespace of its own: nobody must come this far.
+  chmodSync(folder, 0o755);
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
     const { url, part } = await start({ folder, log, durability: "none" });
