@@ -47,6 +47,8 @@ export async function openRun(dataFolder: string): Promise<Run> {
 
 async function lockFolder(folder: string, dataFolder: string): Promise<LockFile> {
   try {
+    // Nobody may list it, but whoever a service runs as may pass.
+    mkdirSync(dataFolder, { recursive: true, mode: 0o711 });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const lock = await takeLockFile(join(folder, "up.lock"), HOLDER_WAIT_MS);
     if (!("heldBy" in lock)) return lock;
