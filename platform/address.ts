@@ -9,20 +9,19 @@ import ipaddr from "ipaddr.js";
 export type AddressClass = "public" | "private" | "never";
 
 const PRIVATE_RANGES = new Set(["loopback", "private", "uniqueLocal", "carrierGradeNat"]);
-/** Embed an IPv4 address in their last 32 bits, which is what a connection would reach. */
+/** RFC 6052: the last 32 bits are an IPv4 address. */
 const NAT64_PREFIX = ipaddr.IPv6.parseCIDR("64:ff9b::/96");
 
 export function addressClass(address: string): AddressClass {
   if (!isIPv4(address) && !isIPv6(address)) return "never";
-  const parsed = embeddedIPv4(ipaddr.process(address));
-  const range = parsed.range();
+  const range = ipaddr.process(embeddedIPv4(address) ?? address).range();
   if (range === "unicast") return "public";
   return PRIVATE_RANGES.has(range) ? "private" : "never";
 }
 
-function embeddedIPv4(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
-  if (address instanceof ipaddr.IPv6 && address.match(NAT64_PREFIX)) {
-    return new ipaddr.IPv4(address.toByteArray().slice(12));
-  }
-  return address;
+/** The IPv4 address that a NAT64 address carries, which is what a connection would reach. */
+export function embeddedIPv4(address: string): string | undefined {
+  const parsed = ipaddr.process(address);
+  if (!(parsed instanceof ipaddr.IPv6) || !parsed.match(NAT64_PREFIX)) return undefined;
+  return new ipaddr.IPv4(parsed.toByteArray().slice(12)).toString();
 }

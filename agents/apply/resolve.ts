@@ -4,7 +4,7 @@ import { lookup, Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
-import { addressClass } from "../../platform/address.ts";
+import { addressClass, embeddedIPv4 } from "../../platform/address.ts";
 import type { Listener } from "../config.ts";
 import type { Origin, Pins } from "./document.ts";
 
@@ -59,7 +59,7 @@ export function mayDial(address: string, port: number, rules: AddressRules, loca
   const kind = addressClass(address);
   if (kind === "never" || (kind === "private" && !rules.allowPrivate)) return false;
   // An address that carries another inside (NAT64) is refused with it.
-  const reached = [address, ...embedded(address)];
+  const reached = [address, embeddedIPv4(address) ?? address];
   return !rules.forbidden.some(
     (listener) => listener.port === port && reached.some((one) => reaches(one, listener, local)),
   );
@@ -73,12 +73,6 @@ function reaches(address: string, listener: Listener, local: ReadonlySet<string>
 /** IPv4 in IPv6 clothes (::ffff:10.0.0.1) is dialled as what it is. */
 function dialled(address: string): string {
   return ipaddr.process(address).toString();
-}
-
-function embedded(address: string): string[] {
-  const parsed = ipaddr.process(address);
-  if (!(parsed instanceof ipaddr.IPv6) || parsed.range() !== "rfc6052") return [];
-  return [new ipaddr.IPv4(parsed.toByteArray().slice(12)).toString()];
 }
 
 function canonical(address: string): string {
