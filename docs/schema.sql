@@ -8,6 +8,23 @@ create table "account" (
   constraint account_pkey PRIMARY KEY (id)
 );
 
+create table "audit_entry" (
+  id uuid not null,
+  created_at timestamp with time zone not null default clock_timestamp(),
+  account_id uuid,
+  user_id uuid,
+  api_token_id uuid,
+  request_id text,
+  client_address text,
+  action text not null,
+  resource_type text not null,
+  resource_id text not null,
+  changes jsonb not null,
+  constraint audit_entry_pkey PRIMARY KEY (id)
+);
+CREATE INDEX audit_entry_of_account ON public.audit_entry USING btree (account_id, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_resource ON public.audit_entry USING btree (resource_id, created_at DESC, id DESC);
+
 create table "deployment" (
   distribution_id uuid not null,
   scope uuid not null,

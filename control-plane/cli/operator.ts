@@ -5,7 +5,7 @@ import { StartError } from "../../platform/embedded/start-error.ts";
 import { createLogger } from "../../platform/log.ts";
 import { type ControlPlaneConfig, controlPlaneSchema } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
-import type { Caller } from "../http/caller.ts";
+import { type Caller, noRequest } from "../http/caller.ts";
 import { type Connections, openConnections } from "../roles/connections.ts";
 import { createServices, type Services } from "../roles/services.ts";
 import type { Environment } from "./running.ts";
@@ -59,5 +59,7 @@ async function operatorOf(services: Services): Promise<Caller> {
     accountId: found.membership.accountId,
     accountRole: found.membership.role,
     platformRole: found.user.platformRole,
+    scopes: "all",
+    ...noRequest,
   };
 }

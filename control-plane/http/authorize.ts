@@ -1,11 +1,14 @@
 // Lets a request through to its handler, or not: the caller that the route's access asks for.
-import { type Access, type Caller, type EdgeCaller, hasRole } from "./caller.ts";
+import { type Access, type Caller, type EdgeCaller, hasRole, hasScope, type Scope, type UserCaller } from "./caller.ts";
 import { forbidden } from "./problems.ts";
 import type { Credentials } from "./request-facts.ts";
 
+export type AnyCaller = Caller | UserCaller | EdgeCaller;
+
 export interface Authentication {
-  /** Throws the 401 problem when the credentials are absent or not good. */
+  /** Each throws the 401 problem when the credentials are absent or not good. */
   account(credentials: Credentials): Promise<Caller>;
+  user(credentials: Credentials): Promise<UserCaller>;
   edge(credentials: Credentials): Promise<EdgeCaller>;
 }
 
@@ -13,15 +16,18 @@ export async function callerOf(
   access: Access,
   credentials: Credentials,
   authenticate: Authentication,
-): Promise<Caller | EdgeCaller | undefined> {
+): Promise<AnyCaller | undefined> {
   switch (access.kind) {
     case "public":
       return undefined;
     case "edge":
       return authenticate.edge(credentials);
+    case "user":
+      return authenticate.user(credentials);
     case "operator": {
       const caller = await authenticate.account(credentials);
       if (caller.platformRole !== "admin") throw forbidden("This is for operators of the platform.");
+      assertScope(caller, access.scope);
       return caller;
     }
     case "account": {
@@ -29,15 +35,23 @@ export async function callerOf(
       if (!hasRole(caller.accountRole, access.role)) {
         throw forbidden(`This takes the role ${access.role} in the account; yours is ${caller.accountRole}.`);
       }
+      assertScope(caller, access.scope);
       return caller;
     }
   }
 }
 
+function assertScope(caller: Caller, scope: Scope): void {
+  if (!hasScope(caller.scopes, scope)) throw forbidden(`This takes a token with the scope ${scope}.`);
+}
+
 /** What a log line says about a caller. */
-export function callerIds(caller: Caller | EdgeCaller | undefined): Record<string, string> {
+export function callerIds(caller: AnyCaller | undefined): Record<string, string> {
   if (caller === undefined) return {};
-  return "edgeId" in caller
-    ? { edge_id: caller.edgeId, scope: caller.scope }
-    : { user_id: caller.userId, account_id: caller.accountId };
+  if ("edgeId" in caller) return { edge_id: caller.edgeId, scope: caller.scope };
+  return {
+    user_id: caller.userId,
+    ...("accountId" in caller ? { account_id: caller.accountId } : {}),
+    ...(caller.apiTokenId === null ? {} : { api_token_id: caller.apiTokenId }),
+  };
 }

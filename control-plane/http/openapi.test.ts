@@ -21,7 +21,7 @@ const routes: Route[] = [
     operationId: "cloneSite",
     tag: "Sites",
     summary: "Clone a site",
-    access: { kind: "account", role: "editor" },
+    access: { kind: "account", role: "editor", scope: "distributions:write" },
     params: z.object({ site_id: z.uuid() }),
     query: z.object({ depth: z.coerce.number().int().max(9).default(1), label: z.string().optional(), by: z.string() }),
     body: z.strictObject({ origin: z.union([origin, z.array(origin)]) }).meta({ id: "Clone" }),
@@ -83,7 +83,7 @@ test("an operation says its parameters, its body, its reply, who may call it, an
   const clone = document.paths["/api/v1/sites/{site_id}/clones"]?.post;
   expect(clone).toMatchObject({
     operationId: "cloneSite",
-    security: [{ account: [] }],
+    security: [{ account: ["distributions:write"] }],
     parameters: [
       { name: "site_id", in: "path", required: true, schema: { type: "string", format: "uuid" } },
       { name: "depth", in: "query", required: false, schema: { type: "integer", maximum: 9, default: 1 } },

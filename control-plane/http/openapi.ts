@@ -87,9 +87,11 @@ function securityOf(access: Access): JsonObject[] {
       return [];
     case "edge":
       return [{ edge: [] }];
+    case "user":
+      return [{ account: [] }];
     case "account":
     case "operator":
-      return [{ account: [] }];
+      return [{ account: [access.scope] }];
   }
 }
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from "node:http";
 import type { RequestFacts } from "./define-route.ts";
 
 /** What authentication may look at. */
-export type Credentials = Pick<RequestFacts, "header" | "clientAddress" | "signal">;
+export type Credentials = Pick<RequestFacts, "header" | "clientAddress" | "requestId" | "signal">;
 
 // Long enough for a UUID or a trace id, short and plain enough for a log line.
 const REQUEST_ID = /^[\w.:=@-]{8,128}$/;

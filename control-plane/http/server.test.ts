@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createLogger } from "../../platform/log.ts";
 import { defineProblem, Problem } from "../../platform/problem.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, noRequest } from "./caller.ts";
 import { defineRoute, type Route } from "./define-route.ts";
 import { assertIfMatch, etagOf } from "./etag.ts";
 import { unauthorized, unavailable } from "./problems.ts";
@@ -31,7 +31,7 @@ const routes: Route[] = [
     operationId: "createBook",
     tag: "Books",
     summary: "Put a book on a shelf",
-    access: { kind: "account", role: "editor" },
+    access: { kind: "account", role: "editor", scope: "distributions:write" },
     params: z.object({ shelf_id: z.uuid() }),
     query: z.object({ copies: z.coerce.number().int().min(1).default(1) }),
     body: bookBody,
@@ -86,7 +86,7 @@ const routes: Route[] = [
       operationId: what,
       tag: "Trouble",
       summary: what,
-      access: what === "operators" ? { kind: "operator" } : { kind: "public" },
+      access: what === "operators" ? { kind: "operator", scope: "platform:read" } : { kind: "public" },
       reply: what === "stream" ? { status: 200, raw: "text/plain" } : { status: 200, body: z.object({ n: z.int() }) },
       handle: async () => {
         if (what === "defect") throw new Error("secret detail");
@@ -117,8 +117,9 @@ const authenticate = {
   account: async (credentials: { header(name: string): string | undefined }): Promise<Caller> => {
     const role = credentials.header("authorization")?.replace("Bearer ", "");
     if (role !== "viewer" && role !== "editor") throw unauthorized("Log in first.");
-    return { userId: "u1", accountId: "a1", accountRole: role, platformRole: "user" };
+    return { userId: "u1", accountId: "a1", accountRole: role, platformRole: "user", scopes: "all", ...noRequest };
   },
+  user: async () => ({ userId: "u1", sessionId: "s1", platformRole: "user" as const, ...noRequest }),
   edge: async () => ({ edgeId: "e1", scope: "g1" }),
 };
 

@@ -3,7 +3,7 @@ import { errorCode, StartError } from "../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { authRoutes, createAccountAuthenticator } from "../domains/auth/index.ts";
+import { authRoutes, createAuthenticators } from "../domains/auth/index.ts";
 import { deploymentRoutes } from "../domains/deployment/index.ts";
 import { distributionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
@@ -35,7 +35,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
     const { part } = await startApiServer({
       routes: apiRoutes(services, connections, gateway, log),
       authenticate: {
-        account: createAccountAuthenticator(services.auth),
+        ...createAuthenticators(services.auth),
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
       },
       readiness: dependenciesOf(config, connections),

@@ -8,7 +8,7 @@ export async function startHealth(options: { host: string; port: number; log: Lo
   const { part } = await startApiServer({
     ...options,
     routes: [],
-    authenticate: { account: refuse, edge: refuse },
+    authenticate: { account: refuse, user: refuse, edge: refuse },
     readiness: [],
   });
   return { name: "health", stop: part.stop };

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
-import { createAccountAuthenticator, createAuthService, createTokens } from "./index.ts";
+import { createAuthenticators, createAuthService, createTokens } from "./index.ts";
 import { newPassword, registerInput } from "./schema.ts";
 
 const MASTER_KEY = Buffer.alloc(32, 0x0f);
@@ -13,12 +13,12 @@ let now = new Date("2026-03-01T12:00:00Z");
 const clock = () => now;
 const tokens = createTokens({ masterKey: MASTER_KEY, clock });
 let auth: ReturnType<typeof createAuthService>;
-let authenticate: ReturnType<typeof createAccountAuthenticator>;
+let authenticate: ReturnType<typeof createAuthenticators>["account"];
 
 beforeAll(async () => {
   database = await createTestDatabase();
   auth = createAuthService({ db: database.db, clock, tokens });
-  authenticate = createAccountAuthenticator(auth);
+  authenticate = createAuthenticators(auth).account;
 });
 
 afterAll(() => database.stop());
@@ -26,6 +26,8 @@ afterAll(() => database.stop());
 const password = "correct-horse-1";
 const asking = (token: string, accountId?: string) =>
   authenticate({
+    requestId: "r1",
+    clientAddress: "192.0.2.1",
     header: (name) =>
       ({ authorization: `Bearer ${token}`, ...(accountId === undefined ? {} : { "x-account-id": accountId }) })[name],
   });
@@ -37,7 +39,7 @@ test("whoever registers owns an account and is recognised by the token for 24 ho
     password,
   });
   expect(expiresAt.getTime() - now.getTime()).toBe(DAY_MS);
-  expect(await asking(token)).toEqual({
+  expect(await asking(token)).toMatchObject({
     userId: user.id,
     accountId: account.id,
     accountRole: "owner",

@@ -1,10 +1,12 @@
 // Turns the bearer token of a request into a caller.
 import { z } from "zod";
-import type { Caller } from "../../http/caller.ts";
+import type { Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden, invalidRequest, unauthorized } from "../../http/problems.ts";
 import type { AuthService } from "./service.ts";
 
 interface Credentials {
+  readonly requestId: string;
+  readonly clientAddress: string;
   header(name: string): string | undefined;
 }
 
@@ -13,21 +15,40 @@ const NOT_A_MEMBER = "You do not belong to the account that X-Account-Id names."
 
 const accountIdSchema = z.uuid();
 
-export function createAccountAuthenticator(auth: AuthService): (credentials: Credentials) => Promise<Caller> {
-  return async (credentials) => {
-    const token = /^Bearer (\S+)$/i.exec(credentials.header("authorization") ?? "")?.[1];
-    if (token === undefined) throw unauthorized("Send the token of a log-in as `Authorization: Bearer …`.");
-    const accountId = namedAccount(credentials);
-    const known = await auth.recognise(token, accountId);
-    // The token is good: logging in again would not help, so this is no 401.
-    if (known === undefined) throw forbidden(accountId === undefined ? NO_ACCOUNT : NOT_A_MEMBER);
-    return {
-      userId: known.user.id,
-      accountId: known.membership.accountId,
-      accountRole: known.membership.role,
-      platformRole: known.user.platformRole,
-    };
+export function createAuthenticators(auth: AuthService): {
+  account(credentials: Credentials): Promise<Caller>;
+  user(credentials: Credentials): Promise<UserCaller>;
+} {
+  return {
+    async account(credentials) {
+      const accountId = namedAccount(credentials);
+      const known = await auth.recognise(bearerOf(credentials), accountId);
+      // The token is good: logging in again would not help, so this is no 401.
+      if (known === undefined) throw forbidden(accountId === undefined ? NO_ACCOUNT : NOT_A_MEMBER);
+      return {
+        userId: known.user.id,
+        accountId: known.membership.accountId,
+        accountRole: known.membership.role,
+        platformRole: known.user.platformRole,
+        scopes: "all",
+        ...requestOf(credentials),
+      };
+    },
+    async user(credentials) {
+      const { user, sessionId } = await auth.recogniseUser(bearerOf(credentials));
+      return { userId: user.id, sessionId, platformRole: user.platformRole, ...requestOf(credentials) };
+    },
   };
+}
+
+function bearerOf(credentials: Credentials): string {
+  const token = /^Bearer (\S+)$/i.exec(credentials.header("authorization") ?? "")?.[1];
+  if (token === undefined) throw unauthorized("Send the token of a log-in as `Authorization: Bearer …`.");
+  return token;
+}
+
+function requestOf({ requestId, clientAddress }: Credentials) {
+  return { apiTokenId: null, requestId, clientAddress };
 }
 
 /** A member of several accounts says for which one they act. */

@@ -1,5 +1,5 @@
 // Who somebody is: users, passwords, tokens. The only door of this domain.
-export { createAccountAuthenticator } from "./authenticator.ts";
+export { createAuthenticators } from "./authenticator.ts";
 export { authRoutes } from "./routes.ts";
 export { createAuthService } from "./service.ts";
 export { createTokens } from "./token.ts";

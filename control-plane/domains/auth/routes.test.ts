@@ -3,7 +3,7 @@ import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { startApiServer } from "../../http/server.ts";
-import { authRoutes, createAccountAuthenticator, createAuthService, createTokens } from "./index.ts";
+import { authRoutes, createAuthenticators, createAuthService, createTokens } from "./index.ts";
 
 let database: TestDatabase;
 let api: Awaited<ReturnType<typeof startApiServer>>;
@@ -19,7 +19,7 @@ beforeAll(async () => {
   api = await startApiServer({
     routes: authRoutes(auth),
     authenticate: {
-      account: createAccountAuthenticator(auth),
+      ...createAuthenticators(auth),
       edge: () => Promise.reject(new Error("no edge asks here")),
     },
     readiness: [],

@@ -49,7 +49,7 @@ export function authRoutes(auth: AuthService): Route[] {
       operationId: "verifyToken",
       tag,
       summary: "Is this token good, and whose is it",
-      access: { kind: "account", role: "viewer" },
+      access: { kind: "account", role: "viewer", scope: "account:read" },
       reply: { status: 200, body: verifyReply },
       async handle({ caller }) {
         const user = await auth.find(caller.userId);

@@ -34,13 +34,20 @@ export function createAuthService({ db, clock, tokens }: { db: Database; clock: 
     return tokens.issue(user.id);
   }
 
+  /** Whom a token names. */
+  async function recogniseUser(token: string): Promise<{ user: UserRecord; sessionId: string }> {
+    const { userId, sessionId } = await tokens.verify(token);
+    const user = await findUser(db, userId);
+    if (user === undefined) throw unauthorized("The token's user is gone.");
+    return { user, sessionId };
+  }
+
   /** Whom a token names, and the membership that they act by: undefined when they have none (of this account). */
   async function recognise(
     token: string,
     accountId: string | undefined,
   ): Promise<{ user: UserRecord; membership: MembershipRecord } | undefined> {
-    const user = await findUser(db, await tokens.verify(token));
-    if (user === undefined) throw unauthorized("The token's user is gone.");
+    const { user } = await recogniseUser(token);
     const membership = await findMembership(db, { userId: user.id, accountId });
     return membership === undefined ? undefined : { user, membership };
   }
@@ -64,7 +71,15 @@ export function createAuthService({ db, clock, tokens }: { db: Database; clock: 
     return user === undefined || membership === undefined ? undefined : { user, membership };
   }
 
-  return { register, logIn, recognise, ensureAdministrator, findOperator, find: (id: string) => findUser(db, id) };
+  return {
+    register,
+    logIn,
+    recognise,
+    recogniseUser,
+    ensureAdministrator,
+    findOperator,
+    find: (id: string) => findUser(db, id),
+  };
 }
 
 async function createPerson(

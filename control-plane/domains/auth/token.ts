@@ -15,6 +15,12 @@ export interface IssuedToken {
   readonly expiresAt: Date;
 }
 
+/** Whom a good token names, and by which session. */
+export interface Recognised {
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
 export type Tokens = ReturnType<typeof createTokens>;
 
 export function createTokens({ masterKey, clock }: { masterKey: Buffer; clock: () => Date }) {
@@ -33,8 +39,7 @@ export function createTokens({ masterKey, clock }: { masterKey: Buffer; clock: (
         .sign(key);
       return { token, expiresAt };
     },
-    /** The user whom the token names. */
-    async verify(token: string): Promise<string> {
+    async verify(token: string): Promise<Recognised> {
       try {
         const { payload } = await jwtVerify(token, key, {
           algorithms: [ALGORITHM],
@@ -42,7 +47,8 @@ export function createTokens({ masterKey, clock }: { masterKey: Buffer; clock: (
           requiredClaims: ["sub", "exp", "jti"],
           currentDate: clock(),
         });
-        if (payload.sub !== undefined) return payload.sub;
+        if (payload.sub !== undefined && payload.jti !== undefined)
+          return { userId: payload.sub, sessionId: payload.jti };
       } catch (error) {
         if (!(error instanceof errors.JOSEError)) throw error;
       }

@@ -43,7 +43,7 @@ function deploymentRoute({ db, clock, distributions }: DeploymentRouteSettings):
     operationId: "getDeployment",
     tag: "Distributions",
     summary: "How far the distribution got on the edges",
-    access: { kind: "account", role: "viewer" },
+    access: { kind: "account", role: "viewer", scope: "distributions:read" },
     params: distributionParams,
     reply: { status: 200, body: deploymentReply },
     problems: [unknownDistribution],

@@ -6,7 +6,7 @@ import { createLogger, type Logger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
-import type { Caller, EdgeCaller } from "../../http/caller.ts";
+import { type Caller, type EdgeCaller, noRequest } from "../../http/caller.ts";
 import { createDistributionInput, createDistributionService, type DistributionService } from "../distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService, type EdgeNodeService } from "../edge-node/index.ts";
 import { capabilities, createTestKey } from "../edge-node/test-agent.ts";
@@ -82,7 +82,7 @@ async function insertCustomer(db: Database): Promise<Caller> {
   await db("account").insert({ id: accountId, name: "Customer" });
   const user = { username: userId, email: `${userId}@example.com`, password_hash: "-", platform_role: "user" };
   await db("user").insert({ id: userId, ...user });
-  return { userId, accountId, accountRole: "owner", platformRole: "user" };
+  return { userId, accountId, accountRole: "owner", platformRole: "user", scopes: "all", ...noRequest };
 }
 
 export async function createGroup(world: TestWorld, name: string = randomUUID()): Promise<string> {

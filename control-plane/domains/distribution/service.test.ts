@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import type { Caller } from "../../http/caller.ts";
+import { type Caller, noRequest } from "../../http/caller.ts";
 import {
   createDistributionInput,
   createDistributionService,
@@ -34,7 +34,7 @@ async function person(username: string): Promise<Caller> {
   await database
     .db("user")
     .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
-  return { userId, accountId, accountRole: "owner", platformRole: "user" };
+  return { userId, accountId, accountRole: "owner", platformRole: "user", scopes: "all", ...noRequest };
 }
 
 function input(domain: string, more: object = {}) {

@@ -61,7 +61,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       operationId: "listEdgeGroups",
       tag: operatorTag,
       summary: "Points of presence and their settings, newest first",
-      access: { kind: "operator" },
+      access: { kind: "operator", scope: "platform:read" },
       query: z.object({ ...pageQuery }),
       reply: { status: 200, body: pageSchema(edgeGroupReply) },
       async handle({ query }) {
@@ -74,7 +74,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       operationId: "listEdges",
       tag: operatorTag,
       summary: "Edge nodes and what each runs, newest first",
-      access: { kind: "operator" },
+      access: { kind: "operator", scope: "platform:read" },
       query: z.object({ ...pageQuery, group_id: z.uuid().optional() }),
       reply: { status: 200, body: pageSchema(edgeReply) },
       async handle({ query }) {
@@ -88,7 +88,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       operationId: "createEnrolmentToken",
       tag: operatorTag,
       summary: "A token that enrols one node within 15 minutes",
-      access: { kind: "operator" },
+      access: { kind: "operator", scope: "platform:write" },
       params: z.object({ id: z.uuid() }),
       reply: { status: 201, body: enrolmentTokenReply },
       problems: [unknownEdgeGroup],

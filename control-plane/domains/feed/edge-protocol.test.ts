@@ -61,6 +61,7 @@ beforeAll(async () => {
         if (header("authorization") === "Bearer operator") return { ...world.customer, platformRole: "admin" };
         throw unauthorized("Who?");
       },
+      user: () => Promise.reject(new Error("nobody asks for themselves here")),
       edge: createEdgeAuthenticator({ db, authority, clock }),
     },
     ...{ readiness: [], log, host: "127.0.0.1", port: 0 },

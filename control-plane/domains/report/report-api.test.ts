@@ -9,7 +9,7 @@ import { createLogger } from "../../../platform/log.ts";
 import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
-import type { Caller } from "../../http/caller.ts";
+import { type Caller, noRequest } from "../../http/caller.ts";
 import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../distribution/index.ts";
 import { createAccessLogService, createReportService, reportRoutes } from "./index.ts";
@@ -59,6 +59,7 @@ function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> 
     routes: reportRoutes({ reports, accessLog }),
     authenticate: {
       account: async ({ header }) => (header("authorization") === "Bearer stranger" ? stranger : owner),
+      user: () => Promise.reject(new Error("nobody asks for themselves here")),
       edge: async () => ({ edgeId, scope: randomUUID() }),
     },
     readiness: [],
@@ -74,7 +75,7 @@ async function person(username: string): Promise<Caller> {
   await database
     .db("user")
     .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
-  return { userId, accountId, accountRole: "viewer", platformRole: "user" };
+  return { userId, accountId, accountRole: "viewer", platformRole: "user", scopes: "all", ...noRequest };
 }
 
 async function createDistribution(caller: Caller, domain: string): Promise<string> {

@@ -16,7 +16,7 @@ export function reportRoutes({ reports, accessLog }: { reports: ReportService; a
       operationId: "getTraffic",
       tag: "Reports",
       summary: "Traffic over time: requests, bytes, hit ratio",
-      access: { kind: "account", role: "viewer" },
+      access: { kind: "account", role: "viewer", scope: "reports:read" },
       query: trafficQuery,
       reply: { status: 200, body: trafficReply },
       problems: [unknownDistribution],
