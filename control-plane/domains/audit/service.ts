@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { Tx } from "../../database/transaction.ts";
 import type { Actor } from "../../http/caller.ts";
-import type { Difference } from "./rules.ts";
+import { type Difference, withoutSecrets } from "./rules.ts";
 import { insertAuditEntry } from "./store.ts";
 
 export interface Deed {
@@ -20,6 +20,7 @@ export async function recordAudit(tx: Tx, actor: Actor, deed: Deed): Promise<voi
   await insertAuditEntry(tx, {
     id: randomUUID(),
     ...deed,
+    changes: withoutSecrets(deed.changes),
     userId: actor.userId,
     apiTokenId: actor.apiTokenId,
     requestId: actor.requestId,
