@@ -6,7 +6,7 @@ import forge from "node-forge";
 import { z } from "zod";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
-import { findPlatformSecret, insertPlatformSecret } from "./identity-store.ts";
+import { ensurePlatformSecret } from "../secret/index.ts";
 
 const SECRET_NAME = "edge-authority";
 const CA_KEY_BITS = 3072;
@@ -40,11 +40,8 @@ export function createEdgeAuthority({ db, seal, clock }: { db: Database; seal: S
   let opened: Promise<Authority> | undefined;
 
   async function open(): Promise<Authority> {
-    const found = await findPlatformSecret(db, SECRET_NAME);
-    if (found !== undefined) return openAuthority(parseStored(seal.open(found, SECRET_NAME)));
-    const made = await makeAuthority(clock());
-    await insertPlatformSecret(db, SECRET_NAME, seal.seal(JSON.stringify(made), SECRET_NAME));
-    return open();
+    const make = async () => JSON.stringify(await makeAuthority(clock()));
+    return openAuthority(parseStored(await ensurePlatformSecret(db, seal, { name: SECRET_NAME, make })));
   }
 
   return function authority(): Promise<Authority> {

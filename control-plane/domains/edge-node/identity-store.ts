@@ -1,8 +1,6 @@
-// How nodes prove who they are: their certificates, enrolment tokens, and the platform's own sealed secrets. Models stay in
-// this file.
+// How nodes prove who they are: their certificates and enrolment tokens. Models stay in this file.
 import { Model, snakeCaseMappers } from "objection";
 import { z } from "zod";
-import { type Sealed, sealedSchema } from "../../../platform/seal.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 
 class EdgeCertificateModel extends Model {
@@ -25,14 +23,6 @@ class EnrolmentTokenModel extends Model {
   declare groupId: string;
   declare expiresAt: Date;
   declare usedAt: Date | null;
-}
-
-class PlatformSecretModel extends Model {
-  static override tableName = "platform_secret";
-  static override idColumn = "name";
-
-  declare name: string;
-  declare sealed: unknown;
 }
 
 export async function insertCertificate(
@@ -93,13 +83,4 @@ export async function spendEnrolmentToken(tx: Tx, tokenHash: string, now: Date):
 /** Tokens are of no use after their day; nobody asks for them again. */
 export async function deleteOldEnrolmentTokens(tx: Tx, expiredBefore: Date): Promise<void> {
   await EnrolmentTokenModel.query(tx).delete().where("expires_at", "<", expiredBefore);
-}
-
-export async function insertPlatformSecret(reads: Reads, name: string, sealed: Sealed): Promise<void> {
-  await PlatformSecretModel.query(reads).insert({ name, sealed }).onConflict("name").ignore();
-}
-
-export async function findPlatformSecret(reads: Reads, name: string): Promise<Sealed | undefined> {
-  const row = await PlatformSecretModel.query(reads).findById(name);
-  return row && sealedSchema.parse(row.sealed);
 }
