@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { compileDocument, compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
+import { exampleDistribution, exampleOrigin } from "../edge-templates/test-examples.ts";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
@@ -190,25 +191,19 @@ export async function startTestOrigin(): Promise<TestOrigin> {
 export function documentFor(id: string, host: string, origin: { host?: string; port: number }): string {
   const name = origin.host ?? "127.0.0.1";
   return compileDocument({
+    ...exampleDistribution,
     id,
     accountId: randomUUID(),
     hosts: [host],
-    accelerationType: "static",
-    http2: true,
-    http3: true,
-    https: true,
-    redirectHttpToHttps: false,
-    balancer: "failover",
     origins: [
       {
+        ...exampleOrigin,
         id: randomUUID(),
         scheme: "http",
         host: name,
         port: origin.port,
         hostHeader: host,
         sni: host,
-        weight: 1,
-        primary: true,
       },
     ],
   }).body;

@@ -3,14 +3,24 @@
 import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import { canonicalJson } from "./canonical-json.ts";
-import { CompileRefusal, compileDocument, compileStructure, type DesiredOrigin } from "./index.ts";
-import { exampleDistribution, exampleGroup } from "./test-examples.ts";
+import {
+  CompileRefusal,
+  compileDocument,
+  compileStructure,
+  type DesiredCacheRule,
+  type DesiredOrigin,
+} from "./index.ts";
+import { exampleCacheRule, exampleDistribution, exampleGroup } from "./test-examples.ts";
 
 const [origin] = exampleDistribution.origins;
 if (origin === undefined) throw new Error("the example has an origin");
 const withOrigin = (fields: Partial<DesiredOrigin>) => ({
   ...exampleDistribution,
   origins: [{ ...origin, ...fields }],
+});
+const withRule = (fields: Partial<DesiredCacheRule>) => ({
+  ...exampleDistribution,
+  cacheRules: [{ ...exampleCacheRule, ...fields }],
 });
 
 describe("a document", () => {
@@ -26,10 +36,6 @@ describe("a document", () => {
     expect(one).toEqual(other);
   });
 
-  test("is larger than a kilobyte and smaller than what a dict of nginx takes in one piece", () => {
-    expect(compileDocument(exampleDistribution).body.length).toBeGreaterThan(1024);
-  });
-
   test.each([
     ["no host", { ...exampleDistribution, hosts: [] }, "hosts"],
     ["a host in upper case", { ...exampleDistribution, hosts: ["Example.com"] }, "hosts/0"],
@@ -40,6 +46,10 @@ describe("a document", () => {
     ["a blank in an SNI", withOrigin({ sni: "a b" }), "origin/servers/0/sni"],
     ["port 0", withOrigin({ port: 0 }), "origin/servers/0/port"],
     ["a weight of nothing", withOrigin({ weight: 0 }), "origin/servers/0/weight"],
+    ["a path that no edge serves", withRule({ paths: ["/a", "/a/../b"] }), "cache/rules/0/paths/1"],
+    ["a path with a blank", withRule({ paths: ["/a b"] }), "cache/rules/0/paths/0"],
+    ["an extension with a dot", withRule({ extensions: [".css"] }), "cache/rules/0/extensions/0"],
+    ["a negative time", withRule({ ttlSeconds: -1 }), "cache/rules/0/ttl"],
   ])("with %s is refused", (_, distribution, field) => {
     expect(() => compileDocument(distribution)).toThrow(CompileRefusal);
     expect(() => compileDocument(distribution)).toThrow(expect.objectContaining({ field, reason: expect.any(String) }));

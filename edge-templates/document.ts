@@ -2,13 +2,13 @@
 import { z } from "zod";
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredDistribution } from "./desired.ts";
-import { builtInRules } from "./features/cache/policies.ts";
 import { cacheSchema } from "./features/cache/schema.ts";
+import { cachePart } from "./features/cache/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
 import { originPart } from "./features/origin/view.ts";
 import { CompileRefusal } from "./refusal.ts";
 
-const DOCUMENT_FORMAT = 1;
+const DOCUMENT_FORMAT = 2;
 /** A shared dict of nginx keeps values of any size, but not without breaking up its memory. */
 const DOCUMENT_BYTES_MAX = 32 * 1024;
 const HOSTS_MAX = 100;
@@ -45,7 +45,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     http3: distribution.http3,
     redirect_to_https: distribution.redirectHttpToHttps,
     origin: originPart(distribution),
-    cache: { rules: builtInRules[distribution.accelerationType] },
+    cache: cachePart(distribution),
   });
   if (!parsed.success) throw refusalOf(parsed.error);
   const body = canonicalJson(parsed.data);

@@ -4,7 +4,6 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
-import { z } from "zod";
 import { cacheConf } from "./features/cache/view.ts";
 import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
 import { listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
@@ -13,8 +12,8 @@ import { memoryConf } from "./features/memory/view.ts";
 import { originPart } from "./features/origin/view.ts";
 import { nginxConf } from "./features/process/view.ts";
 import { tlsConf } from "./features/tls/view.ts";
-import { compileDocument, type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./index.ts";
-import { exampleDistribution, exampleGroup } from "./test-examples.ts";
+import { compileDocument, type DesiredDistribution, type DesiredGroup } from "./index.ts";
+import { readDesired } from "./test-desired.ts";
 
 const FEATURES = fileURLToPath(new URL("features", import.meta.url));
 const SEPARATOR = "\n---\n";
@@ -45,40 +44,16 @@ const documents: Readonly<Record<string, (distribution: DesiredDistribution) => 
   origin: originPart,
 };
 
-const inputSchema = z.discriminatedUnion("desired", [
-  z.strictObject({
-    desired: z.literal("group"),
-    settings: edgeGroupSettingsSchema.exactOptional(),
-    capabilities: z
-      .strictObject({ http3: z.boolean().exactOptional(), http2_directive: z.boolean().exactOptional() })
-      .exactOptional(),
-    ownNames: z.array(z.string()).exactOptional(),
-  }),
-  z.strictObject({
-    desired: z.literal("distribution"),
-    accelerationType: z.enum(["static", "media", "livestream", "diy"]).exactOptional(),
-    hosts: z.array(z.string()).exactOptional(),
-    balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]).exactOptional(),
-  }),
-]);
-
 function outputOf(feature: string, text: string): string {
-  const input = inputSchema.parse(JSON.parse(text));
+  const input = readDesired(text);
   if (input.desired === "distribution") {
-    const { desired: _, ...fields } = input;
     const make = documents[feature];
     if (make === undefined) throw new Error(`${feature} has no part in a document`);
-    return JSON.stringify(make({ ...exampleDistribution, ...fields }), null, 2);
+    return JSON.stringify(make(input.distribution), null, 2);
   }
   const make = structures[feature];
   if (make === undefined) throw new Error(`${feature} renders no file`);
-  const files = make({
-    ...exampleGroup,
-    settings: input.settings ?? exampleGroup.settings,
-    capabilities: { ...exampleGroup.capabilities, ...input.capabilities },
-    ownNames: input.ownNames ?? exampleGroup.ownNames,
-  });
-  return Object.entries(files)
+  return Object.entries(make(input.group))
     .map(([path, content]) => `### ${path}\n${content}`)
     .join("\n");
 }

@@ -2,15 +2,26 @@
 // randomness; its own templates are read once, when this module is loaded.
 
 export {
+  type AccelerationType,
+  type Balancer,
+  type DesiredAccessRule,
+  type DesiredBucket,
+  type DesiredCacheRule,
+  type DesiredCors,
   type DesiredDistribution,
   type DesiredGroup,
+  type DesiredHeaderRule,
+  type DesiredHealthCheck,
   type DesiredOrigin,
+  type DesiredRateLimit,
+  type DesiredRedirect,
   type EdgeGroupSettings,
   edgeGroupSettingsSchema,
 } from "./desired.ts";
 export { compileDocument } from "./document.ts";
 export { CompileRefusal } from "./refusal.ts";
 export { compileStructure } from "./structure.ts";
+export { contentTypeStart, fileExtension, pathPattern } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 1;
+export const COMPILER_VERSION = 2;

@@ -1,5 +1,6 @@
 // What viewers get of an edge: real nginx, a real origin, curl over HTTP/1.1, 2 and 3.
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { exampleCacheRule } from "../edge-templates/test-examples.ts";
 import { startTestEdge, type TestEdge } from "./test-edge.ts";
 import { aDistribution, anOrigin, createTestFeed } from "./test-feed.ts";
 import { startTestOrigin, type TestOrigin } from "./test-origin.ts";
@@ -199,6 +200,21 @@ test("a rule keeps what the origin says nothing about, if it is what its name sa
   expect((await ask(edge, { path: "/style.css" })).headers["x-cache"]).toBe("HIT");
   await ask(edge, { path: "/page.css" });
   expect((await ask(edge, { path: "/page.css" })).headers["x-cache"]).toBe("MISS");
+});
+
+test("a rule holds for the paths that it names", async () => {
+  const cacheRules = [{ ...exampleCacheRule, paths: ["/kept/*", "*/exact"], ttlSeconds: 600 }];
+  await edge.apply([feed.put(aDistribution({ originPort: origin.port, hosts: ["paths.test"], cacheRules }))]);
+  origin.handle((_, response) => response.end("silent"));
+  for (const [path, second] of [
+    ["/kept/a", "HIT"],
+    ["/a/exact", "HIT"],
+    ["/kept", "MISS"],
+    ["/exact/a", "MISS"],
+  ]) {
+    await ask(edge, { host: "paths.test", path: `${path}` });
+    expect((await ask(edge, { host: "paths.test", path: `${path}` })).headers["x-cache"], path).toBe(second);
+  }
 });
 
 test("a target that can be read in two ways is refused", async () => {

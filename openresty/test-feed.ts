@@ -9,7 +9,8 @@ import {
   headerLine,
   recordSigningText,
 } from "../agents/contract.ts";
-import { compileDocument, type DesiredDistribution } from "../edge-templates/index.ts";
+import { compileDocument, type DesiredDistribution, type DesiredOrigin } from "../edge-templates/index.ts";
+import { exampleDistribution, exampleOrigin } from "../edge-templates/test-examples.ts";
 
 export interface TestFeed {
   readonly feedId: string;
@@ -60,32 +61,23 @@ export function aDistribution(
 ): DesiredDistribution {
   const { originPort = 9, ...rest } = fields;
   return {
+    ...exampleDistribution,
     id: randomUUID(),
     accountId: randomUUID(),
-    hosts: ["www.example.com"],
-    accelerationType: "static",
-    http2: true,
-    http3: true,
-    https: true,
-    redirectHttpToHttps: false,
-    balancer: "failover",
     origins: [anOrigin({ port: originPort })],
     ...rest,
   };
 }
 
-export function anOrigin(
-  fields: Partial<DesiredDistribution["origins"][number]> = {},
-): DesiredDistribution["origins"][number] {
+export function anOrigin(fields: Partial<DesiredOrigin> = {}): DesiredOrigin {
   return {
+    ...exampleOrigin,
     id: randomUUID(),
     scheme: "http",
     host: "origin.test",
     port: 80,
     hostHeader: "origin.test",
     sni: "origin.test",
-    weight: 1,
-    primary: true,
     ...fields,
   };
 }

@@ -1,14 +1,13 @@
 -- What a document is: decoded, checked, and prepared for look-ups. Its writer is edge-templates/document.ts. Any phase;
 -- no dict.
+local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
 local lrucache = require "resty.lrucache"
 
 local ipairs, type = ipairs, type
-local find, gmatch, lower = string.find, string.gmatch, string.lower
-local match, sub = string.match, string.sub
-local floor = math.floor
+local find, lower, sub = string.find, string.lower, string.sub
 
-local FORMAT = 1
+local FORMAT = 2
 local BYTES_MAX = 32 * 1024
 local DEPTH_MAX = 16
 local POLICIES_MAX = 200
@@ -20,7 +19,6 @@ local M = {}
 
 local function is_text(value) return type(value) == "string" and value ~= "" end
 local function is_flag(value) return type(value) == "boolean" end
-local function is_seconds(value) return value == nil or (type(value) == "number" and value >= 0 and floor(value) == value) end
 
 --- The hosts when they are readable, even where the rest is not.
 function M.hosts_of(decoded)
@@ -54,44 +52,6 @@ local function origin_fault(origin)
   end
 end
 
-local function rule_fault(rule)
-  if type(rule) ~= "table" or type(rule.match) ~= "table" then return "match" end
-  local wanted = rule.match
-  if wanted.any ~= true and not is_text(wanted.prefix) and not is_text(wanted.extensions) then return "match" end
-  if not is_seconds(rule.ttl_default) or not is_seconds(rule.ttl_max) then return "ttl" end
-  if not is_seconds(rule.stale_while_revalidate) or not is_seconds(rule.stale_if_error) then return "stale" end
-  if rule.content_types ~= nil and not is_text(rule.content_types) then return "content_types" end
-end
-
-local function cache_fault(cache)
-  if type(cache) ~= "table" or type(cache.rules) ~= "table" then return "cache: no rules" end
-  for index, rule in ipairs(cache.rules) do
-    local fault = rule_fault(rule)
-    if fault then return "cache.rules." .. index - 1 .. ": " .. fault end
-  end
-end
-
--- Lists are text with blanks: those that are looked up in become sets, the others tables.
-local function set_of(text)
-  local set = {}
-  for item in gmatch(text, "%S+") do set[item] = true end
-  return set
-end
-
-local function list_of(text)
-  local list = {}
-  for item in gmatch(text, "%S+") do list[#list + 1] = item end
-  return list
-end
-
-local function prepare(cache)
-  for _, rule in ipairs(cache.rules) do
-    if rule.match.extensions then rule.match.extensions = set_of(rule.match.extensions) end
-    if rule.content_types then rule.content_types = list_of(rule.content_types) end
-  end
-  return cache
-end
-
 -- Thousands of distributions share a few cache policies, which are the larger part of a document: each text of one is
 -- decoded and checked once, and its table shared. Halves the time of a cold start.
 local policies = assert(lrucache.new(POLICIES_MAX))
@@ -100,8 +60,8 @@ local function policy_of(text)
   local policy = policies:get(text)
   if policy then return policy end
   local decoded = decoder.decode("{" .. text .. "}")
-  if type(decoded) ~= "table" or cache_fault(decoded.cache) then return nil end
-  policies:set(text, prepare(decoded.cache))
+  if type(decoded) ~= "table" or cache_rules.fault(decoded.cache) then return nil end
+  policies:set(text, cache_rules.prepare(decoded.cache))
   return decoded.cache
 end
 
@@ -138,23 +98,10 @@ function M.decode(body, id)
   if known and not fault_of(known, id) then return known end
   local decoded, err = decoder.decode(body)
   if decoded == nil then return nil, "not JSON: " .. err end
-  local fault = fault_of(decoded, id) or cache_fault(decoded.cache)
+  local fault = fault_of(decoded, id) or cache_rules.fault(decoded.cache)
   if fault then return nil, fault, decoded end
-  prepare(decoded.cache)
+  cache_rules.prepare(decoded.cache)
   return decoded
-end
-
---- The first cache rule that matches the canonical path.
-function M.rule_for(document, path)
-  local extension = match(path, "%.(%w+)$")
-  extension = extension and lower(extension)
-  local rules = document.cache.rules
-  for index = 1, #rules do
-    local wanted = rules[index].match
-    if wanted.any then return rules[index] end
-    if wanted.extensions and extension and wanted.extensions[extension] then return rules[index] end
-    if wanted.prefix and sub(path, 1, #wanted.prefix) == wanted.prefix then return rules[index] end
-  end
 end
 
 return M

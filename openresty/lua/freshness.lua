@@ -86,7 +86,7 @@ end
 local function lifetime_of(answer, words, rule, date)
   local explicit = words.lifetime or expires_lifetime(answer.expires, date)
   local lifetime = explicit
-  if not lifetime and rule.ttl_default and RULED[answer.status] then lifetime = rule.ttl_default end
+  if not lifetime and rule.ttl and RULED[answer.status] then lifetime = rule.ttl end
   lifetime = lifetime or heuristic_lifetime(answer, words, date)
   if lifetime and rule.ttl_max then lifetime = min(lifetime, rule.ttl_max) end
   return lifetime, explicit ~= nil

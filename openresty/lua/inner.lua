@@ -2,7 +2,7 @@
 -- nginx decides what to cache before header filters run. Phases: access, header_filter and, for its error page, content
 -- of the inner server. Reads documents through `documents`; writes the dict `renewals` through its module.
 local balancer = require "balancer"
-local document = require "document"
+local cache_rules = require "cache_rules"
 local documents = require "documents"
 local freshness = require "freshness"
 local hop_headers = require "hop_headers"
@@ -29,7 +29,7 @@ function M.access()
   local found = id and documents.find(id)
   if not found then return ngx.exit(503) end
   hop_headers.strip_request()
-  ctx.rule = document.rule_for(found, match(var.request_uri, "^[^?]*"))
+  ctx.rule = cache_rules.find(found.cache, match(var.request_uri, "^[^?]*"))
   if not balancer.choose(found.origin, ctx.key) then return ngx.exit(502) end
 end
 

@@ -1,4 +1,4 @@
--- document.lua: what is decoded, what is refused, and which cache rule a path falls under.
+-- document.lua: what is decoded and what is refused.
 local cjson = require "cjson.safe"
 local document = require "document"
 local lu = require "luaunit"
@@ -6,19 +6,19 @@ local lu = require "luaunit"
 local ID = "0b9e5a36-7f2b-4c8e-9d53-6a1f4f0c2a11"
 local ORIGIN = '{"balancer":"failover","servers":[{"host":"o","host_header":"o","id":"o","port":80,"primary":true,'
   .. '"scheme":"http","sni":"o","weight":1}]}'
-local PICTURES = '{"match":{"extensions":"png jpg"},"ttl_default":1}'
-local VIDEOS = '{"match":{"prefix":"/videos/"},"ttl_default":2}'
-local REST = '{"match":{"any":true},"ttl_default":3}'
+local PICTURES = '{"extensions":"png jpg","ttl":1}'
+local VIDEOS = '{"paths":"/videos/*","ttl":2}'
+local REST = '{"ttl":3}'
 
 -- As the compiler writes it.
 local function canonical(cache)
-  return ('{"account":"a","cache":%s,"format":1,"hosts":["a.test"],"http2":true,"http3":true,"https":true,"id":"%s","origin":%s,'
+  return ('{"account":"a","cache":%s,"format":2,"hosts":["a.test"],"http2":true,"http3":true,"https":true,"id":"%s","origin":%s,'
     .. '"redirect_to_https":false}'):format(cache, ID, ORIGIN)
 end
 
 -- The same value, its names in another order.
 local function shuffled(cache)
-  return ('{"format":1,"id":"%s","origin":%s,"cache":%s,"redirect_to_https":false,"https":true,"http3":true,"http2":true,'
+  return ('{"format":2,"id":"%s","origin":%s,"cache":%s,"redirect_to_https":false,"https":true,"http3":true,"http2":true,'
     .. '"hosts":["a.test"],"account":"a"}'):format(ID, ORIGIN, cache)
 end
 
@@ -31,7 +31,7 @@ function T.test_every_spelling_decodes_to_the_same()
   local one, other = assert(document.decode(canonical(cache), ID)), assert(document.decode(shuffled(cache), ID))
   lu.assertEquals(one, other)
   lu.assertEquals(one.hosts, { "a.test" })
-  lu.assertEquals(one.cache.rules[1].match.extensions, { png = true, jpg = true })
+  lu.assertEquals(one.cache.rules[1].extensions, { png = true, jpg = true })
 end
 
 function T.test_documents_of_one_policy_share_it()
@@ -42,7 +42,7 @@ function T.test_documents_of_one_policy_share_it()
 end
 
 function T.test_a_bad_policy_is_refused_in_every_spelling()
-  for _, cache in ipairs { "{}", "1", '{"rules":[{"match":{}}]}', '{"rules":[{"match":{"any":true},"ttl_max":-1}]}' } do
+  for _, cache in ipairs { "{}", "1", '{"rules":[1]}', '{"rules":[{"paths":1}]}', '{"rules":[{"ttl_max":-1}]}' } do
     for _, body in ipairs { canonical(cache), shuffled(cache) } do
       local decoded, fault = document.decode(body, ID)
       lu.assertNil(decoded)
@@ -52,27 +52,13 @@ function T.test_a_bad_policy_is_refused_in_every_spelling()
 end
 
 function T.test_a_text_that_looks_like_the_end_of_the_policy_does_not_mislead()
-  local cache = cjson.encode { rules = { { match = { prefix = '/,"format":1,"hosts":[' } } } }
+  local cache = cjson.encode { rules = { { paths = '/,"format":2,"hosts":[' } } }
   local decoded = assert(document.decode(canonical(cache), ID))
-  lu.assertEquals(decoded.cache.rules[1].match.prefix, '/,"format":1,"hosts":[')
-  local nested = '{"rules":[{"match":{"any":true},"x":{"a":1,"format":2}}]}'
+  lu.assertEquals(decoded.cache.rules[1].paths, { { exact = '/,"format":2,"hosts":[' } })
+  local nested = '{"rules":[{"x":{"a":1,"format":2}}]}'
   lu.assertEquals(assert(document.decode(canonical(nested), ID)).cache.rules[1].x, { a = 1, format = 2 })
-  local twice = canonical(rules(REST)):gsub('"format":1', '"format":1,"cache":1')
+  local twice = canonical(rules(REST)):gsub('"format":2', '"format":2,"cache":1')
   lu.assertNil((document.decode(twice, ID)))
-end
-
-function T.test_the_first_matching_rule_counts()
-  local decoded = assert(document.decode(canonical(rules(PICTURES, VIDEOS, REST)), ID))
-  for path, ttl in pairs {
-    ["/a.png"] = 1, ["/a/b.JPG"] = 1, ["/videos/a.png"] = 1, ["/videos/a"] = 2, ["/png"] = 3, ["/a.png/b"] = 3,
-    ["/a.png.txt"] = 3, ["/"] = 3, ["/x.p%20ng"] = 3,
-  } do
-    lu.assertEquals(document.rule_for(decoded, path).ttl_default, ttl, path)
-  end
-end
-
-function T.test_no_rule_matches_when_none_does()
-  lu.assertNil(document.rule_for(assert(document.decode(canonical(rules(VIDEOS)), ID)), "/a"))
 end
 
 return T

@@ -14,11 +14,11 @@ end
 
 local function body_of(id, hosts, extra)
   local document = {
-    format = 1, id = id, account = id, hosts = hosts, http2 = true, http3 = true, https = true,
+    format = 2, id = id, account = id, hosts = hosts, http2 = true, http3 = true, https = true,
     redirect_to_https = false,
     origin = { balancer = "failover", servers = { { id = id, scheme = "http", host = "o", port = 80, host_header = "o",
       sni = "o", weight = 1, primary = true } } },
-    cache = { rules = { { match = { any = true } } } },
+    cache = { rules = { { ttl = 1 } } },
   }
   for name, value in pairs(extra or {}) do document[name] = value end
   return cjson.encode(document)
@@ -78,9 +78,9 @@ function T.test_a_bad_document_leaves_the_last_good_version()
   local id = new_id()
   put(id, 1, { "good.test" })
   for _, extra in ipairs {
-    { format = 2 }, { id = new_id() }, { hosts = {} }, { hosts = { "UPPER.test" } }, { http3 = "yes" },
+    { format = 3 }, { id = new_id() }, { hosts = {} }, { hosts = { "UPPER.test" } }, { http3 = "yes" },
     { origin = { balancer = "failover", servers = {} } }, { origin = { balancer = "dice", servers = { 1 } } },
-    { cache = { rules = { { match = {} } } } }, { cache = { rules = { { match = { any = true }, ttl_default = -1 } } } },
+    { cache = { rules = { { paths = {} } } } }, { cache = { rules = { { ttl = -1 } } } },
   } do
     local ok, message = put(id, 2, { "good.test" }, extra)
     lu.assertNil(ok)
@@ -93,7 +93,7 @@ end
 
 function T.test_a_bad_document_without_a_good_version_has_its_hosts_but_no_document()
   local id = new_id()
-  put(id, 1, { "never-good.test" }, { format = 2 })
+  put(id, 1, { "never-good.test" }, { format = 3 })
   lu.assertEquals(route.id_of("never-good.test"), id)
   lu.assertNil((documents.find(id)))
   lu.assertTrue(put(id, 2, { "now-good.test" }))
@@ -103,7 +103,7 @@ end
 
 function T.test_another_takes_a_host_whose_holder_was_never_good()
   local bad, good = new_id(), new_id()
-  put(bad, 1, { "claimed.test" }, { format = 2 })
+  put(bad, 1, { "claimed.test" }, { format = 3 })
   lu.assertTrue(put(good, 2, { "claimed.test" }))
   lu.assertEquals(route.id_of("claimed.test"), good)
   remove(bad, 3)

@@ -4,7 +4,7 @@ local lu = require "luaunit"
 
 local NOW = 1700000000
 local DATE = ngx.http_time(NOW)
-local ANY = { match = { any = true } }
+local ANY = {}
 
 local function decide(fields, rule)
   local answer = { status = 200, date = DATE }
@@ -60,7 +60,7 @@ function T.test_what_must_not_be_stored()
 end
 
 function T.test_no_rule_beats_what_must_not_be_stored()
-  local rule = { match = { any = true }, ttl_default = 600 }
+  local rule = { ttl = 600 }
   for _, cache_control in ipairs { "no-store", "private" } do assert_not_stored({ cache_control = cache_control }, rule) end
   assert_not_stored({ authorized = true }, rule)
   assert_not_stored({ sets_cookie = true }, rule)
@@ -98,7 +98,7 @@ function T.test_heuristic_freshness_is_a_tenth_of_the_age_of_the_last_change()
 end
 
 function T.test_a_rule_speaks_where_the_origin_is_silent()
-  local rule = { match = { any = true }, ttl_default = 600, stale_while_revalidate = 30, stale_if_error = 90 }
+  local rule = { ttl = 600, stale_while_revalidate = 30, stale_if_error = 90 }
   assert_ttl(600, {}, rule)
   assert_ttl(60, { cache_control = "max-age=60" }, rule)
   assert_not_stored({ status = 404 }, rule)
@@ -107,13 +107,13 @@ function T.test_a_rule_speaks_where_the_origin_is_silent()
 end
 
 function T.test_a_rule_may_shorten_but_not_lengthen()
-  local rule = { match = { any = true }, ttl_max = 2 }
+  local rule = { ttl_max = 2 }
   assert_ttl(2, { cache_control = "max-age=60" }, rule)
   assert_ttl(1, { cache_control = "max-age=1" }, rule)
 end
 
 function T.test_a_rule_for_an_extension_holds_for_its_content_types_only()
-  local rule = { match = { any = true }, ttl_default = 600, content_types = { "text/css", "image/" } }
+  local rule = { ttl = 600, content_types = { "text/css", "image/" } }
   assert_ttl(600, { content_type = "image/png" }, rule)
   assert_ttl(600, { content_type = "text/css; charset=utf-8" }, rule)
   -- /account/settings.css that answers with the account page.
@@ -122,7 +122,7 @@ function T.test_a_rule_for_an_extension_holds_for_its_content_types_only()
 end
 
 function T.test_stale_answers_are_forbidden_by_those_who_may()
-  local rule = { match = { any = true }, stale_while_revalidate = 30, stale_if_error = 90 }
+  local rule = { stale_while_revalidate = 30, stale_if_error = 90 }
   for _, words in ipairs { "max-age=60, must-revalidate", "max-age=60, proxy-revalidate", "s-maxage=60" } do
     local decided = decide({ cache_control = words }, rule)
     lu.assertEquals({ decided.while_revalidate, decided.if_error }, { 0, 0 }, words)

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { FeedRecord } from "../../agents/contract.ts";
+import { builtInPolicies } from "../../control-plane/domains/cache-policy/index.ts";
 import { canonicalJson } from "../../edge-templates/canonical-json.ts";
 import { compileDocument, type DesiredDistribution } from "../../edge-templates/index.ts";
 import { startTestEdge } from "../../openresty/test-edge.ts";
@@ -70,7 +71,7 @@ function recordOf(feed: TestFeed, index: number, { ownRulesEvery }: DocumentMix)
   const isOwn = ownRulesEvery > 0 && (index + Math.floor(index / ownRulesEvery)) % ownRulesEvery === 0;
   if (!isOwn) return feed.put(distribution);
   const document = withRules.parse(JSON.parse(compileDocument(distribution).body));
-  const own = { match: { prefix: `/customer-${index}/` }, ttl_default: index };
+  const own = { paths: `/customer-${index}/*`, ttl: index };
   const body = canonicalJson({ ...document, cache: { rules: [own, ...document.cache.rules] } });
   return feed.putBody(distribution.id, body);
 }
@@ -91,7 +92,7 @@ function distributionOf(index: number): DesiredDistribution {
   ];
   return aDistribution({
     hosts: [`www.customer-${index}.example.com`, `${index.toString(36).padStart(12, "0")}.cdn.edgewright.localhost`],
-    accelerationType: ACCELERATION_TYPES[index % inTen] ?? "static",
+    cacheRules: builtInPolicies[ACCELERATION_TYPES[index % inTen] ?? "static"].rules,
     origins: Math.floor(index / inTen) % 2 === 0 ? origins : origins.slice(0, 1),
   });
 }

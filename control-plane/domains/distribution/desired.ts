@@ -1,6 +1,7 @@
 // The read that the compiler starts from: one distribution with its origins and its claim, as the edge is to have it.
 import type { DesiredDistribution, DesiredOrigin } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
+import { builtInPolicies } from "../cache-policy/index.ts";
 import { type OriginRecord, originsByDistribution } from "../origin/index.ts";
 import { type DistributionRecord, findClaim, findDistribution } from "./store.ts";
 
@@ -29,7 +30,8 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
       id: record.id,
       accountId: record.accountId,
       hosts: servesDomain ? [record.domain, record.cname] : [record.cname],
-      accelerationType: record.isLivestream ? "livestream" : record.accelerationType,
+      isDisabled: false,
+      isLivestream: record.isLivestream,
       https: record.enableSsl,
       http2: record.isHttp2,
       http3: record.isHttp3,
@@ -37,6 +39,13 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
       redirectHttpToHttps: false,
       origins: origins.map((origin) => desiredOrigin(record, origin)),
       balancer: origins[0]?.loadBalancerType ?? "failover",
+      cacheRules: builtInPolicies[record.isLivestream ? "livestream" : record.accelerationType].rules,
+      headerRules: [],
+      redirects: [],
+      accessRules: [],
+      rateLimits: [],
+      cors: null,
+      compression: { gzip: true, brotli: true },
     },
   };
 }
@@ -52,6 +61,11 @@ function desiredOrigin(distribution: DistributionRecord, origin: OriginRecord): 
     sni: distribution.sni === "" ? withoutPort(hostHeader) : distribution.sni,
     weight: origin.weight,
     primary: origin.isPrimary,
+    isTlsVerified: false,
+    connectTimeoutSeconds: 3,
+    readTimeoutSeconds: 60,
+    healthCheck: null,
+    bucket: null,
   };
 }
 

@@ -1,0 +1,71 @@
+// The desired state as goldens write it: JSON that is laid over whole examples.
+import { z } from "zod";
+import { type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./desired.ts";
+import { exampleCacheRule, exampleDistribution, exampleGroup } from "./test-examples.ts";
+
+const texts = z.array(z.string());
+const seconds = z.int().nullable();
+
+const cacheRuleSchema = z
+  .strictObject({
+    paths: texts,
+    extensions: texts,
+    contentTypes: texts,
+    mode: z.enum(["respect", "override", "bypass"]),
+    ttlSeconds: seconds,
+    ttlMaxSeconds: seconds,
+    ttlByStatus: z.record(z.string(), z.int()),
+    browserTtlSeconds: seconds,
+    isPrivateOverridden: z.boolean(),
+    query: z.strictObject({ mode: z.enum(["all", "none", "include", "exclude"]), names: texts }),
+    cookies: texts,
+    headers: texts,
+    isSliced: z.boolean(),
+    staleWhileRevalidateSeconds: seconds,
+    staleIfErrorSeconds: seconds,
+  })
+  .partial()
+  .transform((fields) => ({ ...exampleCacheRule, ...defined(fields) }));
+
+const distributionSchema = z
+  .strictObject({
+    hosts: texts,
+    balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
+    cacheRules: z.array(cacheRuleSchema),
+  })
+  .partial()
+  .extend({ desired: z.literal("distribution") });
+
+const groupSchema = z
+  .strictObject({
+    settings: edgeGroupSettingsSchema,
+    capabilities: z.strictObject({ http3: z.boolean(), http2_directive: z.boolean() }).partial(),
+    ownNames: texts,
+  })
+  .partial()
+  .extend({ desired: z.literal("group") });
+
+const desiredSchema = z.discriminatedUnion("desired", [distributionSchema, groupSchema]);
+
+export type Desired =
+  | { readonly desired: "distribution"; readonly distribution: DesiredDistribution }
+  | { readonly desired: "group"; readonly group: DesiredGroup };
+
+/** `{"desired": "distribution"}` or `{"desired": "group"}`, each with the fields that differ from the example. */
+export function readDesired(text: string): Desired {
+  const input = desiredSchema.parse(JSON.parse(text));
+  if (input.desired === "distribution") {
+    const { desired, ...fields } = input;
+    return { desired, distribution: { ...exampleDistribution, ...defined(fields) } };
+  }
+  const { desired, capabilities = {}, ...fields } = input;
+  const group = { ...exampleGroup, ...defined(fields) };
+  return { desired, group: { ...group, capabilities: { ...exampleGroup.capabilities, ...defined(capabilities) } } };
+}
+
+type Defined<Fields> = { [Name in keyof Fields]?: Exclude<Fields[Name], undefined> };
+
+/** What JSON leaves out is absent, never undefined. */
+function defined<Fields extends object>(fields: Fields): Defined<Fields> {
+  return fields;
+}
