@@ -15,6 +15,8 @@ export interface RequestFacts {
   header(name: string): string | undefined;
   /** The body as it came, decoded from its content encoding; only for routes whose body is `rawBody`. */
   readonly rawBody: Buffer | undefined;
+  /** How long the client would wait for the outcome (`Prefer: wait`); 0 where the route does not declare `prefersWait`. */
+  readonly waitSeconds: number;
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal;
 }
@@ -45,6 +47,35 @@ export interface Reply<Body> {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;
+  /**
+   * Awaited once the change is committed; what it returns is answered instead. When it fails, this reply is answered: the
+   * change stands.
+   */
+  readonly afterCommit?: () => Promise<Reply<Body>>;
+}
+
+/** Dates in ISO 8601. */
+export interface Deprecation {
+  readonly since: string;
+  /** When the route will be gone. */
+  readonly sunset?: string;
+  /** Where people read what to use instead. */
+  readonly link?: string;
+}
+
+/** What a route may declare beside its shapes; each is off when absent. */
+interface RouteTraits {
+  /** It takes a secret that somebody might try out: counted per address, and banned after a few. */
+  readonly attempts?: true;
+  /** No rate limit counts it: probes, metrics, files of the docs. */
+  readonly unlimited?: true;
+  /** The handler heeds If-Match (etag.ts). */
+  readonly ifMatch?: true;
+  /** The handler heeds `facts.waitSeconds`, and waits in `afterCommit`. */
+  readonly prefersWait?: true;
+  /** `false`: its work does not fit into one transaction, or a repeat does no harm. Else every POST with a caller heeds it. */
+  readonly idempotencyKey?: false;
+  readonly deprecated?: Deprecation;
 }
 
 export interface RouteDeclaration<
@@ -53,7 +84,7 @@ export interface RouteDeclaration<
   Q extends z.ZodObject,
   B extends BodyDeclaration,
   R extends ReplyDeclaration,
-> {
+> extends RouteTraits {
   readonly method: Method;
   /** `/distributions/{id}`, relative to the API's base; edge routes begin with `/edge/v1`. */
   readonly path: string;
@@ -89,6 +120,13 @@ export interface Route {
   readonly body: BodyDeclaration;
   readonly reply: ReplyDeclaration;
   readonly problems: readonly ProblemKind[];
+  readonly attempts: boolean;
+  readonly unlimited: boolean;
+  readonly ifMatch: boolean;
+  readonly prefersWait: boolean;
+  /** Whether a repeat with the same Idempotency-Key gets the same answer. */
+  readonly idempotencyKey: boolean;
+  readonly deprecated: Deprecation | undefined;
   /** Takes parts that were already parsed by the schemas above. */
   run(parsed: ParsedRequest): Promise<Reply<unknown>>;
 }
@@ -122,10 +160,22 @@ export function defineRoute<
     body: declaration.body,
     reply: declaration.reply,
     problems: declaration.problems ?? [],
+    attempts: declaration.attempts ?? false,
+    unlimited: declaration.unlimited ?? false,
+    ifMatch: declaration.ifMatch ?? false,
+    prefersWait: declaration.prefersWait ?? false,
+    idempotencyKey: declaration.idempotencyKey !== false && heedsIdempotencyKey(declaration),
+    deprecated: declaration.deprecated,
     // The one place where types are folded: the server hands over exactly what these schemas and this access produced.
     // biome-ignore lint/suspicious/noExplicitAny: see above
     run: (parsed) => declaration.handle(parsed as any),
   };
+}
+
+/** An answer can be kept for whoever asks again: it is JSON, and there is a caller whose key it is. */
+function heedsIdempotencyKey(route: Pick<Route, "method" | "access" | "reply">): boolean {
+  const hasCaller = route.access.kind !== "public" && route.access.kind !== "edge";
+  return route.method === "POST" && hasCaller && !("raw" in route.reply);
 }
 
 /** Unknown parameters are faults, or a typing error would pass for a default. */

@@ -68,6 +68,7 @@ function fileRoute(
     tag: "Docs",
     summary: "A file of the API's reference",
     access: { kind: "public" },
+    unlimited: true,
     reply: { status: 200, raw: contentType },
     handle: async () => ({ headers, body: await read() }),
   });

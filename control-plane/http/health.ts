@@ -34,6 +34,7 @@ export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
       tag: "Operation",
       summary: "Is the process alive",
       access: { kind: "public" },
+      unlimited: true,
       reply: { status: 200, body: z.object({ status: z.literal("ok") }) },
       handle: async () => ({ body: { status: "ok" as const } }),
     }),
@@ -44,6 +45,7 @@ export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
       tag: "Operation",
       summary: "Does each dependency answer; 503 when one that is needed does not",
       access: { kind: "public" },
+      unlimited: true,
       reply: { status: 200, body: readyReply },
       handle: async ({ facts }) => {
         const states = await Promise.all(dependencies.map((dependency) => stateOf(dependency, facts.signal)));

@@ -36,6 +36,7 @@ export function metricsRoute(registry: MetricsRegistry): Route {
     tag: "Operation",
     summary: "Metrics for Prometheus",
     access: { kind: "public" },
+    unlimited: true,
     reply: { status: 200, raw: registry.contentType },
     handle: async () => ({ body: await registry.metrics() }),
   });

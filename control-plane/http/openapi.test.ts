@@ -45,6 +45,21 @@ const routes: Route[] = [
 ];
 const document = openApiDocument(routes);
 
+const routeBasics = {
+  path: "/settings",
+  operationId: "settings",
+  tag: "Sites",
+  summary: "Settings",
+  access: { kind: "account", role: "editor", scope: "distributions:write" },
+  reply: { status: 200, body: z.object({ on: z.boolean() }) },
+  handle: async () => ({ body: { on: true } }),
+} as const;
+
+function describeOne(declaration: Parameters<typeof defineRoute>[0]): unknown {
+  const route = defineRoute(declaration);
+  return openApiDocument([route]).paths["/api/v1/settings"]?.[route.method.toLowerCase()];
+}
+
 const publishedSchema = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
   components: z.record(z.string(), z.unknown()),
@@ -90,19 +105,29 @@ test("an operation says its parameters, its body, its reply, who may call it, an
       { name: "label", in: "query", required: false },
       { name: "by", in: "query", required: true },
       { name: "X-Account-Id", in: "header" },
+      { name: "Idempotency-Key", in: "header", schema: { maxLength: 255 } },
     ],
     requestBody: {
       required: true,
       content: { "application/json": { schema: { $ref: "#/components/schemas/Clone" } } },
     },
     responses: {
-      201: { content: { "application/json": { schema: { $ref: "#/components/schemas/Site" } } } },
-      401: {},
+      201: {
+        content: { "application/json": { schema: { $ref: "#/components/schemas/Site" } } },
+        headers: {
+          Location: { $ref: "#/components/headers/Location" },
+          "Idempotency-Replayed": {},
+          "RateLimit-Limit": {},
+        },
+      },
+      401: { headers: { "WWW-Authenticate": {} } },
       403: {},
+      409: { description: "The first request still runs" },
       410: { description: "The site is gone · The site is elsewhere" },
       413: {},
       415: {},
       422: {},
+      429: { headers: { "Retry-After": {}, "RateLimit-Reset": {} } },
       500: {},
       503: {},
     },
@@ -112,6 +137,34 @@ test("an operation says its parameters, its body, its reply, who may call it, an
     requestBody: { content: { "application/x-ndjson": {} } },
     responses: { 204: {} },
   });
+});
+
+test("an operation says what it declares of If-Match, Prefer, deprecation and limits", () => {
+  const update = describeOne({
+    ...routeBasics,
+    method: "PATCH",
+    ifMatch: true,
+    prefersWait: true,
+    deprecated: { since: "2026-01-01", sunset: "2027-01-01" },
+  });
+  expect(update).toMatchObject({
+    deprecated: true,
+    parameters: [{ name: "X-Account-Id" }, { name: "If-Match" }, { name: "Prefer" }],
+    responses: {
+      200: { headers: { ETag: {}, "Preference-Applied": {}, Deprecation: {}, Sunset: {} } },
+      412: { headers: { Deprecation: {} } },
+    },
+  });
+  expect(update).not.toHaveProperty("responses.200.headers.Link");
+  const read = describeOne({ ...routeBasics, method: "GET", unlimited: true });
+  expect(read).toMatchObject({
+    parameters: [{ name: "X-Account-Id" }, { name: "If-None-Match" }],
+    responses: { 200: { headers: { ETag: {} } }, 304: {} },
+  });
+  expect(read).not.toHaveProperty("responses.429");
+  const create = describeOne({ ...routeBasics, method: "POST", idempotencyKey: false });
+  expect(create).toMatchObject({ parameters: [{ name: "X-Account-Id" }] });
+  expect(create).not.toHaveProperty("responses.409");
 });
 
 test("a schema whose request and reply differ becomes two components; requests are closed, replies are open", () => {

@@ -3,12 +3,17 @@ import { z } from "zod";
 import type { ProblemKind } from "../../platform/problem.ts";
 import type { Access } from "./caller.ts";
 import type { BodyDeclaration, ReplyDeclaration, Route } from "./define-route.ts";
+import { headerParametersOf, REPLY_HEADERS, replyHeadersOf } from "./openapi-headers.ts";
 import { createComponents, type JsonSchema, type SchemaComponents } from "./openapi-schemas.ts";
 import {
+  failedPrecondition,
+  idempotencyKeyInUse,
+  idempotencyKeyReused,
   malformedRequest,
   notAllowed,
   sharedProblems,
   tooLarge,
+  tooManyRequests,
   unauthenticated,
   unsupportedMediaType,
 } from "./problems.ts";
@@ -50,6 +55,7 @@ export function describeRoutes(routes: readonly Route[]): OpenApiDocument {
     paths: finished,
     components: {
       schemas: { ...components.schemas(), Problem: PROBLEM_SCHEMA },
+      headers: REPLY_HEADERS,
       securitySchemes: SECURITY_SCHEMES,
     },
   };
@@ -60,14 +66,15 @@ function operationOf(route: Route, components: SchemaComponents): JsonObject {
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
+    ...(route.deprecated === undefined ? {} : { deprecated: true }),
     security: securityOf(route.access),
     parameters: [
       ...parametersOf("path", components.schema(route.params, "input")),
       ...parametersOf("query", components.schema(route.query, "input")),
-      ...accountParameter(route.access),
+      ...headerParametersOf(route),
     ],
     ...requestBodyOf(route.body, components),
-    responses: { [route.reply.status]: replyOf(route.reply, components), ...problemsOf(route) },
+    responses: { ...goodRepliesOf(route, components), ...problemsOf(route) },
   };
 }
 
@@ -95,19 +102,6 @@ function securityOf(access: Access): JsonObject[] {
   }
 }
 
-function accountParameter(access: Access): JsonObject[] {
-  if (access.kind !== "account") return [];
-  return [
-    {
-      name: "X-Account-Id",
-      in: "header",
-      required: false,
-      description: "Which of your accounts is meant; without it, your first.",
-      schema: { type: "string", format: "uuid" },
-    },
-  ];
-}
-
 function parametersOf(place: "path" | "query", schema: JsonSchema): JsonObject[] {
   const required = new Set(schema.required ?? []);
   return Object.entries(schema.properties ?? {}).map(([name, property]) => ({
@@ -125,6 +119,13 @@ function requestBodyOf(body: BodyDeclaration, components: SchemaComponents): Jso
   }
   const schema = components.schema(body, "input");
   return { requestBody: { required: !body.isOptional(), content: { "application/json": { schema } } } };
+}
+
+function goodRepliesOf(route: Route, components: SchemaComponents): Record<string, JsonObject> {
+  const { status } = route.reply;
+  const described = { ...replyOf(route.reply, components), headers: replyHeadersOf(route, status) };
+  if (route.method !== "GET" || !("body" in route.reply)) return { [status]: described };
+  return { [status]: described, 304: { description: "You have it already", headers: replyHeadersOf(route, 304) } };
 }
 
 function replyOf(reply: ReplyDeclaration, components: SchemaComponents): JsonObject {
@@ -146,13 +147,20 @@ function problemsOf(route: Route): Record<string, JsonObject> {
     byStatus.set(problem.status, [...(byStatus.get(problem.status) ?? []), problem]);
   }
   const statuses = [...byStatus].sort(([a], [b]) => a - b);
-  return Object.fromEntries(statuses.map(([status, kinds]) => [String(status), problemReply(kinds)]));
+  return Object.fromEntries(
+    statuses.map(([status, kinds]) => [status, { ...problemReply(kinds), headers: replyHeadersOf(route, status) }]),
+  );
 }
 
 function possibleProblems(route: Route): ProblemKind[] {
   const ofBody = route.body === undefined ? [] : [malformedRequest, tooLarge, unsupportedMediaType];
   const ofAccess = route.access.kind === "public" ? [] : [unauthenticated, notAllowed];
-  const all = [...sharedProblems, ...ofBody, ...ofAccess, ...route.problems];
+  const ofTraits = [
+    ...(route.unlimited ? [] : [tooManyRequests]),
+    ...(route.ifMatch ? [failedPrecondition] : []),
+    ...(route.idempotencyKey ? [idempotencyKeyInUse, idempotencyKeyReused] : []),
+  ];
+  const all = [...sharedProblems, ...ofBody, ...ofAccess, ...ofTraits, ...route.problems];
   return [...new Map(all.map((problem) => [problem.type, problem])).values()].sort((a, b) => compare(a.type, b.type));
 }
 

@@ -21,6 +21,7 @@ export function requestFactsOf(request: IncomingMessage, requestId: string, sign
     clientAddress: clientAddressOf(request),
     header: (name) => headerOf(request, name),
     rawBody: undefined,
+    waitSeconds: 0,
     signal,
   };
 }
