@@ -30,6 +30,7 @@ function agentRoutes(edgeNodes: EdgeNodeService): Route[] {
       tag: agentTag,
       summary: "Become a node of the token's group",
       access: { kind: "public" },
+      attempts: true,
       body: enrolRequestSchema,
       reply: { status: 200, body: enrolReplySchema },
       problems: [enrolmentTokenRefused],
