@@ -1,31 +1,24 @@
 // Names: what a customer may claim and how it is written. No input or output.
 import { isIP } from "node:net";
-import { domainToASCII } from "node:url";
 import { parse as parseName } from "tldts";
+import { canonicalHostName } from "../../../platform/host-name.ts";
 
 export interface NameFault {
   readonly fault: string;
 }
 
-const LABEL = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
-const NAME_MAX = 253;
-// domainToASCII reads as a URL does: it would cut the name at the first of these, or decode it.
-const NOT_IN_NAMES = /[\s/\\?#@:%[\]]/;
 // RFC 6761 and 7686: names that nobody can be given. `localhost` and `test` stay: they are for trying things out.
 const RESERVED_ZONES = ["invalid", "local", "onion", "arpa", "internal"];
 
 /** The name in lower-case ASCII, or what is wrong with it. One `*.` may stand in front. */
 export function canonicalDomain(input: string, platformZone: string): string | NameFault {
   const isWildcard = input.startsWith("*.");
-  const bare = (isWildcard ? input.slice(2) : input).replace(/\.$/, "");
+  const bare = isWildcard ? input.slice(2) : input;
   if (bare.includes("*")) return { fault: "may have one * and only as its first label: *.example.com." };
-  const ascii = NOT_IN_NAMES.test(bare) ? "" : domainToASCII(bare);
-  const labels = ascii.split(".");
-  if (ascii === "" || ascii.length > NAME_MAX || !labels.every((label) => LABEL.test(label))) {
-    return { fault: "must be a host name such as www.example.com." };
-  }
+  const ascii = canonicalHostName(bare);
+  if (ascii === undefined) return { fault: "must be a host name such as www.example.com." };
   if (isIP(ascii) !== 0) return { fault: "must be a name, not an address." };
-  if (labels.length < 2) return { fault: "must have at least two labels, such as example.com." };
+  if (!ascii.includes(".")) return { fault: "must have at least two labels, such as example.com." };
   if (isBelow(ascii, platformZone)) return { fault: `must not lie in the platform's own zone, ${platformZone}.` };
   if (RESERVED_ZONES.some((zone) => isBelow(ascii, zone))) return { fault: "lies in a zone that nobody can own." };
   const { publicSuffix, isIcann } = parseName(ascii);
