@@ -2,7 +2,7 @@
 import type { Logger } from "../../platform/log.ts";
 import { createSeal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { createAuthService, createTokens } from "../domains/auth/index.ts";
+import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
 import { createDistributionService } from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
@@ -17,14 +17,16 @@ export const clock = () => new Date();
 
 export function createServices(config: ControlPlaneConfig, { db, clickhouse }: Connections, log: Logger) {
   const masterKey = readMasterKey(config);
-  const authority = createEdgeAuthority({ db, seal: createSeal(masterKey), clock });
+  const seal = createSeal(masterKey);
+  const authority = createEdgeAuthority({ db, seal, clock });
+  const keys = createSigningKeys({ db, seal, clock, log });
   const distributions = createDistributionService({
     db,
     clock,
     platform: { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },
   });
   return {
-    auth: createAuthService({ db, clock, tokens: createTokens({ masterKey, clock }) }),
+    auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }) }),
     distributions,
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),

@@ -1,22 +1,26 @@
 import { randomUUID } from "node:crypto";
-import { SignJWT, UnsecuredJWT } from "jose";
+import { decodeProtectedHeader, SignJWT, UnsecuredJWT } from "jose";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createLogger } from "../../../platform/log.ts";
+import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
-import { createAuthenticators, createAuthService, createTokens } from "./index.ts";
+import { createAuthenticators, createAuthService, createSigningKeys, createTokens } from "./index.ts";
 import { newPassword, registerInput } from "./schema.ts";
 
-const MASTER_KEY = Buffer.alloc(32, 0x0f);
+const seal = createSeal(Buffer.alloc(32, 0x0f));
+const log = createLogger({ role: "test", level: "silent" });
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 let database: TestDatabase;
 let now = new Date("2026-03-01T12:00:00Z");
 const clock = () => now;
-const tokens = createTokens({ masterKey: MASTER_KEY, clock });
+let tokens: ReturnType<typeof createTokens>;
 let auth: ReturnType<typeof createAuthService>;
 let authenticate: ReturnType<typeof createAuthenticators>["account"];
 
 beforeAll(async () => {
   database = await createTestDatabase();
+  tokens = createTokens({ keys: createSigningKeys({ db: database.db, seal, clock, log }), clock });
   auth = createAuthService({ db: database.db, clock, tokens });
   authenticate = createAuthenticators(auth).account;
 });
@@ -100,11 +104,17 @@ test("a forged, unsigned, foreign or broken token is a 401", async () => {
   const { user } = await auth.register({ username: "target", email: "target@example.com", password });
   const claims = { sub: user.id, aud: "edgewright", jti: randomUUID() };
   const otherKey = new Uint8Array(32).fill(1);
-  const forged = await new SignJWT(claims).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1h").sign(otherKey);
+  const mine = await tokens.issue(user.id);
+  const { kid } = decodeProtectedHeader(mine.token);
+  const forge = (header: { kid?: string }) =>
+    new SignJWT(claims)
+      .setProtectedHeader({ alg: "HS256", ...header })
+      .setExpirationTime("1h")
+      .sign(otherKey);
+  const forged = await Promise.all([{ kid: kid ?? "" }, { kid: randomUUID() }, { kid: "1" }, {}].map(forge));
   const unsigned = new UnsecuredJWT(claims).setExpirationTime("1h").encode();
-  const foreign = await createTokens({ masterKey: Buffer.alloc(32, 0x1f), clock }).issue(user.id);
   const gone = await tokens.issue(randomUUID());
-  for (const token of [forged, unsigned, foreign.token, gone.token, "x", `${foreign.token}x`]) {
+  for (const token of [...forged, unsigned, gone.token, "x", `${mine.token}x`]) {
     await expect(asking(token)).rejects.toMatchObject({ kind: { status: 401 } });
   }
 });

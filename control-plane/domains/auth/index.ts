@@ -2,4 +2,5 @@
 export { createAuthenticators } from "./authenticator.ts";
 export { authRoutes } from "./routes.ts";
 export { createAuthService } from "./service.ts";
+export { createSigningKeys, rotateSigningKeys } from "./signing-keys.ts";
 export { createTokens } from "./token.ts";

@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
+import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { startApiServer } from "../../http/server.ts";
-import { authRoutes, createAuthenticators, createAuthService, createTokens } from "./index.ts";
+import { authRoutes, createAuthenticators, createAuthService, createSigningKeys, createTokens } from "./index.ts";
 
 let database: TestDatabase;
 let api: Awaited<ReturnType<typeof startApiServer>>;
@@ -11,10 +12,12 @@ let api: Awaited<ReturnType<typeof startApiServer>>;
 beforeAll(async () => {
   database = await createTestDatabase();
   const clock = () => new Date();
+  const log = createLogger({ role: "test", level: "silent" });
+  const seal = createSeal(Buffer.alloc(32, 15));
   const auth = createAuthService({
     db: database.db,
     clock,
-    tokens: createTokens({ masterKey: Buffer.alloc(32, 15), clock }),
+    tokens: createTokens({ keys: createSigningKeys({ db: database.db, seal, clock, log }), clock }),
   });
   api = await startApiServer({
     routes: authRoutes(auth),
@@ -23,7 +26,7 @@ beforeAll(async () => {
       edge: () => Promise.reject(new Error("no edge asks here")),
     },
     readiness: [],
-    log: createLogger({ role: "test", level: "silent" }),
+    log,
     host: "127.0.0.1",
     port: 0,
   });

@@ -1,17 +1,19 @@
-// The bearer tokens of people: JWTs, HS256, 24 hours, under a key that is derived from the master key.
-import { hkdfSync, randomUUID } from "node:crypto";
-import { errors, jwtVerify, SignJWT } from "jose";
+// The bearer tokens of people: JWTs, HS256, 24 hours, under the key set of signing-keys.ts.
+import { randomUUID, type webcrypto } from "node:crypto";
+import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from "jose";
+import { z } from "zod";
 import { unauthorized } from "../../http/problems.ts";
+import { TOKEN_LIFETIME_MS } from "./signing-key-rules.ts";
+import type { SigningKeys } from "./signing-keys.ts";
 
-const LIFETIME_MS = 24 * 60 * 60 * 1000;
 const ALGORITHM = "HS256";
 const AUDIENCE = "edgewright";
-/** Names the derivation, so that a token of another one is refused before its signature is computed. */
-const KEY_ID = "1";
-const KEY_BYTES = 32;
+
+const keyId = z.uuid();
 
 export interface IssuedToken {
   readonly token: string;
+  readonly sessionId: string;
   readonly expiresAt: Date;
 }
 
@@ -23,25 +25,33 @@ export interface Recognised {
 
 export type Tokens = ReturnType<typeof createTokens>;
 
-export function createTokens({ masterKey, clock }: { masterKey: Buffer; clock: () => Date }) {
-  const key = new Uint8Array(hkdfSync("sha256", masterKey, "", `edgewright bearer tokens ${KEY_ID}`, KEY_BYTES));
+export function createTokens({ keys, clock }: { keys: SigningKeys; clock: () => Date }) {
+  async function keyOf({ kid }: JWTHeaderParameters): Promise<webcrypto.CryptoKey> {
+    const named = keyId.safeParse(kid);
+    const found = named.success ? await keys.find(named.data) : undefined;
+    if (found === undefined) throw new errors.JWKSNoMatchingKey();
+    return found.key;
+  }
+
   return {
     async issue(userId: string): Promise<IssuedToken> {
+      const { kid, key } = await keys.signer();
       const now = clock();
-      const expiresAt = new Date(now.getTime() + LIFETIME_MS);
+      const sessionId = randomUUID();
+      const expiresAt = new Date(now.getTime() + TOKEN_LIFETIME_MS);
       const token = await new SignJWT()
-        .setProtectedHeader({ alg: ALGORITHM, kid: KEY_ID })
+        .setProtectedHeader({ alg: ALGORITHM, kid })
         .setSubject(userId)
         .setAudience(AUDIENCE)
-        .setJti(randomUUID())
+        .setJti(sessionId)
         .setIssuedAt(now)
         .setExpirationTime(expiresAt)
         .sign(key);
-      return { token, expiresAt };
+      return { token, sessionId, expiresAt };
     },
     async verify(token: string): Promise<Recognised> {
       try {
-        const { payload } = await jwtVerify(token, key, {
+        const { payload } = await jwtVerify(token, keyOf, {
           algorithms: [ALGORITHM],
           audience: AUDIENCE,
           requiredClaims: ["sub", "exp", "jti"],
