@@ -10,6 +10,11 @@ export interface Authentication {
   account(credentials: Credentials): Promise<Caller>;
   user(credentials: Credentials): Promise<UserCaller>;
   edge(credentials: Credentials): Promise<EdgeCaller>;
+  /**
+   * Which session or API token is shown, where that can be told without asking a database: by its signature, or because
+   * it was good a moment ago. Whether it still is, the three above say.
+   */
+  tokenIdOf?(credentials: Credentials): Promise<string | undefined>;
 }
 
 export async function callerOf(
