@@ -1,6 +1,8 @@
 // The control plane's settings, parsed once per process. Their names are an interface: README.md lists them.
 import { z } from "zod";
 import { setting } from "../platform/config.ts";
+import { isProxyName } from "./http/client-address.ts";
+import { isOrigin } from "./http/cors.ts";
 
 export const controlPlaneSchema = z.object({
   API_PORT: setting.port.default(8080),
@@ -20,22 +22,39 @@ export const controlPlaneSchema = z.object({
   ACME_CA_FILE: z.string().min(1).optional(),
   PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(false),
-  /** 32 bytes as 64 hex digits; the file holds the same. */
+  /** 32 bytes as 64 hex digits; behind commas, former ones that still open. The file holds one per line. */
   MASTER_KEY: z
     .string()
-    .regex(/^[0-9a-f]{64}$/, { error: "must be 64 hex digits: `openssl rand -hex 32` makes one." })
+    .regex(/^[0-9a-f]{64}(\s*,\s*[0-9a-f]{64})*$/, {
+      error: "must be 64 hex digits, or several such keys with commas between: `openssl rand -hex 32` makes one.",
+    })
     .optional(),
   MASTER_KEY_FILE: z.string().min(1).optional(),
   /** Ed25519 private key (PKCS#8 PEM). Only the worker reads it: the API cannot sign what edges run. */
   FEED_SIGNING_KEY_FILE: z.string().min(1).optional(),
   /** The key before, once, when another takes over: it signs the new one, so that enrolled edges accept it. */
   FEED_PREVIOUS_SIGNING_KEY_FILE: z.string().min(1).optional(),
+  /** From one key that signs people's tokens to the next. */
+  SIGNING_KEY_DAYS: setting.count.default(30),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_POOL_MAX: setting.count.default(10),
   /** Where a worker or a scheduler of its own answers /health and /metrics; the API does so on API_PORT. */
   HEALTH_PORT: setting.port.optional(),
   /** How many jobs a worker does at once. */
   WORKER_CONCURRENCY: setting.count.default(8),
+  /** Whose X-Forwarded-For and X-Forwarded-Proto count. */
+  TRUSTED_PROXIES: setting
+    .list(isProxyName, "an address, a network such as 10.0.0.0/8, or loopback, linklocal or uniquelocal.")
+    .default([]),
+  /** Whose scripts may use the API from a browser. */
+  CORS_ORIGINS: setting.list(isOrigin, "an exact origin such as https://portal.example.com.").default([]),
+  /** Per client address, without a good token. */
+  RATE_LIMIT_PER_MINUTE: setting.count.default(100),
+  /** Per session or API token. */
+  RATE_LIMIT_TOKEN_PER_MINUTE: setting.count.default(600),
+  /** Of log-ins, registrations and the like, per client address; one more, and it waits LOGIN_BAN_SECONDS. */
+  LOGIN_ATTEMPTS_PER_MINUTE: setting.count.default(5),
+  LOGIN_BAN_SECONDS: setting.count.default(900),
 });
 export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
 

@@ -10,6 +10,7 @@ const schema = z.object({
   KEY: z.string().regex(/^\d{8}$/, { error: "must be eight digits." }),
   OPEN: setting.flag.default(false),
   PEER: setting.url("https:").optional(),
+  WORDS: setting.list((word) => /^[a-z]+$/.test(word), "a lower-case word.").default([]),
 });
 
 let folder: string;
@@ -29,7 +30,7 @@ function fileWith(text: string): string {
 test("a variable wins over the file, and what neither says is the default", () => {
   const file = fileWith("port: 8080\nKEY: 00000012\nopen: true\n");
   const config = readConfig(schema, { EDGEWRIGHT_CONFIG: file, PORT: "9090" });
-  expect(config).toEqual({ PORT: 9090, KEY: "00000012", OPEN: true });
+  expect(config).toEqual({ PORT: 9090, KEY: "00000012", OPEN: true, WORDS: [] });
 });
 
 test("an empty variable is one that was not set", () => {
@@ -43,6 +44,12 @@ test("all faults come at once, each with its setting and what would be right", (
   expect(wrong).toThrow(
     /4 faults.*PORT: must be a port.*KEY: must be eight.*OPEN: must be true or false.*PEER: .*https:/s,
   );
+});
+
+test("a list has its entries between commas, and a wrong one is named", () => {
+  const words = (text: string) => readConfig(schema, { KEY: "12345678", WORDS: text }).WORDS;
+  expect(words(" one, two ,,three")).toEqual(["one", "two", "three"]);
+  expect(() => words("one,Two")).toThrow(/WORDS\.1: Two must be a lower-case word\./);
 });
 
 test("a file that is named and absent, or no flat map, is a fault of its own", () => {

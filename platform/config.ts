@@ -47,6 +47,12 @@ export const setting = {
     z.string().refine((text) => protocols.includes(protocolOf(text)), {
       error: `must be a URL that begins with ${protocols.map((p) => `${p}//`).join(" or ")}.`,
     }),
+  /** What stands between commas; `error` says what each entry must be. */
+  list: (isRight: (entry: string) => boolean, error: string) =>
+    z
+      .string()
+      .transform((text) => text.split(",").flatMap((entry) => (entry.trim() === "" ? [] : [entry.trim()])))
+      .pipe(z.array(z.string().refine(isRight, { error: ({ input }) => `${input} must be ${error}` }))),
   count: z.coerce.number({ error: "must be a whole number of at least 1." }).int().min(1),
 };
 

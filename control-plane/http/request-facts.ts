@@ -15,23 +15,14 @@ export function requestIdOf(request: IncomingMessage): string {
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-export function requestFactsOf(request: IncomingMessage, requestId: string, signal: AbortSignal): RequestFacts {
-  return {
-    requestId,
-    clientAddress: clientAddressOf(request),
-    header: (name) => headerOf(request, name),
-    rawBody: undefined,
-    waitSeconds: 0,
-    signal,
-  };
+export function requestFactsOf(
+  request: IncomingMessage,
+  known: Pick<RequestFacts, "requestId" | "clientAddress" | "signal">,
+): RequestFacts {
+  return { ...known, header: (name) => headerOf(request, name), rawBody: undefined, waitSeconds: 0 };
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(", ") : value;
-}
-
-/** A socket open to IPv4 and IPv6 shows IPv4 addresses in the mapped form. */
-function clientAddressOf(request: IncomingMessage): string {
-  return (request.socket.remoteAddress ?? "").replace(/^::ffff:(?=\d+\.)/, "");
 }

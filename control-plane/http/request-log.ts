@@ -4,11 +4,13 @@ import type { ServerResponse } from "node:http";
 import type { Middleware, ParameterizedContext } from "koa";
 import { type Logger, withLogContext } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
+import type { Clients } from "./client-address.ts";
 import type { RequestFacts } from "./define-route.ts";
 import type { RequestMetrics } from "./metrics.ts";
 import { defect, stopping } from "./problems.ts";
 import { PROBLEM_TYPE, problemInstance, problemOf } from "./render-problem.ts";
 import { requestFactsOf, requestIdOf } from "./request-facts.ts";
+import { secureHeaders } from "./secure-headers.ts";
 
 export interface ApiState {
   facts: RequestFacts;
@@ -18,14 +20,6 @@ export interface ApiState {
 }
 export type ApiContext = ParameterizedContext<ApiState> & { params?: Record<string, string> };
 
-const SECURE_HEADERS = {
-  "x-content-type-options": "nosniff",
-  "x-frame-options": "DENY",
-  "referrer-policy": "no-referrer",
-  "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
-  "cross-origin-resource-policy": "same-origin",
-  "cache-control": "no-store",
-};
 // Asked every few seconds by whoever watches the process.
 const QUIET_ROUTES = new Set(["/health", "/ready", "/metrics"]);
 /** Not sent, since nobody is there to read it: what the log says of a request whose client went away. */
@@ -34,19 +28,25 @@ const CLIENT_GONE = 499;
 export function logRequests(options: {
   log: Logger;
   metrics: RequestMetrics;
+  clients: Clients;
   /** Aborted when the client goes away or the server stops. */
   signalOf: (response: ServerResponse) => AbortSignal;
 }): Middleware<ApiState> {
-  const { log, metrics, signalOf } = options;
+  const { log, metrics, clients, signalOf } = options;
   return async (context, next) => {
     const startedAt = performance.now();
     const requestId = requestIdOf(context.req);
     context.state = {
-      facts: requestFactsOf(context.req, requestId, signalOf(context.res)),
+      facts: requestFactsOf(context.req, {
+        requestId,
+        clientAddress: clients.addressOf(context.req),
+        signal: signalOf(context.res),
+      }),
       route: "unrouted",
       callerIds: {},
     };
-    context.set({ ...SECURE_HEADERS, "x-request-id": requestId });
+    context.set(secureHeaders({ isSecure: clients.isSecure(context.req) }));
+    context.set("x-request-id", requestId);
     await withLogContext({ request_id: requestId }, async () => {
       const outcome = await next().then(
         () => context.status,

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type BookApi, bookRoutes, polls, startBookApi, waitForLine } from "./test-books.ts";
+import { type BookApi, bookId, bookRoutes, polls, startBookApi, waitForLine } from "./test-books.ts";
 
 let api: BookApi;
 
@@ -15,6 +15,20 @@ test("a request line says what was asked, of which route, by whom and how it end
   const logged = waitForLine("request", (line) => line.route === "/api/v1/shelves/{shelf_id}/books");
   await api.createBook({ title: "Emma" });
   expect(await logged).toMatchObject({ method: "POST", status: 201, user_id: "u1", client: "127.0.0.1" });
+});
+
+test("the client of a request that a trusted proxy passes on is whom the proxy names", async () => {
+  const headers = { "x-forwarded-for": "203.0.113.9" };
+  const trusting = await startBookApi({ trustedProxies: ["loopback"] });
+  for (const [asked, client] of [
+    [trusting, "203.0.113.9"],
+    [api, "127.0.0.1"],
+  ] as const) {
+    const logged = waitForLine("request", (line) => line.route === "/api/v1/books/{id}");
+    await asked.ask(`/api/v1/books/${bookId}`, { headers });
+    expect(await logged).toMatchObject({ client });
+  }
+  await trusting.stop();
 });
 
 test("a client that goes away aborts its request's signal", async () => {

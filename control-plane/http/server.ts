@@ -5,6 +5,8 @@ import Koa from "koa";
 import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { Authentication } from "./authorize.ts";
+import { createClients } from "./client-address.ts";
+import { allowOrigins } from "./cors.ts";
 import type { Route } from "./define-route.ts";
 import { docsRoutes } from "./docs-page.ts";
 import type { Dependency } from "./health.ts";
@@ -29,6 +31,10 @@ export interface ApiServerOptions {
   readonly routes: readonly Route[];
   readonly authenticate: Authentication;
   readonly readiness: readonly Dependency[];
+  /** As TRUSTED_PROXIES names them; none: X-Forwarded-For counts for nothing. */
+  readonly trustedProxies?: readonly string[];
+  /** As CORS_ORIGINS names them. */
+  readonly corsOrigins?: readonly string[];
   readonly log: Logger;
   readonly host: string;
   /** 0: any free one. */
@@ -37,12 +43,15 @@ export interface ApiServerOptions {
 
 export async function startApiServer(options: ApiServerOptions): Promise<{ url: string; part: Part }> {
   const { routes, authenticate, readiness, log, host, port } = options;
+  const clients = createClients(options.trustedProxies ?? []);
+  const cors = allowOrigins(options.corsOrigins ?? []);
   const registry = createMetricsRegistry();
   const running = createRunningRequests();
   const app = new Koa<ApiState>();
   // What reaches Koa itself happened while sending the answer: the client went away.
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
-  app.use(logRequests({ log, metrics: createRequestMetrics(registry), signalOf: running.signalOf }));
+  app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
+  if (cors !== undefined) app.use(cors);
   routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], authenticate);
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },

@@ -39,6 +39,8 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
       },
       readiness: dependenciesOf(config, connections),
+      trustedProxies: config.TRUSTED_PROXIES,
+      corsOrigins: config.CORS_ORIGINS,
       log,
       host: config.LISTEN_HOST,
       port: config.API_PORT,
