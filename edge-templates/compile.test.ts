@@ -7,7 +7,9 @@ import {
   CompileRefusal,
   compileDocument,
   compileStructure,
+  type DesiredBucket,
   type DesiredCacheRule,
+  type DesiredHealthCheck,
   type DesiredOrigin,
 } from "./index.ts";
 import { exampleCacheRule, exampleDistribution, exampleGroup } from "./test-examples.ts";
@@ -18,6 +20,14 @@ const withOrigin = (fields: Partial<DesiredOrigin>) => ({
   ...exampleDistribution,
   origins: [{ ...origin, ...fields }],
 });
+const check: DesiredHealthCheck = {
+  ...{ path: "/up", intervalSeconds: 10, timeoutSeconds: 2, healthyAfter: 2, unhealthyAfter: 3 },
+  statuses: [{ from: 200, to: 299 }],
+};
+const bucket: DesiredBucket = {
+  ...{ name: "files", region: "eu-central-1", style: "virtual", accessKeyId: "AKIA" },
+  secretId: "1c7a0f0e-5a53-4d5e-9a5e-6a1f4f0c2a13",
+};
 const withRule = (fields: Partial<DesiredCacheRule>) => ({
   ...exampleDistribution,
   cacheRules: [{ ...exampleCacheRule, ...fields }],
@@ -46,6 +56,15 @@ describe("a document", () => {
     ["a blank in an SNI", withOrigin({ sni: "a b" }), "origin/servers/0/sni"],
     ["port 0", withOrigin({ port: 0 }), "origin/servers/0/port"],
     ["a weight of nothing", withOrigin({ weight: 0 }), "origin/servers/0/weight"],
+    ["no time to connect", withOrigin({ connectTimeoutSeconds: 0 }), "origin/servers/0/connect_timeout"],
+    ["a check of no path", withOrigin({ healthCheck: { ...check, path: "up" } }), "origin/servers/0/check/path"],
+    ["a check of nothing", withOrigin({ healthCheck: { ...check, statuses: [] } }), "origin/servers/0/check/statuses"],
+    ["a bucket of a bucket", withOrigin({ bucket: { ...bucket, name: "a/b" } }), "origin/servers/0/bucket/name"],
+    [
+      "a blank in a key",
+      withOrigin({ bucket: { ...bucket, accessKeyId: "a b" } }),
+      "origin/servers/0/bucket/access_key_id",
+    ],
     ["a path that no edge serves", withRule({ paths: ["/a", "/a/../b"] }), "cache/rules/0/paths/1"],
     ["a path with a blank", withRule({ paths: ["/a b"] }), "cache/rules/0/paths/0"],
     ["an extension with a dot", withRule({ extensions: [".css"] }), "cache/rules/0/extensions/0"],

@@ -1,7 +1,7 @@
 // The desired state as goldens write it: JSON that is laid over whole examples.
 import { z } from "zod";
 import { type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./desired.ts";
-import { exampleCacheRule, exampleDistribution, exampleGroup } from "./test-examples.ts";
+import { exampleCacheRule, exampleDistribution, exampleGroup, exampleOrigin } from "./test-examples.ts";
 
 const texts = z.array(z.string());
 const seconds = z.int().nullable();
@@ -27,9 +27,33 @@ const cacheRuleSchema = z
   .partial()
   .transform((fields) => ({ ...exampleCacheRule, ...defined(fields) }));
 
+const originSchema = z
+  .strictObject({
+    scheme: z.enum(["http", "https"]),
+    isTlsVerified: z.boolean(),
+    healthCheck: z.strictObject({
+      path: z.string(),
+      intervalSeconds: z.int(),
+      timeoutSeconds: z.int(),
+      statuses: z.array(z.strictObject({ from: z.int(), to: z.int() })),
+      healthyAfter: z.int(),
+      unhealthyAfter: z.int(),
+    }),
+    bucket: z.strictObject({
+      name: z.string(),
+      region: z.string(),
+      style: z.enum(["path", "virtual"]),
+      accessKeyId: z.string(),
+      secretId: z.string(),
+    }),
+  })
+  .partial()
+  .transform((fields) => ({ ...exampleOrigin, ...defined(fields) }));
+
 const distributionSchema = z
   .strictObject({
     hosts: texts,
+    origins: z.array(originSchema),
     balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
     cacheRules: z.array(cacheRuleSchema),
   })

@@ -3,6 +3,7 @@
 local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
 local lrucache = require "resty.lrucache"
+local origins = require "origins"
 
 local ipairs, type = ipairs, type
 local find, lower, sub = string.find, string.lower, string.sub
@@ -28,28 +29,6 @@ function M.hosts_of(decoded)
     if not is_text(host) or #host > 255 or host ~= lower(host) then return nil end
   end
   return hosts
-end
-
-local function server_fault(server)
-  if type(server) ~= "table" then return "is no object" end
-  if server.scheme ~= "http" and server.scheme ~= "https" then return "scheme" end
-  if not is_text(server.host) then return "host" end
-  if type(server.port) ~= "number" or server.port < 1 or server.port > 65535 then return "port" end
-  if not is_text(server.host_header) or find(server.host_header, "[%c%s]") then return "host_header" end
-  if not is_text(server.sni) then return "sni" end
-  if type(server.weight) ~= "number" or server.weight < 1 then return "weight" end
-  if not is_flag(server.primary) then return "primary" end
-end
-
-local BALANCERS = { failover = true, round_robin = true, weighted = true, consistent_hash = true }
-
-local function origin_fault(origin)
-  if type(origin) ~= "table" or not BALANCERS[origin.balancer] then return "origin: no balancer that this edge knows" end
-  if type(origin.servers) ~= "table" or #origin.servers == 0 then return "origin: no server" end
-  for index, server in ipairs(origin.servers) do
-    local fault = server_fault(server)
-    if fault then return "origin.servers." .. index - 1 .. ": " .. fault end
-  end
 end
 
 -- Thousands of distributions share a few cache policies, which are the larger part of a document: each text of one is
@@ -88,19 +67,23 @@ local function fault_of(decoded, id)
   for _, name in ipairs(FLAGS) do
     if not is_flag(decoded[name]) then return name .. ": not a flag" end
   end
-  return origin_fault(decoded.origin)
+  return origins.fault(decoded.origin)
 end
 
 --- The document, ready for look-ups; or nil, what is wrong and whatever could be decoded.
 function M.decode(body, id)
   if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
   local known = decode_around_policy(body)
-  if known and not fault_of(known, id) then return known end
+  if known and not fault_of(known, id) then
+    origins.prepare(known.origin)
+    return known
+  end
   local decoded, err = decoder.decode(body)
   if decoded == nil then return nil, "not JSON: " .. err end
   local fault = fault_of(decoded, id) or cache_rules.fault(decoded.cache)
   if fault then return nil, fault, decoded end
   cache_rules.prepare(decoded.cache)
+  origins.prepare(decoded.origin)
   return decoded
 end
 

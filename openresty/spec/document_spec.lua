@@ -4,8 +4,8 @@ local document = require "document"
 local lu = require "luaunit"
 
 local ID = "0b9e5a36-7f2b-4c8e-9d53-6a1f4f0c2a11"
-local ORIGIN = '{"balancer":"failover","servers":[{"host":"o","host_header":"o","id":"o","port":80,"primary":true,'
-  .. '"scheme":"http","sni":"o","weight":1}]}'
+local ORIGIN = '{"balancer":"failover","servers":[{"connect_timeout":5,"host":"o","host_header":"o","id":"o","port":80,'
+  .. '"primary":true,"read_timeout":30,"scheme":"http","sni":"o","verify":true,"weight":1}]}'
 local PICTURES = '{"extensions":"png jpg","ttl":1}'
 local VIDEOS = '{"paths":"/videos/*","ttl":2}'
 local REST = '{"ttl":3}'

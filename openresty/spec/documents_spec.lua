@@ -17,7 +17,7 @@ local function body_of(id, hosts, extra)
     format = 2, id = id, account = id, hosts = hosts, http2 = true, http3 = true, https = true,
     redirect_to_https = false,
     origin = { balancer = "failover", servers = { { id = id, scheme = "http", host = "o", port = 80, host_header = "o",
-      sni = "o", weight = 1, primary = true } } },
+      sni = "o", weight = 1, primary = true, verify = true, connect_timeout = 5, read_timeout = 30 } } },
     cache = { rules = { { ttl = 1 } } },
   }
   for name, value in pairs(extra or {}) do document[name] = value end
