@@ -3,3 +3,7 @@ import { defineProblem } from "../../../platform/problem.ts";
 
 export const identityTaken = defineProblem("identity-taken", 409, "Somebody has this name or address already");
 export const loginRefused = defineProblem("login-refused", 401, "The log-in is not right");
+export const passwordWrong = defineProblem("password-wrong", 403, "The password is not right");
+export const recentLoginRequired = defineProblem("recent-login-required", 403, "Log in again for this");
+export const passwordsBusy = defineProblem("passwords-busy", 503, "Too many people log in at once");
+export const unknownSession = defineProblem("unknown-session", 404, "No such session");

@@ -1,8 +1,22 @@
-// Registering, logging in and being recognised, on the wire.
+// What several themes of this domain say on the wire: names, addresses, passwords, users and tokens.
 import { z } from "zod";
-import { accountReply } from "../account/index.ts";
+import { platformRoles } from "../../http/caller.ts";
+import { isEmailAddress, normaliseEmail } from "./rules.ts";
 
 export const PASSWORD_BYTES_MAX = 72; // bcrypt reads no further
+
+export const username = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{3,30}$/, { error: "must have 3 to 30 characters of A–Z, a–z, 0–9, _ and -." });
+
+export const emailAddress = z
+  .string()
+  .max(254, { error: "must have at most 254 characters." })
+  .overwrite(normaliseEmail)
+  .refine(isEmailAddress, {
+    error: "must be an e-mail address such as ada@example.com, of at most 254 characters, in ASCII before the @.",
+  })
+  .meta({ description: "By RFC 5322. An international domain may be written either way, and is kept in ASCII." });
 
 /** At least 8 characters with a letter and a digit. */
 export const newPassword = z
@@ -11,45 +25,53 @@ export const newPassword = z
   .refine((text) => Buffer.byteLength(text) <= PASSWORD_BYTES_MAX, {
     error: `must have at most ${PASSWORD_BYTES_MAX} bytes.`,
   })
-  .refine((text) => /\p{L}/u.test(text) && /\d/.test(text), { error: "must have a letter and a digit." });
+  .refine((text) => /\p{L}/u.test(text) && /\d/.test(text), { error: "must have a letter and a digit." })
+  .refine(isPrintable, { error: "must have no control characters." })
+  .meta({ description: `A letter and a digit, 8 characters or more, up to ${PASSWORD_BYTES_MAX} bytes.` });
 
-export const registerInput = z
-  .strictObject({
-    username: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{3,30}$/, { error: "must have 3 to 30 characters of A–Z, a–z, 0–9, _ and -." }),
-    email: z.email({ error: "must be an e-mail address." }).max(254),
-    password: newPassword,
-  })
-  .meta({
-    id: "Registration",
-    examples: [{ username: "ada", email: "ada@example.com", password: "correct-horse-1" }],
-  });
-export type RegisterInput = z.output<typeof registerInput>;
+/** Whatever somebody takes for their password. */
+export const givenPassword = z.string().min(1).max(1024);
 
-export const loginInput = z
-  .strictObject({
-    login: z.string().min(1).max(254).meta({ description: "E-mail address or user name." }),
-    password: z.string().min(1).max(1024),
-  })
-  .meta({ id: "Login", examples: [{ login: "ada", password: "correct-horse-1" }] });
+/** By e-mail or name. */
+export const login = z
+  .string()
+  .min(1)
+  .max(254)
+  .refine(isPrintable, { error: "must have no control characters." })
+  .meta({ description: "E-mail address or user name." });
 
-const userReply = z
+/** No control characters and no halves of a character: neither fits into a column of text. */
+export function isPrintable(text: string): boolean {
+  return !/[\p{Cc}\p{Cs}]/u.test(text);
+}
+
+export const aUser = {
+  id: "0b1f6a0e-5c0e-4a53-9a4b-0d1a4f2f6c55",
+  username: "ada",
+  email: "ada@example.com",
+  email_verified: true,
+  name: "Ada Lovelace",
+  bio: null,
+  avatar_url: null,
+  platform_role: "user" as const,
+  created_at: "2026-03-01T12:00:00.000Z",
+};
+export const aToken = { token: "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2ln", expires_at: "2026-03-02T12:00:00.000Z" };
+
+export const userReply = z
   .object({
     id: z.uuid(),
     username: z.string(),
-    email: z.string(),
-    platform_role: z.enum(["user", "premium", "moderator", "admin"]),
+    email: z.string().nullable(),
+    email_verified: z.boolean(),
+    name: z.string().nullable(),
+    bio: z.string().nullable(),
+    avatar_url: z.string().nullable(),
+    platform_role: z.enum(platformRoles),
     created_at: z.string(),
   })
-  .meta({ id: "User" });
+  .meta({ id: "User", examples: [aUser] });
 export type UserReply = z.input<typeof userReply>;
 
-const token = { token: z.string(), expires_at: z.string() };
-export const registerReply = z.object({ user: userReply, account: accountReply, ...token });
-export const loginReply = z.object(token);
-export const verifyReply = z.object({
-  user: userReply,
-  account_id: z.uuid(),
-  account_role: z.enum(["viewer", "editor", "admin", "owner"]),
-});
+export const tokenFields = { token: z.string(), expires_at: z.string() };
+export const tokenReply = z.object(tokenFields).meta({ id: "Token", examples: [aToken] });

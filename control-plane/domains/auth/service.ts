@@ -1,43 +1,32 @@
-// People register, log in and are recognised. A token says who; the membership in the database says what they may do.
-import { randomUUID } from "node:crypto";
-import bcrypt from "bcrypt";
-import { Problem } from "../../../platform/problem.ts";
-import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+// The themes of this domain, put together: who somebody is, and by which session. A token says who; the membership in the
+// database says what they may do.
+import type { Database } from "../../database/transaction.ts";
 import { unauthorized } from "../../http/problems.ts";
-import { type AccountRecord, createAccount, findMembership, type MembershipRecord } from "../account/index.ts";
-import { identityTaken, loginRefused } from "./problems.ts";
-import { PASSWORD_BYTES_MAX, type RegisterInput } from "./schema.ts";
-import { findAdministrator, findUser, findUserByLogin, insertUser, type UserRecord } from "./store.ts";
-import type { IssuedToken, Tokens } from "./token.ts";
-
-const BCRYPT_COST = 11;
+import { findMembership, type MembershipRecord } from "../account/index.ts";
+import { createLogIns } from "./log-in/service.ts";
+import { createPasswords, type Passwords } from "./password/passwords.ts";
+import { createSessions } from "./session/sessions.ts";
+import type { Tokens } from "./token.ts";
+import { createAdministrators } from "./user/administrator.ts";
+import { findUser, type UserRecord } from "./user/store.ts";
 
 export type AuthService = ReturnType<typeof createAuthService>;
 
-export function createAuthService({ db, clock, tokens }: { db: Database; clock: () => Date; tokens: Tokens }) {
-  // Compared against when there is no such user, so that the answer takes as long as for one that exists.
-  const decoy = bcrypt.hash(randomUUID(), BCRYPT_COST);
+export interface AuthSettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  readonly tokens: Tokens;
+  readonly passwords?: Passwords;
+}
 
-  async function register(input: RegisterInput): Promise<{ user: UserRecord; account: AccountRecord } & IssuedToken> {
-    const passwordHash = await bcrypt.hash(input.password, BCRYPT_COST);
-    const person = { username: input.username, email: input.email, passwordHash, platformRole: "user" as const };
-    const created = await inTransaction(db, (tx) => createPerson(tx, person, clock()));
-    return { ...created, ...(await tokens.issue(created.user.id)) };
-  }
-
-  async function logIn(login: string, password: string): Promise<IssuedToken> {
-    const user = await findUserByLogin(db, login);
-    const isRight = await bcrypt.compare(password, user?.passwordHash ?? (await decoy));
-    // bcrypt compares no further: what follows would be anything at all.
-    if (user === undefined || !isRight || Buffer.byteLength(password) > PASSWORD_BYTES_MAX)
-      throw new Problem(loginRefused, "No user has this log-in and password.");
-    return tokens.issue(user.id);
-  }
+export function createAuthService({ db, clock, tokens, passwords = createPasswords() }: AuthSettings) {
+  const sessions = createSessions({ db, clock, tokens });
 
   /** Whom a token names. */
   async function recogniseUser(token: string): Promise<{ user: UserRecord; sessionId: string }> {
     const { userId, sessionId } = await tokens.verify(token);
-    const user = await findUser(db, userId);
+    const [session, user] = await Promise.all([sessions.findLive(sessionId), findUser(db, userId)]);
+    if (session === undefined) throw unauthorized("The session of this token has ended: log in again.");
     if (user === undefined) throw unauthorized("The token's user is gone.");
     return { user, sessionId };
   }
@@ -52,48 +41,12 @@ export function createAuthService({ db, clock, tokens }: { db: Database; clock: 
     return membership === undefined ? undefined : { user, membership };
   }
 
-  /** The platform's administrator, made if there is none. Undefined: there was one already. */
-  async function ensureAdministrator(person: { email: string; password: string }): Promise<UserRecord | undefined> {
-    const passwordHash = await bcrypt.hash(person.password, BCRYPT_COST);
-    return inTransaction(db, async (tx) => {
-      // Two first starts on one database take turns.
-      await tx.raw("select pg_advisory_xact_lock(hashtextextended('first administrator', 0))");
-      if ((await findAdministrator(tx)) !== undefined) return undefined;
-      const admin = { username: "admin", email: person.email, passwordHash, platformRole: "admin" as const };
-      return (await createPerson(tx, admin, clock())).user;
-    });
-  }
-
-  /** For commands on this machine, which act for the operator's own account. */
-  async function findOperator(): Promise<{ user: UserRecord; membership: MembershipRecord } | undefined> {
-    const user = await findAdministrator(db);
-    const membership = user === undefined ? undefined : await findMembership(db, { userId: user.id });
-    return user === undefined || membership === undefined ? undefined : { user, membership };
-  }
-
   return {
-    register,
-    logIn,
+    ...createLogIns({ db, clock, passwords, sessions }),
+    ...createAdministrators({ db, clock, passwords }),
+    sessions,
     recognise,
     recogniseUser,
-    ensureAdministrator,
-    findOperator,
     find: (id: string) => findUser(db, id),
   };
-}
-
-async function createPerson(
-  tx: Tx,
-  person: Pick<UserRecord, "username" | "email" | "passwordHash" | "platformRole">,
-  now: Date,
-): Promise<{ user: UserRecord; account: AccountRecord }> {
-  const user = { id: randomUUID(), ...person, createdAt: now, updatedAt: now };
-  const taken = await insertUser(tx, user);
-  if (taken !== undefined) {
-    throw new Problem(identityTaken, `Choose another ${taken}.`, {
-      errors: [{ pointer: `/${taken}`, detail: "is in use by somebody." }],
-    });
-  }
-  const account = await createAccount(tx, { name: person.username, ownerId: user.id, now });
-  return { user, account };
 }

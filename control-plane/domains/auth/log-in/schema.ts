@@ -1,0 +1,36 @@
+// Registering and logging in, on the wire.
+import { z } from "zod";
+import { accountRoles } from "../../../http/caller.ts";
+import { accountReply } from "../../account/index.ts";
+import {
+  aToken,
+  aUser,
+  emailAddress,
+  givenPassword,
+  login,
+  newPassword,
+  tokenFields,
+  username,
+  userReply,
+} from "../schema.ts";
+
+export const registerInput = z.strictObject({ username, email: emailAddress, password: newPassword }).meta({
+  id: "Registration",
+  examples: [{ username: "ada", email: "ada@example.com", password: "correct-horse-1" }],
+});
+export type RegisterInput = z.output<typeof registerInput>;
+
+export const loginInput = z
+  .strictObject({ login, password: givenPassword })
+  .meta({ id: "Login", examples: [{ login: "ada", password: "correct-horse-1" }] });
+export type LoginInput = z.output<typeof loginInput>;
+
+const anAccount = { id: "6f1d3c52-2f1d-4a86-8b5e-9b6a0c0f7a11", name: "ada", created_at: aUser.created_at };
+
+export const registerReply = z
+  .object({ user: userReply, account: accountReply, ...tokenFields })
+  .meta({ id: "Registered", examples: [{ user: aUser, account: anAccount, ...aToken }] });
+
+export const verifyReply = z
+  .object({ user: userReply, account_id: z.uuid(), account_role: z.enum(accountRoles) })
+  .meta({ id: "Recognised", examples: [{ user: aUser, account_id: anAccount.id, account_role: "owner" }] });
