@@ -63,7 +63,9 @@ const distributionSchema = z
 const groupSchema = z
   .strictObject({
     settings: edgeGroupSettingsSchema,
-    capabilities: z.strictObject({ http3: z.boolean(), http2_directive: z.boolean() }).partial(),
+    capabilities: z
+      .strictObject({ http3: z.boolean(), http2_directive: z.boolean(), balancer_keepalive: z.boolean() })
+      .partial(),
     ownNames: texts,
   })
   .partial()

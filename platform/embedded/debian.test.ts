@@ -56,7 +56,11 @@ test("other people's archives are no Debian mirror", () => {
 
 test("the tools run with their own libraries: nginx with Lua and HTTP/3, curl with HTTP/3, Redis, Pebble, LuaJIT", async () => {
   const tools = await testTools();
-  expect((await testNginx()).capabilities).toEqual({ nginx: expect.stringMatching(/^1\.\d+/), http3: true });
+  expect((await testNginx()).capabilities).toEqual({
+    nginx: expect.stringMatching(/^1\.\d+/),
+    http3: true,
+    balancer_keepalive: true,
+  });
   expect(await outputOf([...tools.command("curl"), "--version"])).toMatch(/HTTP3/);
   expect(await outputOf([...tools.command("redis-server"), "--version"])).toMatch(/Redis server v=/);
   expect(await outputOf([...tools.command("pebble"), "-version"])).toMatch(/[Pp]ebble/);

@@ -1,5 +1,5 @@
 // Which nginx with Lua there is on this machine, and what it can do: an installed OpenResty, or the one of the Debian tools.
-import { accessSync, constants, existsSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import type { DebianTools } from "./debian.ts";
 import { findProgram, runProgram } from "./program.ts";
@@ -14,7 +14,7 @@ export const nginxInstallationSchema = z.object({
   /** For `lua_package_path` and `lua_package_cpath`; put your own folders in front. */
   luaPath: z.string(),
   luaCpath: z.string(),
-  capabilities: z.object({ nginx: z.string(), http3: z.boolean() }),
+  capabilities: z.object({ nginx: z.string(), http3: z.boolean(), balancer_keepalive: z.boolean() }),
 });
 export type NginxInstallation = z.infer<typeof nginxInstallationSchema>;
 
@@ -50,7 +50,7 @@ export async function installedNginx(path: string): Promise<NginxInstallation> {
     modules: [],
     luaPath: ";;",
     luaCpath: ";;",
-    capabilities: { nginx: version, http3: configured.includes("--with-http_v3_module") },
+    capabilities: capabilitiesOf({ version, configured, luaProgram: path }),
   };
 }
 
@@ -69,12 +69,22 @@ async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
   const command = tools.command("nginx");
   const { version, configured } = await describeNginx(command);
   const lua = tools.path("usr/share/lua/5.1");
+  const modules = LUA_MODULES.map((name) => tools.path(`usr/lib/nginx/modules/${name}`));
   return {
     command: [...command],
-    modules: LUA_MODULES.map((name) => tools.path(`usr/lib/nginx/modules/${name}`)),
+    modules,
     luaPath: `${lua}/?.lua;${lua}/?/init.lua;;`,
     luaCpath: `${tools.path(`usr/lib/${tools.triplet}/lua/5.1`)}/?.so;;`,
-    capabilities: { nginx: version, http3: configured.includes("--with-http_v3_module") },
+    capabilities: capabilitiesOf({ version, configured, luaProgram: modules.at(-1) ?? "" }),
+  };
+}
+
+/** The Lua module tells nobody its version: whether it knows a directive is read off its strings. */
+function capabilitiesOf(nginx: { version: string; configured: string; luaProgram: string }) {
+  return {
+    nginx: nginx.version,
+    http3: nginx.configured.includes("--with-http_v3_module"),
+    balancer_keepalive: readFileSync(nginx.luaProgram).includes("balancer_keepalive"),
   };
 }
 

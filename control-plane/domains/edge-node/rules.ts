@@ -10,6 +10,7 @@ export function sharedCapabilities(nodes: readonly Capabilities[]): Capabilities
       nginx: olderVersion(shared.nginx, node.nginx),
       http3: shared.http3 && node.http3,
       http2_directive: shared.http2_directive && node.http2_directive,
+      balancer_keepalive: shared.balancer_keepalive && node.balancer_keepalive,
     }),
     first,
   );

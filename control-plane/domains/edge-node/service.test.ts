@@ -93,9 +93,12 @@ describe("a group", () => {
   test("can do what all its nodes can do, and a change raises its version", async () => {
     await enrolled({ name: "new" });
     expect(await findGroup(database.db, groupId)).toMatchObject({ capabilities, version: 2 });
-    await enrolled({ name: "old", capabilities: { nginx: "1.9.15", http3: false, http2_directive: false } });
+    await enrolled({
+      name: "old",
+      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false },
+    });
     expect(await findGroup(database.db, groupId)).toMatchObject({
-      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false },
+      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false },
       version: 3,
     });
     await enrolled({ name: "another new" });

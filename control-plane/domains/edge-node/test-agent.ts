@@ -4,7 +4,12 @@ import { type JWTPayload, SignJWT } from "jose";
 import forge from "node-forge";
 import { type Capabilities, EDGE_TOKEN_AUDIENCE } from "../../../agents/contract.ts";
 
-export const capabilities: Capabilities = { nginx: "1.26.3", http3: true, http2_directive: true };
+export const capabilities: Capabilities = {
+  nginx: "1.26.3",
+  http3: true,
+  http2_directive: true,
+  balancer_keepalive: true,
+};
 
 export interface TestKey {
   readonly pem: string;
