@@ -1,6 +1,7 @@
-// Writes what is generated and committed: docs/openapi.json from the routes, docs/schema.sql from the migrations. With
-// --check it compares instead, and fails where a committed file is not what would be written.
+// Writes what is generated and committed: docs/openapi.json from the routes, client/schema.ts from that, docs/schema.sql
+// from the migrations. With --check it compares instead, and fails where a committed file is not what would be written.
 import { readFile, writeFile } from "node:fs/promises";
+import openapiTS, { astToString } from "openapi-typescript";
 import { controlPlaneSchema } from "../../control-plane/config.ts";
 import { connectDatabase } from "../../control-plane/database/connection.ts";
 import { describeSchema } from "../../control-plane/database/describe-schema.ts";
@@ -14,7 +15,7 @@ import { startTestPostgres } from "../../platform/embedded/test-services.ts";
 import { stopInReverse } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
 
-const docs = new URL("../../docs/", import.meta.url);
+const root = new URL("../../", import.meta.url);
 const GENERATED_NOTE = "-- Generated from migrations/ by `npm run generate`; a gate compares it.\n\n";
 
 /** The routes need no running service to be described, only the objects that would ask one. */
@@ -36,6 +37,11 @@ async function openApi(databaseUrl: string): Promise<string> {
   }
 }
 
+/** The types of the client, from the description of the API. */
+async function clientTypes(document: string): Promise<string> {
+  return `// Generated from docs/openapi.json by \`npm run generate\`; a gate compares it.\n${astToString(await openapiTS(document))}`;
+}
+
 async function schema(databaseUrl: string): Promise<string> {
   await migrateUp(databaseUrl);
   const { db, part } = connectDatabase(databaseUrl, { poolMax: 1, applicationName: "generate" });
@@ -49,16 +55,19 @@ async function schema(databaseUrl: string): Promise<string> {
 async function main(): Promise<number> {
   const postgres = await startTestPostgres();
   try {
+    const sql = await schema(postgres.url);
+    const document = await openApi(postgres.url);
     const files = new Map([
-      ["schema.sql", await schema(postgres.url)],
-      ["openapi.json", await openApi(postgres.url)],
+      ["docs/schema.sql", sql],
+      ["docs/openapi.json", document],
+      ["client/schema.ts", await clientTypes(document)],
     ]);
     const isCheck = process.argv.includes("--check");
     const drifted: string[] = [];
     for (const [name, content] of files) {
-      const path = new URL(name, docs);
+      const path = new URL(name, root);
       if (!isCheck) await writeFile(path, content);
-      else if ((await readFile(path, "utf8").catch(() => "")) !== content) drifted.push(`docs/${name}`);
+      else if ((await readFile(path, "utf8").catch(() => "")) !== content) drifted.push(name);
     }
     for (const name of drifted)
       process.stderr.write(`${name} is not what the sources say: run \`npm run generate\` and commit it.\n`);

@@ -95,6 +95,13 @@ module.exports = {
       from: { path: "^control-plane/domains/[^/]+/routes\\.ts$" },
       to: { path: "node_modules/(knex|objection|pg)/|/store\\.ts$", dependencyTypesNot: ["type-only"] },
     },
+    {
+      name: "the-client-stands-alone",
+      comment: "Whoever uses the API from outside takes the client with them: it knows HTTP and openapi.json.",
+      severity: "error",
+      from: { path: "^client/" },
+      to: { path: `^(${rooms})/` },
+    },
     { name: "no-cycles", severity: "error", from: {}, to: { circular: true } },
     {
       name: "tests-are-not-imported",

@@ -23,6 +23,7 @@ const violations = [
   { rule: "nobody-enters-the-control-plane", file: "agents/planted.ts", imports: "../control-plane/config.ts" },
   { rule: "nobody-enters-the-control-plane", file: "platform/planted.ts", imports: "../control-plane/config.ts" },
   { rule: "control-plane-enters-by-doors", file: "control-plane/planted.ts", imports: "../edge-templates/desired.ts" },
+  { rule: "the-client-stands-alone", file: "client/planted.ts", imports: "../platform/problem.ts" },
   { rule: "agents-stand-alone", file: "agents/planted.ts", imports: "../edge-templates/index.ts" },
   { rule: "templates-are-pure", file: "edge-templates/planted.ts", imports: "node:http" },
   { rule: "platform-knows-no-room", file: "platform/planted.ts", imports: "../agents/contract.ts" },
@@ -50,6 +51,7 @@ let copy: string;
 beforeAll(async () => {
   copy = await mkdtemp(join(tmpdir(), "edgewright-import-rules-"));
   for (const entry of [
+    "client",
     "control-plane",
     "edge-templates",
     "agents",
@@ -74,6 +76,7 @@ async function cruise(folder: string) {
       "tests/gate/import-rules.cjs",
       "--output-type",
       "json",
+      "client",
       "control-plane",
       "edge-templates",
       "agents",
