@@ -30,7 +30,7 @@ async function createInvitation(knex: Knex): Promise<void> {
     table.uuid("account_id").notNullable().references("account.id");
     table.text("email").notNullable();
     table.text("role").notNullable().checkIn(["owner", "admin", "editor", "viewer"]);
-    table.text("status").notNullable().checkIn(["pending", "accepted", "declined", "revoked"]);
+    table.text("status").notNullable().checkIn(["pending", "accepted", "declined", "revoked", "expired"]);
     // SHA-256 of what was mailed last.
     table.text("token_hash").notNullable().unique();
     table.uuid("invited_by").notNullable().references("user.id");

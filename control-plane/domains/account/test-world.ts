@@ -1,0 +1,140 @@
+// People, their accounts and the account routes behind a real server; the bearer token is a person's id. Tests only.
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import { createLogger } from "../../../platform/log.ts";
+import { createTestDatabase } from "../../database/test-database.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import type { AccountRole, Caller, UserCaller } from "../../http/caller.ts";
+import { forbidden } from "../../http/problems.ts";
+import type { Credentials } from "../../http/request-facts.ts";
+import { startApiServer } from "../../http/server.ts";
+import {
+  accountRoutes,
+  createAccount,
+  createAccountService,
+  createInvitationService,
+  createMemberService,
+  findMembership,
+  type InvitationMail,
+} from "./index.ts";
+import { insertMembership } from "./store.ts";
+
+export interface Person {
+  readonly userId: string;
+  readonly username: string;
+  readonly email: string;
+  /** Their own. */
+  readonly accountId: string;
+}
+
+export type AccountWorld = Awaited<ReturnType<typeof openAccountWorld>>;
+
+export async function openAccountWorld() {
+  const database = await createTestDatabase();
+  const { db } = database;
+  let now = new Date("2026-03-01T12:00:00Z");
+  const clock = () => now;
+  const mails: InvitationMail[] = [];
+  const accounts = createAccountService({ db, clock });
+  const members = createMemberService({ db, clock });
+  const invitations = createInvitationService({ db, clock, sendMail: async (_tx, mail) => void mails.push(mail) });
+
+  const requestOf = ({ requestId, clientAddress }: Credentials) => ({ apiTokenId: null, requestId, clientAddress });
+  const bearerOf = ({ header }: Credentials) => (header("authorization") ?? "").replace("Bearer ", "");
+  const api = await startApiServer({
+    routes: accountRoutes({ accounts, members, invitations, clock }),
+    authenticate: {
+      async account(credentials): Promise<Caller> {
+        const [userId, accountId] = [bearerOf(credentials), credentials.header("x-account-id")];
+        const membership = await findMembership(db, { userId, accountId });
+        if (membership === undefined) throw forbidden("You do not belong to this account.");
+        const { role: accountRole } = membership;
+        const caller = { userId, accountId: membership.accountId, accountRole, platformRole: "user" } as const;
+        return { ...caller, scopes: "all", ...requestOf(credentials) };
+      },
+      async user(credentials): Promise<UserCaller> {
+        const session = { sessionId: "s", platformRole: "user" } as const;
+        return { userId: bearerOf(credentials), ...session, ...requestOf(credentials) };
+      },
+      edge: () => Promise.reject(new Error("no edge asks here")),
+    },
+    readiness: [],
+    log: createLogger({ role: "test", level: "silent" }),
+    host: "127.0.0.1",
+    port: 0,
+  });
+
+  async function person(username: string): Promise<Person> {
+    const userId = randomUUID();
+    const email = `${username}@example.com`;
+    await db("user").insert({ id: userId, username, email, password_hash: "-", platform_role: "user" });
+    const account = await inTransaction(db, (tx) => createAccount(tx, { name: username, ownerId: userId, now }));
+    return { userId, username, email, accountId: account.id };
+  }
+
+  return {
+    db,
+    accounts,
+    members,
+    invitations,
+    mails,
+    person,
+    async member(accountId: string, username: string, role: AccountRole): Promise<Person> {
+      const joining = await person(username);
+      await inTransaction(db, (tx) =>
+        insertMembership(tx, { accountId, userId: joining.userId, role, createdAt: now }),
+      );
+      return joining;
+    },
+    ask(
+      method: string,
+      path: string,
+      { as, account = as.accountId, body, headers = {} }: Asked,
+    ): Promise<{ status: number; body: unknown; headers: Headers }> {
+      const json = body === undefined ? {} : { "content-type": "application/json" };
+      return askJson(`${api.url}/api/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${as.userId}`, "x-account-id": account, ...json, ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+    },
+    /** What the account's log holds, the oldest first. */
+    async deeds(accountId: string): Promise<readonly Deed[]> {
+      const rows: unknown = await db("audit_entry").where({ account_id: accountId }).orderBy("created_at");
+      return z.array(deedRow).parse(rows);
+    },
+    passTime(ms: number): void {
+      now = new Date(now.getTime() + ms);
+    },
+    async stop(): Promise<void> {
+      await api.part.stop();
+      await database.stop();
+    },
+  };
+}
+
+interface Asked {
+  readonly as: Person;
+  readonly account?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
+
+const deedRow = z.object({
+  action: z.string(),
+  user_id: z.string().nullable(),
+  resource_type: z.string(),
+  resource_id: z.string(),
+  request_id: z.string().nullable(),
+  client_address: z.string().nullable(),
+  changes: z.array(z.object({ pointer: z.string(), before: z.unknown().optional(), after: z.unknown().optional() })),
+});
+type Deed = z.output<typeof deedRow>;
+
+const ANSWER_TIMEOUT_MS = 10_000;
+
+async function askJson(url: string, init: RequestInit): Promise<{ status: number; body: unknown; headers: Headers }> {
+  const reply = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+  const text = await reply.text();
+  return { status: reply.status, headers: reply.headers, body: text === "" ? undefined : JSON.parse(text) };
+}
