@@ -17,7 +17,8 @@ export interface Authentication {
   tokenIdOf?(credentials: Credentials): Promise<string | undefined>;
 }
 
-export async function callerOf(
+/** Who asks, by the credentials that the access takes; undefined where anybody may. */
+export async function identify(
   access: Access,
   credentials: Credentials,
   authenticate: Authentication,
@@ -29,21 +30,22 @@ export async function callerOf(
       return authenticate.edge(credentials);
     case "user":
       return authenticate.user(credentials);
-    case "operator": {
-      const caller = await authenticate.account(credentials);
-      if (caller.platformRole !== "admin") throw forbidden("This is for operators of the platform.");
-      assertScope(caller, access.scope);
-      return caller;
-    }
-    case "account": {
-      const caller = await authenticate.account(credentials);
-      if (!hasRole(caller.accountRole, access.role)) {
-        throw forbidden(`This takes the role ${access.role} in the account; yours is ${caller.accountRole}.`);
-      }
-      assertScope(caller, access.scope);
-      return caller;
-    }
+    case "operator":
+    case "account":
+      return authenticate.account(credentials);
   }
+}
+
+/** Throws the 403 problem when the caller is known and not enough. */
+export function assertAllowed(access: Access, caller: AnyCaller | undefined): void {
+  if (caller === undefined || !("accountId" in caller)) return;
+  if (access.kind === "operator" && caller.platformRole !== "admin") {
+    throw forbidden("This is for operators of the platform.");
+  }
+  if (access.kind === "account" && !hasRole(caller.accountRole, access.role)) {
+    throw forbidden(`This takes the role ${access.role} in the account; yours is ${caller.accountRole}.`);
+  }
+  if ("scope" in access) assertScope(caller, access.scope);
 }
 
 function assertScope(caller: Caller, scope: Scope): void {

@@ -3,30 +3,40 @@ import Router from "@koa/router";
 import type Koa from "koa";
 import { withLogContext } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
-import { type Authentication, callerIds, callerOf } from "./authorize.ts";
+import type { Admission, Arrival } from "./admission.ts";
+import { callerIds } from "./authorize.ts";
 import type { Route } from "./define-route.ts";
 import { parseParts } from "./parse-request.ts";
 import { notFound, wrongMethod } from "./problems.ts";
+import { rateLimitHeaders } from "./rate-limits.ts";
 import { assertContentType, readBody, readJson } from "./read-body.ts";
 import type { ApiContext, ApiState } from "./request-log.ts";
 import { sendReply } from "./send-reply.ts";
 import { pathParameters, servedPath } from "./served-path.ts";
 
-export function routeRequests(app: Koa<ApiState>, routes: readonly Route[], authenticate: Authentication): void {
+export function routeRequests(app: Koa<ApiState>, routes: readonly Route[], admission: Admission): void {
   assertDistinct(routes);
   const router = new Router<ApiState>({ sensitive: true, strict: true });
   for (const route of routes) {
     const path = servedPath(route.path).replaceAll(/\{(\w+)\}/g, ":$1");
-    router.register(path, [route.method], (context: ApiContext) => runRoute(route, context, authenticate));
+    router.register(path, [route.method], (context: ApiContext) => runRoute(route, context, admission));
   }
   app.use(router.routes());
-  app.use((context) => answerUnrouted(context, routes));
+  app.use(async (context) => {
+    // OPTIONS is answered from memory, and a browser asks it of itself.
+    if (context.method !== "OPTIONS") await admission.admitUnrouted(arrivalOf(context));
+    answerUnrouted(context, routes);
+  });
 }
 
-async function runRoute(route: Route, context: ApiContext, authenticate: Authentication): Promise<void> {
+function arrivalOf(context: ApiContext): Arrival {
+  return { facts: context.state.facts, tell: (standing) => context.set(rateLimitHeaders(standing)) };
+}
+
+async function runRoute(route: Route, context: ApiContext, admission: Admission): Promise<void> {
   const { facts } = context.state;
   context.state.route = servedPath(route.path);
-  const caller = await callerOf(route.access, facts, authenticate);
+  const caller = await admission.admit(route, arrivalOf(context));
   context.state.callerIds = callerIds(caller);
   await withLogContext(context.state.callerIds, async () => {
     const { body, rawBody } = await readDeclaredBody(route, context);

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:http";
 import Koa from "koa";
 import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
+import { createAdmission } from "./admission.ts";
 import type { Authentication } from "./authorize.ts";
 import { createClients } from "./client-address.ts";
 import { allowOrigins } from "./cors.ts";
@@ -12,6 +13,7 @@ import { docsRoutes } from "./docs-page.ts";
 import type { Dependency } from "./health.ts";
 import { createMetricsRegistry, createRequestMetrics } from "./metrics.ts";
 import { withPlatformRoutes } from "./platform-routes.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import { type ApiState, logRequests } from "./request-log.ts";
 import { routeRequests } from "./router.ts";
 import { createRunningRequests, type RunningRequests } from "./running-requests.ts";
@@ -35,6 +37,8 @@ export interface ApiServerOptions {
   readonly trustedProxies?: readonly string[];
   /** As CORS_ORIGINS names them. */
   readonly corsOrigins?: readonly string[];
+  /** None: nothing is counted. */
+  readonly limits?: RateLimits;
   readonly log: Logger;
   readonly host: string;
   /** 0: any free one. */
@@ -44,6 +48,7 @@ export interface ApiServerOptions {
 export async function startApiServer(options: ApiServerOptions): Promise<{ url: string; part: Part }> {
   const { routes, authenticate, readiness, log, host, port } = options;
   const clients = createClients(options.trustedProxies ?? []);
+  const admission = createAdmission(authenticate, options.limits);
   const cors = allowOrigins(options.corsOrigins ?? []);
   const registry = createMetricsRegistry();
   const running = createRunningRequests();
@@ -52,7 +57,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
   app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
   if (cors !== undefined) app.use(cors);
-  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], authenticate);
+  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], admission);
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     app.callback(),

@@ -16,11 +16,15 @@ import {
 } from "../domains/feed/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
+import { createRateLimits } from "../http/rate-limits.ts";
 import { startApiServer } from "../http/server.ts";
 import { connectRedis } from "../jobs/queue.ts";
 import { type Connections, openConnections } from "./connections.ts";
 import { dependenciesOf } from "./dependencies.ts";
 import { clock, createServices, type Services } from "./services.ts";
+
+/** A request waits no longer for its place in the count: without Redis this process counts alone. */
+const COUNT_TIMEOUT_MS = 250;
 
 export async function startApi(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const connections = await openConnections(config, "api", log);
@@ -30,7 +34,8 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });
   listenForChanges(subscriber, gateway.wake);
   const listening: Part = { name: "feed wake-ups", stop: async () => subscriber.disconnect() };
-  const opened = [connections.part, listening, gateway.part];
+  const counting = countRequests(config, log);
+  const opened = [connections.part, listening, counting.part, gateway.part];
   try {
     const { part } = await startApiServer({
       routes: apiRoutes(services, connections, gateway, log),
@@ -41,6 +46,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
       readiness: dependenciesOf(config, connections),
       trustedProxies: config.TRUSTED_PROXIES,
       corsOrigins: config.CORS_ORIGINS,
+      limits: counting.limits,
       log,
       host: config.LISTEN_HOST,
       port: config.API_PORT,
@@ -52,6 +58,22 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
     const fault = `Port ${config.API_PORT} is taken: stop what listens there, or set API_PORT to another port.`;
     throw new StartError(fault, { cause: error });
   }
+}
+
+/** On a connection of its own, where nothing else stands in line. */
+function countRequests(config: ControlPlaneConfig, log: Logger) {
+  const redis = connectRedis(config.REDIS_URL, log, { enableOfflineQueue: false, commandTimeout: COUNT_TIMEOUT_MS });
+  const part: Part = { name: "rate limits", stop: async () => redis.disconnect() };
+  const limits = createRateLimits(
+    { redis, log },
+    {
+      addressPerMinute: config.RATE_LIMIT_PER_MINUTE,
+      tokenPerMinute: config.RATE_LIMIT_TOKEN_PER_MINUTE,
+      attemptsPerMinute: config.LOGIN_ATTEMPTS_PER_MINUTE,
+      banSeconds: config.LOGIN_BAN_SECONDS,
+    },
+  );
+  return { limits, part };
 }
 
 export function apiRoutes(

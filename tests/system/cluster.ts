@@ -66,6 +66,10 @@ export async function startCluster(folder: string): Promise<Cluster> {
     API_PORT: String(apiPort),
     LISTEN_HOST: "127.0.0.1",
     ALLOW_PRIVATE_ORIGINS: "true",
+    // Tests poll from one address as no customer would.
+    RATE_LIMIT_PER_MINUTE: "100000",
+    RATE_LIMIT_TOKEN_PER_MINUTE: "100000",
+    LOGIN_ATTEMPTS_PER_MINUTE: "100000",
     MASTER_KEY: randomBytes(32).toString("hex"),
     FEED_SIGNING_KEY_FILE: writeSigningKey(folder),
     CONTROL_PLANE_URL: apiUrl,

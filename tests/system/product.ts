@@ -47,6 +47,10 @@ export async function productEnvironment(dataFolder: string): Promise<Record<str
     EDGE_HTTPS_PORT: String(https),
     ADMIN_EMAIL: "admin@example.com",
     ADMIN_PASSWORD: "correct-horse-1",
+    // Tests poll from one address as no customer would.
+    RATE_LIMIT_PER_MINUTE: "100000",
+    RATE_LIMIT_TOKEN_PER_MINUTE: "100000",
+    LOGIN_ATTEMPTS_PER_MINUTE: "100000",
   };
 }
 

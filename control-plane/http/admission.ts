@@ -1,0 +1,134 @@
+// Lets a request in: within the limits of whoever asks, and with the caller that its route demands. A good token counts
+// for itself; everything else counts for its address, before a database is asked about it.
+import { LRUCache } from "lru-cache";
+import { Problem } from "../../platform/problem.ts";
+import { type AnyCaller, type Authentication, assertAllowed, identify } from "./authorize.ts";
+import { subscriberOf } from "./client-address.ts";
+import type { RequestFacts, Route } from "./define-route.ts";
+import { unauthenticated } from "./problems.ts";
+import type { Standing } from "./rate-counter.ts";
+import { overLimit, type RateLimits, tightest } from "./rate-limits.ts";
+
+export interface Arrival {
+  readonly facts: RequestFacts;
+  /** Called with what the answer shall tell of the limits. */
+  tell(standing: Standing): void;
+}
+
+export interface Admission {
+  /** The caller whom the route demands; throws 401, 403 or 429. */
+  admit(route: Route, arrival: Arrival): Promise<AnyCaller | undefined>;
+  /** Counts a request that has no route. */
+  admitUnrouted(arrival: Arrival): Promise<void>;
+}
+
+/** Without limits nothing is counted: servers that are not for the public, tests. */
+export function createAdmission(authenticate: Authentication, limits: RateLimits | undefined): Admission {
+  const counting = limits === undefined ? undefined : createCounting(authenticate, limits);
+  return {
+    async admit(route, arrival) {
+      const identified = () => identify(route.access, arrival.facts, authenticate);
+      const caller =
+        counting === undefined || route.unlimited
+          ? await identified()
+          : await counting.within(route, arrival, identified);
+      assertAllowed(route.access, caller);
+      return caller;
+    },
+    async admitUnrouted(arrival) {
+      await counting?.countShown(arrival);
+    },
+  };
+}
+
+function createCounting(authenticate: Authentication, limits: RateLimits) {
+  const tokens = rememberTokens(authenticate);
+
+  const addressOf = ({ facts }: Arrival) => subscriberOf(facts.clientAddress);
+  const countAddress = (arrival: Arrival) => limits.address.count(addressOf(arrival));
+
+  /** Counts the token that is shown, or the address; and answers the token's id. */
+  async function countShown(arrival: Arrival, ...others: Promise<Standing>[]): Promise<string | undefined> {
+    const tokenId = await tokens.idOf(arrival.facts);
+    await assertWithin(arrival, tokenId === undefined ? countAddress(arrival) : limits.token.count(tokenId), ...others);
+    return tokenId;
+  }
+
+  async function person(route: Route, arrival: Arrival, identified: Identify): Promise<AnyCaller | undefined> {
+    const attempts = route.attempts ? [limits.attempts.count(addressOf(arrival))] : [];
+    const tokenId = await countShown(arrival, ...attempts);
+    if (tokenId !== undefined) {
+      return countingRefusals(arrival, identified);
+    }
+    const caller = await identified();
+    const newId = caller === undefined ? undefined : tokenIdOf(caller);
+    if (newId !== undefined) {
+      // It has a limit of its own from now on; its address is not to suffer from the first look.
+      tokens.remember(arrival.facts, newId);
+      await limits.address.uncount(addressOf(arrival));
+      await assertWithin(arrival, limits.token.count(newId));
+    }
+    return caller;
+  }
+
+  /** Credentials that proved themselves to be well made, and are not good for all that, count for their address. */
+  async function countingRefusals(arrival: Arrival, identified: Identify): Promise<AnyCaller | undefined> {
+    try {
+      return await identified();
+    } catch (error) {
+      if (!(error instanceof Problem) || error.kind !== unauthenticated) throw error;
+      tokens.refuse(arrival.facts);
+      await assertWithin(arrival, countAddress(arrival));
+      throw error;
+    }
+  }
+
+  return {
+    countShown,
+    /** Edges are not limited: each polls and reports as it must. */
+    within: (route: Route, arrival: Arrival, identified: Identify) =>
+      route.access.kind === "edge" ? countingRefusals(arrival, identified) : person(route, arrival, identified),
+  };
+}
+
+type Identify = () => Promise<AnyCaller | undefined>;
+
+/** Throws the 429 when one of them is over its limit. */
+async function assertWithin(arrival: Arrival, ...counted: [Promise<Standing>, ...Promise<Standing>[]]): Promise<void> {
+  const standing = tightest(await Promise.all(counted));
+  arrival.tell(standing);
+  if (standing.isOver) throw overLimit(standing);
+}
+
+function tokenIdOf(caller: AnyCaller): string | undefined {
+  if ("edgeId" in caller) return undefined;
+  if ("sessionId" in caller) return caller.sessionId;
+  return caller.apiTokenId ?? caller.userId;
+}
+
+const TOKENS_MAX = 10_000;
+/** How long a token is taken for what it was. Which limit counts depends on it, nothing else. */
+const TOKEN_TTL_MS = 60_000;
+const REFUSED = "";
+
+/** Which token an Authorization header shows, without a look at its signature each time. */
+function rememberTokens(authenticate: Authentication) {
+  const ids = new LRUCache<string, string>({ max: TOKENS_MAX, ttl: TOKEN_TTL_MS });
+  const headerOf = (facts: RequestFacts) => facts.header("authorization") ?? "";
+
+  return {
+    async idOf(facts: RequestFacts): Promise<string | undefined> {
+      const header = headerOf(facts);
+      if (header === "") return undefined;
+      const known = ids.get(header) ?? (await authenticate.tokenIdOf?.(facts));
+      if (known === undefined || known === REFUSED) return undefined;
+      if (!ids.has(header)) ids.set(header, known);
+      return known;
+    },
+    remember: (facts: RequestFacts, id: string) => ids.set(headerOf(facts), id),
+    /** Forgets what it was; one that never was anything is not worth a place. */
+    refuse: (facts: RequestFacts) => {
+      if (ids.has(headerOf(facts))) ids.set(headerOf(facts), REFUSED);
+    },
+  };
+}
