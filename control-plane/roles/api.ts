@@ -4,8 +4,8 @@ import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { authRoutes, createAuthenticators } from "../domains/auth/index.ts";
-import { deploymentRoutes } from "../domains/deployment/index.ts";
-import { distributionRoutes } from "../domains/distribution/index.ts";
+import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
+import { distributionRoutes, originRoutes, versionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
 import {
   createSnapshotReader,
@@ -84,7 +84,9 @@ export function apiRoutes(
 ): Route[] {
   return [
     ...authRoutes(services.auth),
-    ...distributionRoutes(services.distributions),
+    ...distributionRoutes(services.distributions, waitForDeployments(db)),
+    ...originRoutes(services.origins),
+    ...versionRoutes(services.versions),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),

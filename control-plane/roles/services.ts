@@ -1,37 +1,44 @@
 // The domains' services, each with what it needs. Commands and roles start from here.
+import { randomBytes } from "node:crypto";
 import type { Logger } from "../../platform/log.ts";
-import { createSeal } from "../../platform/seal.ts";
+import { createSealOf, type Seal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
+import type { Database } from "../database/transaction.ts";
 import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
-import { createDistributionService } from "../domains/distribution/index.ts";
+import { createDistributionService, createOriginService, createVersionService } from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
+import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import type { Connections } from "./connections.ts";
-import { readMasterKey } from "./keys.ts";
+import { openMasterKeys } from "./keys.ts";
 
 export type Services = ReturnType<typeof createServices>;
 
 export const clock = () => new Date();
 
 export function createServices(config: ControlPlaneConfig, { db, clickhouse }: Connections, log: Logger) {
-  const masterKey = readMasterKey(config);
-  const seal = createSeal(masterKey);
+  const seal = createSealOf(openMasterKeys(config, log));
   const authority = createEdgeAuthority({ db, seal, clock });
   const keys = createSigningKeys({ db, seal, clock, log });
-  const distributions = createDistributionService({
-    db,
-    clock,
-    platform: { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },
-  });
+  const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
+  const distributions = createDistributionService({ db, clock, seal, platform });
   return {
     auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }) }),
     distributions,
+    origins: createOriginService({ db, clock, seal, platform }, distributions),
+    versions: createVersionService({ db, clock }, distributions),
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
-    accessLog: createAccessLogService({ clickhouse, clock, masterKey, log }),
+    accessLog: createAccessLogService({ clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
   };
+}
+
+/** Makes viewers' addresses nameless in the access log. */
+async function clientHashKey(db: Database, seal: Seal): Promise<Buffer> {
+  const make = () => randomBytes(32).toString("hex");
+  return Buffer.from(await ensurePlatformSecret(db, seal, { name: "client-hash", make }), "hex");
 }

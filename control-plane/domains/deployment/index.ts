@@ -4,3 +4,4 @@ export { deploymentHandlers, deploymentSchedules } from "./handlers.ts";
 export { explainDeployment, type HostExplanation } from "./read-model.ts";
 export { createEdgeReportService } from "./report.ts";
 export { deploymentRoutes } from "./routes.ts";
+export { waitForDeployments } from "./wait.ts";

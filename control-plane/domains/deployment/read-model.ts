@@ -4,7 +4,7 @@ import { z } from "zod";
 import type { Refusal } from "../../../agents/contract.ts";
 import type { Database, Reads } from "../../database/transaction.ts";
 import { inSnapshot } from "../../database/transaction.ts";
-import { type DistributionRecord, findDistributionsByHost } from "../distribution/index.ts";
+import { type DistributionRecord, findDistributionsByHost, findVersionNumber } from "../distribution/index.ts";
 import { type EdgeGroupRecord, type EdgeNodeRecord, findGroups, findNodesOfGroup } from "../edge-node/index.ts";
 import { findFeed, findRecordsById, type RecordRow } from "../feed/index.ts";
 import { outcomeOf } from "./rules.ts";
@@ -35,10 +35,16 @@ export async function readDeployment(reads: Reads, distributionId: string, now: 
     state: moments.length === 0 ? "pending" : outcome.status,
     reason: outcome.reason,
     revision: Math.max(0, ...rows.map((row) => row.rev)),
-    version: Math.max(0, ...rows.map((row) => row.source_version)),
+    version: await versionOf(reads, distributionId, rows),
     groups: moments.map(groupToReply),
     edges: moments.flatMap((moment) => moment.nodes.map((node) => edgeToReply(node, moment, feed?.feed_id, now))),
   };
+}
+
+/** The customer's number of what the edges are to have. */
+async function versionOf(reads: Reads, distributionId: string, rows: readonly DeploymentRow[]): Promise<number> {
+  const source = Math.max(0, ...rows.map((row) => row.source_version));
+  return (await findVersionNumber(reads, distributionId, source)) ?? 0;
 }
 
 function groupToReply({ group, deployment }: GroupMoment): DeploymentReply["groups"][number] {

@@ -66,7 +66,7 @@ export async function createTestWorld(): Promise<TestWorld> {
     reports: createEdgeReportService({ db, clock }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     distributions: createDistributionService({
-      ...{ db, clock },
+      ...{ db, clock, seal: createSeal(Buffer.alloc(32, 1)) },
       platform: { zone: "edge.test", allowPrivateOrigins: true },
     }),
     customer: await insertCustomer(db),

@@ -1,8 +1,11 @@
-// The read that the compiler starts from: one distribution with its origins and its claim, as the edge is to have it.
-import type { DesiredDistribution, DesiredOrigin } from "../../../edge-templates/index.ts";
+// The read that the compiler starts from: one distribution with all that it owns and its claim, as the edge is to have it.
+import type { DesiredDistribution, DesiredHealthCheck, DesiredOrigin } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
-import { builtInPolicies } from "../cache-policy/index.ts";
-import { type OriginRecord, originsByDistribution } from "../origin/index.ts";
+import { findPolicyRules } from "../cache-policy/index.ts";
+import type { OriginRecord } from "../origin/index.ts";
+import { desiredRules } from "../rule/index.ts";
+import type { Cors } from "./schema.ts";
+import { readState } from "./state.ts";
 import { type DistributionRecord, findClaim, findDistribution } from "./store.ts";
 
 export type DesiredState =
@@ -19,18 +22,17 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
   const record = await findDistribution(reads, id);
   if (record === undefined) return undefined;
   const source = { accountId: record.accountId, sourceVersion: record.version };
-  if (record.deletedAt !== null || record.status === "disabled") return { serve: false, ...source };
-  const origins = (await originsByDistribution(reads, [id])).get(id) ?? [];
-  const claim = record.domainId === null ? undefined : await findClaim(reads, record.domainId);
-  const servesDomain = record.domainType === "subdomain" || claim?.isServing === true;
+  if (record.deletedAt !== null) return { serve: false, ...source };
+  const { origins, rules } = await readState(reads, record);
+  const own = desiredRules(rules);
   return {
     serve: true,
     ...source,
     distribution: {
       id: record.id,
       accountId: record.accountId,
-      hosts: servesDomain ? [record.domain, record.cname] : [record.cname],
-      isDisabled: false,
+      hosts: await servedHosts(reads, record),
+      isDisabled: record.status === "disabled",
       isLivestream: record.isLivestream,
       https: record.enableSsl,
       http2: record.isHttp2,
@@ -39,33 +41,81 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
       redirectHttpToHttps: false,
       origins: origins.map((origin) => desiredOrigin(record, origin)),
       balancer: origins[0]?.loadBalancerType ?? "failover",
-      cacheRules: builtInPolicies[record.isLivestream ? "livestream" : record.accelerationType].rules,
-      headerRules: [],
-      redirects: [],
-      accessRules: [],
-      rateLimits: [],
-      cors: null,
-      compression: { gzip: true, brotli: true },
+      ...own,
+      cacheRules: [...own.cacheRules, ...(await findPolicyRules(reads, policyOf(record)))],
+      cors: record.cors === null ? null : desiredCors(record.cors),
+      compression: record.compression,
     },
   };
 }
 
+async function servedHosts(reads: Reads, record: DistributionRecord): Promise<readonly string[]> {
+  if (record.domainType === "subdomain") return [record.domain, record.cname];
+  const claim = record.domainId === null ? undefined : await findClaim(reads, record.domainId);
+  return claim?.isServing === true ? [record.domain, record.cname] : [record.cname];
+}
+
+function policyOf({ accountId, cachePolicyId: policyId, accelerationType, isLivestream }: DistributionRecord) {
+  return { accountId, policyId, accelerationType, isLivestream };
+}
+
 function desiredOrigin(distribution: DistributionRecord, origin: OriginRecord): DesiredOrigin {
-  const hostHeader = distribution.hostHeader === "" ? origin.hostHeader : distribution.hostHeader;
+  const bucket = desiredBucket(origin);
+  // Requests to a bucket are signed for its own host.
+  const isOwnHost = distribution.hostHeader === "" || bucket !== null;
+  const hostHeader = isOwnHost ? origin.hostHeader : distribution.hostHeader;
   return {
     id: origin.id,
     scheme: origin.protocol,
     host: bareHost(origin.url),
     port: origin.port,
     hostHeader,
-    sni: distribution.sni === "" ? withoutPort(hostHeader) : distribution.sni,
+    sni: distribution.sni === "" || bucket !== null ? withoutPort(hostHeader) : distribution.sni,
+    isTlsVerified: origin.isTlsVerified,
     weight: origin.weight,
     primary: origin.isPrimary,
-    isTlsVerified: false,
-    connectTimeoutSeconds: 3,
-    readTimeoutSeconds: 60,
-    healthCheck: null,
-    bucket: null,
+    connectTimeoutSeconds: origin.connectTimeoutSeconds,
+    readTimeoutSeconds: origin.readTimeoutSeconds,
+    healthCheck: desiredHealthCheck(origin),
+    bucket,
+  };
+}
+
+function desiredBucket(origin: OriginRecord): DesiredOrigin["bucket"] {
+  const {
+    s3BucketName: name,
+    s3Region: region,
+    s3Style: style,
+    s3AccessKeyId: accessKeyId,
+    s3SecretId: secretId,
+  } = origin;
+  if (origin.type !== "s3") return null;
+  if (name === null || region === null || style === null || accessKeyId === null || secretId === null) {
+    throw new Error(`the S3 origin ${origin.id} is not whole`);
+  }
+  return { name, region, style, accessKeyId, secretId };
+}
+
+function desiredHealthCheck({ healthCheck: check }: OriginRecord): DesiredHealthCheck | null {
+  if (check === null) return null;
+  return {
+    path: check.path,
+    intervalSeconds: check.interval_seconds,
+    timeoutSeconds: check.timeout_seconds,
+    statuses: check.statuses.map((range) => ({ from: Number(range.slice(0, 3)), to: Number(range.slice(-3)) })),
+    healthyAfter: check.healthy_after,
+    unhealthyAfter: check.unhealthy_after,
+  };
+}
+
+function desiredCors(cors: Cors): DesiredDistribution["cors"] {
+  return {
+    allowOrigins: cors.allow_origins,
+    allowMethods: cors.allow_methods,
+    allowHeaders: cors.allow_headers,
+    exposeHeaders: cors.expose_headers,
+    maxAgeSeconds: cors.max_age_seconds,
+    allowCredentials: cors.allow_credentials,
   };
 }
 

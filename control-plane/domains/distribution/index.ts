@@ -1,13 +1,15 @@
-// Distributions: a domain in front of an origin, with its settings. The only door of this domain.
+// Distributions: a domain in front of an origin, with its settings and all that it owns. The only door of this domain.
+export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { distributionChanged } from "./jobs.ts";
+export { originRoutes } from "./origin-routes.ts";
+export { createOriginService } from "./origin-service.ts";
 export { unknownDistribution } from "./problems.ts";
 export { distributionToReply } from "./reply.ts";
-export { distributionRoutes } from "./routes.ts";
+export { distributionRoutes, type UntilDeployed } from "./routes.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
-export {
-  createDistributionService,
-  type DistributionService,
-  recordDeployment,
-} from "./service.ts";
+export { createDistributionService, type DistributionService } from "./service.ts";
 export { type DistributionRecord, findDistributionIds, findDistributionsByHost } from "./store.ts";
+export { versionRoutes } from "./version-routes.ts";
+export { createVersionService } from "./version-service.ts";
+export { findVersionNumber } from "./version-store.ts";

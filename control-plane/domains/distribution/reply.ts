@@ -1,7 +1,7 @@
 // A distribution on the wire.
 import { originToReply } from "../origin/index.ts";
 import type { DistributionReply } from "./schema.ts";
-import type { DistributionWithOrigins } from "./service.ts";
+import type { DistributionWithOrigins } from "./state.ts";
 
 export function distributionToReply({ record, origins }: DistributionWithOrigins): DistributionReply {
   const hostHeader = record.hostHeader === "" ? (origins[0]?.hostHeader ?? "") : record.hostHeader;
@@ -25,8 +25,13 @@ export function distributionToReply({ record, origins }: DistributionWithOrigins
     is_livestream: record.isLivestream,
     is_streaming: record.isLivestream,
     is_redirect_http_to_https: record.isRedirectHttpToHttps,
+    cache_policy_id: record.cachePolicyId,
+    cors: record.cors,
+    compression: record.compression,
+    version: record.configurationVersion,
     status: record.status,
     status_reason: record.statusReason,
+    providers: [{ name: "gotipath", status: record.status, reason: record.statusReason }],
     origin: origins.map(originToReply),
     created_by: record.createdBy,
     updated_by: record.updatedBy,

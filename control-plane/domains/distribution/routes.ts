@@ -1,17 +1,30 @@
 // The distributions of an account over HTTP.
-import { z } from "zod";
-import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
-import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { pageOf, pageSchema } from "../../database/paging.ts";
+import { defineRoute, type Reply, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
-import { failedPrecondition } from "../../http/problems.ts";
-import { domainAlreadyUsed, unknownDistribution } from "./problems.ts";
+import { distributionDeleted, domainAlreadyUsed, unknownDistribution } from "./problems.ts";
 import { distributionToReply } from "./reply.ts";
-import { createDistributionInput, distributionParams, distributionReply, patchDistributionInput } from "./schema.ts";
-import type { DistributionService, DistributionWithOrigins } from "./service.ts";
+import {
+  cloneDistributionInput,
+  createDistributionInput,
+  type DistributionReply,
+  distributionParams,
+  distributionReply,
+  listDistributionsQuery,
+  patchDistributionInput,
+} from "./schema.ts";
+import type { DistributionService } from "./service.ts";
+import type { DistributionWithOrigins } from "./state.ts";
 
 const tag = "Distributions";
 
-export function distributionRoutes(distributions: DistributionService): Route[] {
+/** Resolves when the edges have this version, or the time is over. */
+export type UntilDeployed = (
+  wanted: { readonly distributionId: string; readonly version: number },
+  limits: { readonly waitSeconds: number; readonly signal: AbortSignal },
+) => Promise<void>;
+
+export function distributionRoutes(distributions: DistributionService, untilDeployed: UntilDeployed): Route[] {
   return [
     defineRoute({
       method: "POST",
@@ -23,12 +36,9 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       body: createDistributionInput,
       reply: { status: 201, body: distributionReply },
       problems: [domainAlreadyUsed],
-      async handle({ body, caller }) {
-        const created = await distributions.create(caller, body);
-        return {
-          headers: { location: `/api/v1/distributions/${created.record.id}` },
-          body: distributionToReply(created),
-        };
+      prefersWait: true,
+      async handle({ body, caller, facts }) {
+        return created(await distributions.create(caller, body), facts);
       },
     }),
     defineRoute({
@@ -36,9 +46,9 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       path: "/distributions",
       operationId: "listDistributions",
       tag,
-      summary: "The account's distributions, newest first",
+      summary: "The account's distributions, filtered, searched and sorted",
       access: { kind: "account", role: "viewer", scope: "distributions:read" },
-      query: z.object(pageQuery),
+      query: listDistributionsQuery,
       reply: { status: 200, body: pageSchema(distributionReply) },
       async handle({ query, caller }) {
         return { body: pageOf(await distributions.list(caller, query), query, distributionToReply) };
@@ -64,14 +74,11 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       operationId: "updateDistribution",
       tag,
       summary: "Change what the merge patch names",
-      access: { kind: "account", role: "editor", scope: "distributions:write" },
-      params: distributionParams,
+      ...changing,
       body: patchDistributionInput,
       reply: { status: 200, body: distributionReply },
-      problems: [unknownDistribution, failedPrecondition],
       async handle({ params, body, caller, facts }) {
-        const updated = await distributions.update(caller, params.id, body, asRead(facts));
-        return { body: distributionToReply(updated) };
+        return answer(await distributions.update(caller, params.id, body, asRead(facts)), facts);
       },
     }),
     defineRoute({
@@ -80,19 +87,87 @@ export function distributionRoutes(distributions: DistributionService): Route[] 
       operationId: "deleteDistribution",
       tag,
       summary: "Stop serving the domain and free its name",
-      access: { kind: "account", role: "editor", scope: "distributions:write" },
-      params: distributionParams,
-      reply: { status: 202, empty: true },
-      problems: [unknownDistribution, failedPrecondition],
+      ...changing,
+      reply: { status: 202, body: distributionReply },
       async handle({ params, caller, facts }) {
-        await distributions.remove(caller, params.id, asRead(facts));
-        return {};
+        return answer(await distributions.remove(caller, params.id, asRead(facts)), facts);
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/distributions/{id}/enable",
+      operationId: "enableDistribution",
+      tag,
+      summary: "Serve it again",
+      ...changing,
+      reply: { status: 200, body: distributionReply },
+      async handle({ params, caller, facts }) {
+        return answer(await distributions.setEnabled(caller, params.id, true, asRead(facts)), facts);
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/distributions/{id}/disable",
+      operationId: "disableDistribution",
+      tag,
+      summary: "Answer viewers with 503 until it is enabled",
+      ...changing,
+      reply: { status: 200, body: distributionReply },
+      async handle({ params, caller, facts }) {
+        return answer(await distributions.setEnabled(caller, params.id, false, asRead(facts)), facts);
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/distributions/{id}/clone",
+      operationId: "cloneDistribution",
+      tag,
+      summary: "The same configuration for another domain",
+      access: { kind: "account", role: "editor", scope: "distributions:write" },
+      prefersWait: true,
+      params: distributionParams,
+      body: cloneDistributionInput,
+      reply: { status: 201, body: distributionReply },
+      problems: [unknownDistribution, distributionDeleted, domainAlreadyUsed],
+      async handle({ params, body, caller, facts }) {
+        return created(await distributions.clone(caller, params.id, body), facts);
       },
     }),
   ];
+
+  function created(distribution: DistributionWithOrigins, facts: RequestFacts) {
+    return answer(distribution, facts, { location: `/api/v1/distributions/${distribution.record.id}` });
+  }
+
+  /** Now, and once the edges have it, for whoever prefers to wait. */
+  function answer(
+    distribution: DistributionWithOrigins,
+    { waitSeconds, signal }: RequestFacts,
+    headers: Readonly<Record<string, string>> = {},
+  ): Reply<DistributionReply> {
+    const body = distributionToReply(distribution);
+    if (waitSeconds === 0) return { headers, body };
+    const { id: distributionId, version, accountId } = distribution.record;
+    return {
+      headers,
+      body,
+      async afterCommit() {
+        await untilDeployed({ distributionId, version }, { waitSeconds, signal });
+        return { headers, body: distributionToReply(await distributions.get({ accountId }, distributionId)) };
+      },
+    };
+  }
 }
 
+const changing = {
+  access: { kind: "account", role: "editor", scope: "distributions:write" },
+  ifMatch: true,
+  prefersWait: true,
+  params: distributionParams,
+  problems: [unknownDistribution, distributionDeleted],
+} as const;
+
 /** With If-Match, the distribution must still be the one that was read. */
-function asRead(facts: RequestFacts): (current: DistributionWithOrigins) => void {
+export function asRead(facts: RequestFacts): (current: DistributionWithOrigins) => void {
   return (current) => assertIfMatch(facts, distributionToReply(current));
 }

@@ -1,11 +1,46 @@
 // A distribution as a customer writes it and reads it.
 import { z } from "zod";
+import { pageQuery } from "../../database/paging.ts";
 import { hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
 
 const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
 const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
 const distributionStatuses = ["pending", "deploying", "active", "failed", "disabled", "deleting", "deleted"] as const;
-const ORIGINS_MAX = 20;
+export const ORIGINS_MAX = 20;
+
+const httpToken = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, { error: "must be a header name." });
+const webOrigin = z.string().regex(/^(\*|https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?)$/, {
+  error: "must be * or an origin such as https://app.example.com, in lower case and without a path.",
+});
+
+export const corsSchema = z
+  .strictObject({
+    allow_origins: z.array(webOrigin).min(1).max(50),
+    allow_methods: z
+      .array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]))
+      .min(1)
+      .max(6)
+      .default(["GET", "HEAD"]),
+    allow_headers: z.array(httpToken).max(50).default([]),
+    expose_headers: z.array(httpToken).max(50).default([]),
+    max_age_seconds: z.int().min(0).max(86_400).default(3600),
+    allow_credentials: z.boolean().default(false),
+  })
+  .refine((cors) => !cors.allow_origins.includes("*") || cors.allow_origins.length === 1, {
+    error: "must be * alone, or a list of origins without it.",
+    path: ["allow_origins"],
+  })
+  .refine((cors) => !(cors.allow_credentials && cors.allow_origins.includes("*")), {
+    error: "must be false with the origin *: browsers refuse the two together.",
+    path: ["allow_credentials"],
+  })
+  .meta({ id: "Cors", description: "What the edges answer to browsers of other sites." });
+export type Cors = z.output<typeof corsSchema>;
+
+export const compressionSchema = z
+  .strictObject({ gzip: z.boolean().default(true), brotli: z.boolean().default(true) })
+  .meta({ id: "Compression", description: "Of text, where the viewer takes it and the edge can." });
+export type Compression = z.output<typeof compressionSchema>;
 
 const oneOrMoreOrigins = z
   .union([originInput, z.array(originInput).min(1).max(ORIGINS_MAX)])
@@ -16,7 +51,9 @@ const settings = {
   label: z.string().min(1).max(100),
   description: z.string().max(255),
   acceleration_type: z.enum(accelerationTypes).meta({ description: "Brings a built-in cache policy." }),
-  origin_type: z.enum(["custom", "http"]).meta({ description: "`http` is read as `custom`." }),
+  origin_type: z
+    .enum(["custom", "http", "s3"])
+    .meta({ description: "The type of origins that name none. `http` is read as `custom`." }),
   host_header: hostHeaderSchema.meta({ description: "Default: the origin's host." }),
   sni: z
     .string()
@@ -30,6 +67,12 @@ const settings = {
     .boolean()
     .meta({ description: "True: the cache policy of livestream, whatever the acceleration type." }),
   is_redirect_http_to_https: z.boolean().meta({ description: "Acts once a certificate is there." }),
+  cache_policy_id: z
+    .uuid()
+    .nullable()
+    .meta({ description: "A policy of the account or a built-in one. Null: that of acceleration_type." }),
+  cors: corsSchema.nullable().meta({ description: "Null: the origin's own CORS headers pass." }),
+  compression: compressionSchema,
   origin: oneOrMoreOrigins,
 };
 
@@ -50,6 +93,9 @@ export const createDistributionInput = z
     enable_ssl: settings.enable_ssl.default(true),
     is_livestream: settings.is_livestream.default(false),
     is_redirect_http_to_https: settings.is_redirect_http_to_https.default(false),
+    cache_policy_id: settings.cache_policy_id.default(null),
+    cors: settings.cors.default(null),
+    compression: settings.compression.prefault({}),
   })
   .meta({
     id: "DistributionInput",
@@ -63,6 +109,42 @@ export const patchDistributionInput = z
   .partial()
   .meta({ id: "DistributionPatch", examples: [{ label: "Shop", acceleration_type: "media" }] });
 export type PatchDistributionInput = z.output<typeof patchDistributionInput>;
+
+const exampleDistribution = {
+  id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+  customer_id: "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+  domain_id: "1b2c3d4e-5f6a-4b7c-8d9e-0f1a2b3c4d5e",
+  domain: "www.example.com",
+  domain_type: "custom",
+  cname: "6f1c2d3e4b5a.cdn.example.net",
+  label: "Shop",
+  description: "",
+  cdn_type: "gotipath",
+  acceleration_type: "static",
+  origin_type: "custom",
+  host_header: "origin.example.com",
+  sni: "origin.example.com",
+  is_http2: true,
+  is_http3: true,
+  enable_ssl: true,
+  is_livestream: false,
+  is_streaming: false,
+  is_redirect_http_to_https: false,
+  cache_policy_id: null,
+  cors: null,
+  compression: { gzip: true, brotli: true },
+  version: 1,
+  status: "active",
+  status_reason: null,
+  providers: [{ name: "gotipath", status: "active", reason: null }],
+  origin: [],
+  created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+  updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+  created_at: "2026-11-20T12:00:00.000Z",
+  updated_at: "2026-11-20T12:00:00.000Z",
+  deleted_at: null,
+  gotipath_deleted_at: null,
+} as const;
 
 export const distributionReply = z
   .object({
@@ -85,8 +167,19 @@ export const distributionReply = z
     is_livestream: z.boolean(),
     is_streaming: z.boolean(),
     is_redirect_http_to_https: z.boolean(),
+    cache_policy_id: z.uuid().nullable(),
+    cors: corsSchema.nullable(),
+    compression: compressionSchema,
+    version: z.int().meta({ description: "The newest of its versions." }),
     status: z.enum(distributionStatuses),
     status_reason: z.string().nullable(),
+    providers: z.array(
+      z.object({
+        name: z.enum(["gotipath", "gcore", "tm_swift"]),
+        status: z.enum(distributionStatuses),
+        reason: z.string().nullable(),
+      }),
+    ),
     origin: z.array(originReply),
     created_by: z.uuid().nullable(),
     updated_by: z.uuid().nullable(),
@@ -95,7 +188,42 @@ export const distributionReply = z
     deleted_at: z.string().nullable(),
     gotipath_deleted_at: z.string().nullable(),
   })
-  .meta({ id: "Distribution" });
+  .meta({ id: "Distribution", examples: [exampleDistribution] });
 export type DistributionReply = z.input<typeof distributionReply>;
 
 export const distributionParams = z.object({ id: z.uuid() });
+
+export const sortings = [
+  "-created_at",
+  "created_at",
+  "-updated_at",
+  "updated_at",
+  "label",
+  "-label",
+  "domain",
+  "-domain",
+] as const;
+export type Sorting = (typeof sortings)[number];
+
+export const listDistributionsQuery = z.object({
+  ...pageQuery,
+  sort: z.enum(sortings).default("-created_at").meta({ description: "A minus in front: from the end." }),
+  status: z
+    .enum(distributionStatuses)
+    .optional()
+    .meta({ description: "`deleting` and `deleted` show what is gone, which is left out otherwise." }),
+  acceleration_type: z.enum(accelerationTypes).optional(),
+  type: z.enum(cdnTypes).optional(),
+  domain: z.string().min(1).max(253).optional().meta({ description: "Exactly this name." }),
+  search: z.string().min(1).max(100).optional().meta({ description: "Part of the domain, label or cname." }),
+});
+export type ListDistributionsQuery = z.output<typeof listDistributionsQuery>;
+
+export const cloneDistributionInput = z
+  .strictObject({
+    domain: z.string().min(1).max(253).optional().meta({ description: "Required when domain_type is custom." }),
+    domain_type: z.enum(["custom", "subdomain"]).default("custom"),
+    label: settings.label.optional().meta({ description: "Default: the domain." }),
+  })
+  .meta({ id: "CloneInput", examples: [{ domain: "beta.example.com" }] });
+export type CloneDistributionInput = z.output<typeof cloneDistributionInput>;

@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { type Caller, noRequest } from "../../http/caller.ts";
@@ -10,6 +11,7 @@ import {
   findDesiredDistribution,
   recordDeployment,
 } from "./index.ts";
+import { listDistributionsQuery } from "./schema.ts";
 
 let database: TestDatabase;
 let distributions: DistributionService;
@@ -21,6 +23,7 @@ beforeAll(async () => {
   distributions = createDistributionService({
     db: database.db,
     clock: () => new Date(),
+    seal: createSeal(Buffer.alloc(32, 1)),
     platform: { zone: "edgewright.localhost", allowPrivateOrigins: true },
   });
   [owner, stranger] = [await person("owner"), await person("stranger")];
@@ -193,7 +196,7 @@ test("a subdomain distribution gets a name below the platform's zone", async () 
 test("a list shows the account's own, newest first, a page at a time", async () => {
   const lister = await person("lister");
   for (const name of ["a", "b", "c"]) await distributions.create(lister, input(`${name}.listed.example.com`));
-  const listed = await distributions.list(lister, { limit: 2 });
+  const listed = await distributions.list(lister, listDistributionsQuery.parse({ limit: "2" }));
   expect(listed.map(({ record }) => record.domain)).toEqual(
     ["c", "b", "a"].map((name) => `${name}.listed.example.com`),
   );

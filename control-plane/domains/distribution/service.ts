@@ -1,124 +1,77 @@
-// Creates, changes, lists and removes distributions. Every change leaves `distributionChanged` in the same transaction.
-import { randomUUID } from "node:crypto";
-import { type FieldFault, Problem } from "../../../platform/problem.ts";
-import type { PageQuery } from "../../database/paging.ts";
-import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
+// Creates, reads, lists, changes and removes distributions. Every change goes through change.ts.
+import type { FieldFault } from "../../../platform/problem.ts";
+import type { Seal } from "../../../platform/seal.ts";
+import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { type OriginRecord, originsByDistribution, planOrigins, replaceOrigins } from "../origin/index.ts";
+import { recordAudit } from "../audit/index.ts";
+import { isPolicyOf } from "../cache-policy/index.ts";
+import { originsByDistribution, planOrigins, replaceOrigins, sealedSettings } from "../origin/index.ts";
+import { changeDistribution, lockedState } from "./change.ts";
+import { columnsOfInput, columnsOfPatch } from "./columns.ts";
+import { chooseName, insertNew } from "./create.ts";
 import { distributionChanged } from "./jobs.ts";
-import { domainAlreadyUsed, unknownDistribution } from "./problems.ts";
-import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
-import type { CreateDistributionInput, PatchDistributionInput } from "./schema.ts";
-import {
-  type DistributionRecord,
-  findClaim,
-  findDistribution,
-  findDistributionsOfAccount,
-  insertClaim,
-  insertDistribution,
-  type ListedDistribution,
-  lockDistribution,
-  releaseClaim,
-  updateDistribution,
-  updateStatus,
-} from "./store.ts";
-
-export interface DistributionWithOrigins {
-  readonly record: DistributionRecord;
-  readonly origins: readonly OriginRecord[];
-}
+import { copyOf } from "./rollback.ts";
+import type {
+  CloneDistributionInput,
+  CreateDistributionInput,
+  ListDistributionsQuery,
+  PatchDistributionInput,
+} from "./schema.ts";
+import { assertOwned, type DistributionState, type DistributionWithOrigins, withOrigins } from "./state.ts";
+import { findDistribution, findDistributionsOfAccount, type ListedDistribution, updateDistribution } from "./store.ts";
 
 export type DistributionService = ReturnType<typeof createDistributionService>;
 
 /** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
-type AssertUnchanged = (current: DistributionWithOrigins) => void;
-const whateverItIs: AssertUnchanged = () => {};
+export type AssertUnchanged = (current: DistributionWithOrigins) => void;
 
-interface Platform {
+export interface DistributionPlatform {
   readonly zone: string;
   readonly allowPrivateOrigins: boolean;
 }
 
-const TOKEN_LENGTH = 12;
+export interface DistributionSettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  readonly seal: Seal;
+  readonly platform: DistributionPlatform;
+}
 
-export function createDistributionService({
-  db,
-  clock,
-  platform,
-}: {
-  db: Database;
-  clock: () => Date;
-  platform: Platform;
-}) {
+export function createDistributionService({ db, clock, seal, platform }: DistributionSettings) {
   async function create(caller: Caller, input: CreateDistributionInput): Promise<DistributionWithOrigins> {
-    const token = randomUUID().replaceAll("-", "").slice(0, TOKEN_LENGTH);
-    const domain = domainOf(input, token, platform.zone);
-    const origins = Array.isArray(input.origin) ? input.origin : [input.origin];
-    const plan = planOrigins(origins, platform, originPointer(input.origin));
-    const faults = [...providerFaults(input), ...("fault" in domain ? [domain.fault] : []), ...plan.faults];
-    if (faults.length > 0 || "fault" in domain) throw invalidRequest(faults);
-
+    const name = chooseName(input, platform.zone);
+    const plan = planOrigins([input.origin].flat(), originPolicy(input), {
+      existing: [],
+      pointerOf: originPointer(input.origin),
+    });
+    const faults = [...providerFaults(input), ...("fault" in name ? [name.fault] : []), ...plan.faults];
+    faults.push(...(await policyFaults(db, caller, input)));
+    if (faults.length > 0 || "fault" in name) throw invalidRequest(faults);
     return inTransaction(db, async (tx) => {
       const now = clock();
-      const owner = { accountId: caller.accountId, createdAt: now };
-      const claim =
-        input.domain_type === "custom"
-          ? await insertClaim(tx, { id: randomUUID(), name: domain.name, ...owner })
-          : null;
-      if (claim === undefined)
-        throw new Problem(domainAlreadyUsed, `Another distribution of yours has ${domain.name}.`);
-      const id = randomUUID();
-      await insertDistribution(tx, {
-        ...owner,
-        id,
-        domainId: claim?.id ?? null,
-        domain: domain.name,
-        domainType: input.domain_type,
-        label: input.label ?? domain.name,
-        description: input.description,
-        cdnType: input.type,
-        accelerationType: input.acceleration_type,
-        originType: "custom",
-        hostHeader: input.host_header ?? "",
-        sni: input.sni ?? "",
-        isHttp2: input.is_http2,
-        isHttp3: input.is_http3,
-        enableSsl: input.enable_ssl,
-        isLivestream: input.is_livestream,
-        isRedirectHttpToHttps: input.is_redirect_http_to_https,
-        cname: cnameTarget(token, platform.zone),
-        status: "pending",
-        statusReason: claim === null || claim.isServing ? null : RIVAL_REASON,
-        version: 1,
-        createdBy: caller.userId,
-        updatedBy: caller.userId,
-        updatedAt: now,
-        deletedAt: null,
-        gotipathDeletedAt: null,
-      });
-      await replaceOrigins(
-        tx,
-        { distributionId: id, accountId: caller.accountId, userId: caller.userId, now },
-        plan.planned,
-      );
-      await enqueueJob(tx, distributionChanged, { distribution_id: id });
-      return withOrigins(tx, await owned(findDistribution(tx, id), caller.accountId));
+      const origins = await sealedSettings(tx, seal, { accountId: caller.accountId, now }, plan.planned);
+      const columns = columnsOfInput(input, name.domain);
+      const birth = { name, columns, zone: platform.zone, now, action: "distribution.create" };
+      return insertNew(tx, caller, birth, origins);
     });
   }
 
+  /** Also one that was deleted: whoever asks what became of it is told. */
   async function get(caller: Pick<Caller, "accountId">, id: string): Promise<DistributionWithOrigins> {
-    return withOrigins(db, await owned(findDistribution(db, id), caller.accountId));
+    return withOrigins(db, assertOwned(await findDistribution(db, id), caller.accountId));
   }
 
   async function list(
-    caller: Caller,
-    page: PageQuery,
+    caller: Pick<Caller, "accountId">,
+    asked: ListDistributionsQuery,
   ): Promise<readonly (ListedDistribution & DistributionWithOrigins)[]> {
-    const listed = await findDistributionsOfAccount(db, caller.accountId, page);
-    const ids = listed.map(({ id }) => id);
-    const origins = await originsByDistribution(db, ids);
+    const listed = await findDistributionsOfAccount(db, caller.accountId, asked);
+    const origins = await originsByDistribution(
+      db,
+      listed.map(({ id }) => id),
+    );
     return listed.map((row) => ({ ...row, origins: origins.get(row.id) ?? [] }));
   }
 
@@ -126,107 +79,119 @@ export function createDistributionService({
     caller: Caller,
     id: string,
     input: PatchDistributionInput,
-    assertUnchanged: AssertUnchanged = whateverItIs,
+    assertUnchanged?: AssertUnchanged,
   ): Promise<DistributionWithOrigins> {
-    const origins = input.origin === undefined ? [] : Array.isArray(input.origin) ? input.origin : [input.origin];
-    const plan = planOrigins(origins, platform, originPointer(input.origin));
-    if (plan.faults.length > 0) throw invalidRequest(plan.faults);
+    const policyFault = await policyFaults(db, caller, input);
+    if (policyFault.length > 0) throw invalidRequest(policyFault);
+    return inTransaction(db, (tx) => {
+      const now = clock();
+      const change = { id, action: "distribution.update", now, columns: columnsOfPatch(input), assertUnchanged };
+      return changeDistribution(tx, caller, change, async (before) => {
+        if (input.origin !== undefined) await replaceList(tx, caller, before, { input, now });
+      });
+    });
+  }
 
+  async function replaceList(
+    tx: Tx,
+    caller: Caller,
+    { record, origins }: DistributionState,
+    { input, now }: { input: PatchDistributionInput; now: Date },
+  ): Promise<void> {
+    const type = input.origin_type ?? record.originType;
+    const plan = planOrigins([input.origin ?? []].flat(), originPolicy({ origin_type: type }), {
+      existing: origins,
+      pointerOf: originPointer(input.origin),
+    });
+    if (plan.faults.length > 0) throw invalidRequest(plan.faults);
+    const owner = { distributionId: record.id, accountId: caller.accountId, userId: caller.userId, now };
+    await replaceOrigins(tx, owner, await sealedSettings(tx, seal, owner, plan.planned));
+  }
+
+  /** Viewers get 503 while it is disabled; enabled again, it is deployed as if it were new. */
+  async function setEnabled(
+    caller: Caller,
+    id: string,
+    isEnabled: boolean,
+    assertUnchanged?: AssertUnchanged,
+  ): Promise<DistributionWithOrigins> {
     return inTransaction(db, async (tx) => {
       const now = clock();
-      const current = await owned(lockDistribution(tx, id), caller.accountId);
-      assertUnchanged(await withOrigins(tx, current));
-      await updateDistribution(tx, id, { ...changesOf(input), updatedBy: caller.userId, updatedAt: now });
-      if (plan.planned.length > 0) {
-        const owner = { distributionId: id, accountId: caller.accountId, userId: caller.userId, now };
-        await replaceOrigins(tx, owner, plan.planned);
-      }
+      const action = isEnabled ? "distribution.enable" : "distribution.disable";
+      const before = await lockedState(tx, caller, { id, action, now, assertUnchanged });
+      if ((before.record.status === "disabled") !== isEnabled) return before;
+      const status = isEnabled ? "pending" : "disabled";
+      await updateDistribution(tx, id, { status, statusReason: null, updatedBy: caller.userId, updatedAt: now });
+      await recordStatus(tx, caller, { id, action }, { before: before.record.status, after: status });
       await enqueueJob(tx, distributionChanged, { distribution_id: id });
-      return withOrigins(tx, await owned(findDistribution(tx, id), caller.accountId));
+      return withOrigins(tx, assertOwned(await findDistribution(tx, id), caller.accountId));
+    });
+  }
+
+  /** The same configuration under another name. */
+  async function clone(caller: Caller, id: string, input: CloneDistributionInput): Promise<DistributionWithOrigins> {
+    const name = chooseName(input, platform.zone);
+    if ("fault" in name) throw invalidRequest([name.fault]);
+    return inTransaction(db, async (tx) => {
+      const now = clock();
+      const source = await lockedState(tx, caller, { id, action: "distribution.clone", now });
+      const copy = copyOf(source);
+      const columns = { ...copy.columns, label: input.label ?? name.domain };
+      const birth = { name, columns, zone: platform.zone, now, action: "distribution.clone" };
+      return insertNew(tx, caller, birth, copy.origins, (cloneId) =>
+        copy.insertRules(tx, { distributionId: cloneId, accountId: caller.accountId, userId: caller.userId, now }),
+      );
     });
   }
 
   /** The row stays, for reports and for whoever asks what became of it; the edges stop serving and then the name is free. */
-  async function remove(caller: Caller, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
-    await inTransaction(db, async (tx) => {
+  async function remove(
+    caller: Caller,
+    id: string,
+    assertUnchanged?: AssertUnchanged,
+  ): Promise<DistributionWithOrigins> {
+    return inTransaction(db, async (tx) => {
       const now = clock();
-      const current = await owned(lockDistribution(tx, id), caller.accountId);
-      assertUnchanged(await withOrigins(tx, current));
-      await updateDistribution(tx, id, {
-        status: "deleting",
-        deletedAt: now,
-        updatedBy: caller.userId,
-        updatedAt: now,
-      });
+      const action = "distribution.delete";
+      const before = await lockedState(tx, caller, { id, action, now, assertUnchanged });
+      const gone = { status: "deleting", statusReason: null, deletedAt: now } as const;
+      await updateDistribution(tx, id, { ...gone, updatedBy: caller.userId, updatedAt: now });
+      await recordStatus(tx, caller, { id, action }, { before: before.record.status, after: "deleting" });
       await enqueueJob(tx, distributionChanged, { distribution_id: id });
+      return withOrigins(tx, assertOwned(await findDistribution(tx, id), caller.accountId));
     });
   }
 
-  return { create, get, list, update, remove };
-}
-
-const RIVAL_REASON =
-  "The name is served for another account until you prove that it is yours; the cname works already.";
-
-export interface DeploymentOutcome {
-  readonly status: "deploying" | "active" | "failed" | "removed";
-  readonly reason: string | null;
-  readonly at: Date;
-}
-
-/** What the deployment says of a distribution becomes its status, unless the customer has since decided otherwise. */
-export async function recordDeployment(tx: Tx, id: string, outcome: DeploymentOutcome): Promise<void> {
-  const record = await lockDistribution(tx, id);
-  if (record === undefined) return;
-  if (outcome.status === "removed") {
-    if (record.deletedAt === null || record.gotipathDeletedAt !== null) return;
-    await updateStatus(tx, id, { status: "deleted", statusReason: null, gotipathDeletedAt: outcome.at });
-    if (record.domainId !== null) await passOnClaim(tx, record.domainId);
-    return;
+  function originPolicy(input: Pick<CreateDistributionInput, "origin_type">) {
+    return {
+      allowPrivateOrigins: platform.allowPrivateOrigins,
+      originType: input.origin_type === "s3" ? ("s3" as const) : ("custom" as const),
+    };
   }
-  if (record.deletedAt !== null || record.status === "disabled") return;
-  const claim = record.domainId === null ? undefined : await findClaim(tx, record.domainId);
-  const reason = outcome.reason ?? (claim?.isServing === false ? RIVAL_REASON : null);
-  if (record.status === outcome.status && record.statusReason === reason) return;
-  await updateStatus(tx, id, { status: outcome.status, statusReason: reason });
+
+  return { create, get, list, update, setEnabled, clone, remove };
 }
 
-/** The edges have let go of the name before anybody else gets it: two documents never hold one host. */
-async function passOnClaim(tx: Tx, domainId: string): Promise<void> {
-  const heirId = await releaseClaim(tx, domainId);
-  if (heirId === undefined) return;
-  await updateDistribution(tx, heirId, { statusReason: null });
-  await enqueueJob(tx, distributionChanged, { distribution_id: heirId });
+async function recordStatus(
+  tx: Tx,
+  caller: Caller,
+  { id, action }: { id: string; action: string },
+  { before, after }: { before: string; after: string },
+): Promise<void> {
+  const changes = [{ pointer: "/status", before, after }];
+  await recordAudit(tx, caller, {
+    ...{ action, accountId: caller.accountId, changes },
+    ...{ resourceType: "distribution", resourceId: id },
+  });
 }
 
-/** Absent and foreign look the same. */
-async function owned(found: Promise<DistributionRecord | undefined>, accountId: string): Promise<DistributionRecord> {
-  const record = await found;
-  if (record === undefined || record.accountId !== accountId || record.deletedAt !== null) {
-    throw new Problem(unknownDistribution, "No distribution of this account has this id.");
-  }
-  return record;
-}
-
-async function withOrigins(reads: Reads, record: DistributionRecord): Promise<DistributionWithOrigins> {
-  const origins = await originsByDistribution(reads, [record.id]);
-  return { record, origins: origins.get(record.id) ?? [] };
-}
-
-function domainOf(
-  input: CreateDistributionInput,
-  token: string,
-  zone: string,
-): { name: string } | { fault: FieldFault } {
-  const fault = (detail: string) => ({ fault: { pointer: "/domain", detail } });
-  if (input.domain_type === "subdomain") {
-    if (input.domain !== undefined)
-      return fault("must be absent when domain_type is subdomain: the platform makes the name.");
-    return { name: generatedSubdomain(token, zone) };
-  }
-  if (input.domain === undefined) return fault("is required when domain_type is custom.");
-  const name = canonicalDomain(input.domain, zone);
-  return typeof name === "string" ? { name } : fault(name.fault);
+async function policyFaults(
+  db: Database,
+  caller: Caller,
+  { cache_policy_id: id }: { cache_policy_id?: string | null | undefined },
+): Promise<readonly FieldFault[]> {
+  if (id === undefined || id === null || (await isPolicyOf(db, caller.accountId, id))) return [];
+  return [{ pointer: "/cache_policy_id", detail: "is no policy of this account and no built-in one." }];
 }
 
 function providerFaults(input: CreateDistributionInput): readonly FieldFault[] {
@@ -238,21 +203,4 @@ function providerFaults(input: CreateDistributionInput): readonly FieldFault[] {
 
 function originPointer(origin: unknown): (index: number) => string {
   return Array.isArray(origin) ? (index) => `/origin/${index}` : () => "/origin";
-}
-
-function changesOf(input: PatchDistributionInput): Partial<DistributionRecord> {
-  return {
-    ...(input.label === undefined ? {} : { label: input.label }),
-    ...(input.description === undefined ? {} : { description: input.description }),
-    ...(input.acceleration_type === undefined ? {} : { accelerationType: input.acceleration_type }),
-    ...(input.host_header === undefined ? {} : { hostHeader: input.host_header ?? "" }),
-    ...(input.sni === undefined ? {} : { sni: input.sni ?? "" }),
-    ...(input.is_http2 === undefined ? {} : { isHttp2: input.is_http2 }),
-    ...(input.is_http3 === undefined ? {} : { isHttp3: input.is_http3 }),
-    ...(input.enable_ssl === undefined ? {} : { enableSsl: input.enable_ssl }),
-    ...(input.is_livestream === undefined ? {} : { isLivestream: input.is_livestream }),
-    ...(input.is_redirect_http_to_https === undefined
-      ? {}
-      : { isRedirectHttpToHttps: input.is_redirect_http_to_https }),
-  };
 }

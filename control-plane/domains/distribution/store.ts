@@ -1,14 +1,16 @@
 // The distribution and domain tables. Models stay in this file; others see records.
-import { Model, snakeCaseMappers } from "objection";
+import { Model, type PartialModelObject, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
-import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
-import type { Reads, Tx } from "../../database/transaction.ts";
+import { type Ordering, orderOf, pageKeyOf, rowsAfter } from "../../database/paging.ts";
+import { makeStale, type Reads, type Tx } from "../../database/transaction.ts";
+import type { Compression, Cors, ListDistributionsQuery, Sorting } from "./schema.ts";
 
 export type DistributionStatus = "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
 
 class DistributionModel extends Model {
   static override tableName = "distribution";
   static override columnNameMappers = snakeCaseMappers();
+  static override jsonAttributes = ["cors", "compression"];
 
   declare id: string;
   declare accountId: string;
@@ -29,10 +31,18 @@ class DistributionModel extends Model {
   declare enableSsl: boolean;
   declare isLivestream: boolean;
   declare isRedirectHttpToHttps: boolean;
+  /** Null: the built-in one of the acceleration type. */
+  declare cachePolicyId: string | null;
+  /** Null: the origin's own CORS headers pass. */
+  declare cors: Cors | null;
+  declare compression: Compression;
   declare cname: string;
   declare status: DistributionStatus;
   declare statusReason: string | null;
+  /** Rises with each change of anything that is compiled from. */
   declare version: number;
+  /** The number of the newest version that the customer sees. */
+  declare configurationVersion: number;
   declare createdBy: string | null;
   declare updatedBy: string | null;
   declare createdAt: Date;
@@ -58,13 +68,27 @@ export type DomainRecord = Columns<DomainModel>;
 
 export async function insertDistribution(tx: Tx, record: DistributionRecord): Promise<void> {
   await DistributionModel.query(tx).insert(record);
+  for (const name of staleNames(record)) makeStale(tx, name);
+}
+
+/** What is cached under these names is old after any write here. */
+function staleNames({ id, accountId }: Pick<DistributionRecord, "id" | "accountId">): readonly string[] {
+  return [`distribution:${id}`, `distributions-of:${accountId}`];
 }
 
 /** Changes fields; `version` rises with them, so that what was compiled from before is known to be old. */
 export async function updateDistribution(tx: Tx, id: string, changes: Partial<DistributionRecord>): Promise<void> {
-  await DistributionModel.query(tx)
-    .patch({ ...changes, version: DistributionModel.raw("version + 1") })
-    .where({ id });
+  await patchDistribution(tx, id, { ...changes, version: DistributionModel.raw("version + 1") });
+}
+
+/** Nothing is compiled from the number, so the version of the row stays. */
+export async function setConfigurationVersion(tx: Tx, id: string, configurationVersion: number): Promise<void> {
+  await patchDistribution(tx, id, { configurationVersion });
+}
+
+async function patchDistribution(tx: Tx, id: string, changes: PartialModelObject<DistributionModel>): Promise<void> {
+  const [record] = await DistributionModel.query(tx).patch(changes).where({ id }).returning(["id", "account_id"]);
+  if (record !== undefined) for (const name of staleNames(record)) makeStale(tx, name);
 }
 
 /** Status alone: nothing of it is compiled, so the version stays. */
@@ -73,7 +97,7 @@ export async function updateStatus(
   id: string,
   changes: Partial<Pick<DistributionRecord, "status" | "statusReason" | "gotipathDeletedAt">>,
 ): Promise<void> {
-  await DistributionModel.query(tx).patch(changes).where({ id });
+  await patchDistribution(tx, id, changes);
 }
 
 export async function findDistribution(reads: Reads, id: string): Promise<DistributionRecord | undefined> {
@@ -91,20 +115,44 @@ export interface ListedDistribution {
   readonly record: DistributionRecord;
 }
 
+const ORDERINGS: Readonly<Record<Sorting, Ordering>> = {
+  "-created_at": { by: "created_at", type: "timestamptz", direction: "desc" },
+  created_at: { by: "created_at", type: "timestamptz", direction: "asc" },
+  "-updated_at": { by: "updated_at", type: "timestamptz", direction: "desc" },
+  updated_at: { by: "updated_at", type: "timestamptz", direction: "asc" },
+  label: { by: "lower(label)", type: "text", direction: "asc" },
+  "-label": { by: "lower(label)", type: "text", direction: "desc" },
+  domain: { by: "lower(domain)", type: "text", direction: "asc" },
+  "-domain": { by: "lower(domain)", type: "text", direction: "desc" },
+};
+
 /** One row more than the page holds, so that the caller sees whether there is a next one. */
 export async function findDistributionsOfAccount(
   reads: Reads,
   accountId: string,
-  page: PageQuery,
+  asked: ListDistributionsQuery,
 ): Promise<readonly ListedDistribution[]> {
-  const records = await DistributionModel.query(reads)
-    .select("distribution.*", DistributionModel.raw(PAGE_KEY))
+  const ordering = ORDERINGS[asked.sort];
+  const query = DistributionModel.query(reads)
+    .select("distribution.*", DistributionModel.raw(pageKeyOf(ordering)))
     .where({ account_id: accountId })
-    .whereNull("deleted_at")
-    .whereRaw(...rowsAfter(page))
-    .orderByRaw(NEWEST_FIRST)
-    .limit(page.limit + 1);
-  return records.map((record) => ({ id: record.id, page_key: record.pageKey ?? "", record }));
+    .whereRaw(...rowsAfter(asked, ordering))
+    .orderByRaw(orderOf(ordering))
+    .limit(asked.limit + 1);
+  if (asked.status === undefined) query.whereNull("deleted_at");
+  else query.where({ status: asked.status });
+  if (asked.acceleration_type !== undefined) query.where({ acceleration_type: asked.acceleration_type });
+  if (asked.type !== undefined) query.where({ cdn_type: asked.type });
+  if (asked.domain !== undefined) query.whereRaw("lower(domain) = lower(?)", [asked.domain]);
+  if (asked.search !== undefined) query.where((either) => matching(either, asked.search ?? ""));
+  return (await query).map((record) => ({ id: record.id, page_key: record.pageKey ?? "", record }));
+}
+
+/** The text anywhere in the names, as it stands: `%` and `_` are no wildcards. */
+function matching(either: { orWhereRaw(sql: string, bindings: string[]): unknown }, text: string): void {
+  for (const column of ["domain", "label", "cname"]) {
+    either.orWhereRaw(`position(lower(?) in lower(${column})) > 0`, [text]);
+  }
 }
 
 /** Ids in rising order, a page at a time, for whoever walks all of them. */

@@ -17,7 +17,7 @@ const DEFAULT_PORTS = { http: 80, https: 443 };
 
 /** The target that the input names, or every fault in it; `at` is the pointer of the origin in the request. */
 export function targetOf(
-  input: Pick<OriginInput, "url" | "port" | "protocol" | "host_header">,
+  input: Pick<OriginInput, "port" | "protocol" | "host_header"> & { readonly url: string },
   policy: { allowPrivateOrigins: boolean },
   at: string,
 ): OriginTarget | readonly FieldFault[] {

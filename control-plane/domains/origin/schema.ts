@@ -12,20 +12,127 @@ export const hostHeaderSchema = z
     error: "must be a host name, with an optional :port.",
   });
 
+const statusRange = z
+  .string()
+  .regex(/^[1-5]\d\d(-[1-5]\d\d)?$/, { error: "must be a status such as 200 or a range such as 200-399." })
+  .refine((text) => Number(text.slice(0, 3)) <= Number(text.slice(-3)), { error: "must not end before it begins." });
+
+export const healthCheckSchema = z
+  .strictObject({
+    path: z
+      .string()
+      .max(1000)
+      .regex(/^\/[\x21-\x7e]*$/, { error: "must begin with / and have no blanks." })
+      .refine((path) => !path.includes("#"), { error: "must not have a #: that part of a URL is never sent." })
+      .default("/"),
+    interval_seconds: z.int().min(5).max(3600).default(30),
+    timeout_seconds: z.int().min(1).max(60).default(5),
+    statuses: z
+      .array(statusRange)
+      .min(1)
+      .max(10)
+      .default(["200-399"])
+      .meta({ description: "Answers that are healthy: `200`, `200-399`." }),
+    healthy_after: z.int().min(1).max(10).default(2),
+    unhealthy_after: z.int().min(1).max(10).default(3),
+  })
+  .refine((check) => check.timeout_seconds <= check.interval_seconds, {
+    error: "must not be longer than interval_seconds.",
+    path: ["timeout_seconds"],
+  })
+  .meta({
+    id: "HealthCheck",
+    description: "Each edge asks the origin by itself; without one, only the failures of viewers' requests count.",
+  });
+export type HealthCheck = z.output<typeof healthCheckSchema>;
+
+const fields = {
+  url: z
+    .string()
+    .min(1)
+    .max(2048)
+    .meta({
+      description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
+    }),
+  label: z.string().min(1).max(100),
+  type: z.enum(["custom", "http", "s3"]).meta({ description: "`http` is read as `custom`." }),
+  load_balancer_type: z
+    .enum(balancers)
+    .meta({ description: "How misses are spread; the same for all origins of a distribution." }),
+  port: z.int().min(1).max(65535).meta({ description: "Must agree with the URL." }),
+  protocol: z.enum(["http", "https"]).meta({ description: "Must agree with the URL." }),
+  is_primary: z.boolean().meta({ description: "Default: true for the first origin of a distribution." }),
+  weight: z.int().min(1).max(WEIGHT_MAX),
+  host_header: hostHeaderSchema,
+  is_tls_verified: z.boolean().meta({ description: "False: any certificate of an https origin is taken." }),
+  connect_timeout_seconds: z.int().min(1).max(60),
+  read_timeout_seconds: z.int().min(1).max(300),
+  health_check: healthCheckSchema.nullable(),
+  s3_type: z.enum(["aws", "other"]),
+  s3_style: z
+    .enum(["path", "virtual"])
+    .meta({ description: "How the bucket is named in requests. Default: virtual for aws, path for other." }),
+  s3_region: z.string().regex(/^[a-z0-9-]{1,50}$/, { error: "must be a region such as eu-central-1." }),
+  s3_bucket_name: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$/, { error: "must be a bucket's name, 3 to 63 characters." })
+    .refine((name) => !name.includes(".."), { error: "must not have two dots in a row." }),
+  s3_storage_hostname: hostHeaderSchema.meta({
+    description: "Where another S3 than AWS listens: host, optional :port.",
+  }),
+  s3_access_key_id: z.string().regex(/^[\x21-\x7e]{3,128}$/, { error: "must be 3 to 128 characters without blanks." }),
+  s3_secret_key: z
+    .string()
+    .regex(/^[\x21-\x7e]{8,256}$/, { error: "must be 8 to 256 characters without blanks." })
+    .meta({ writeOnly: true, description: "Kept encrypted and never read back." }),
+};
+
 export const originInput = z
   .strictObject({
-    url: z.string().min(1).max(2048).meta({ description: "http:// or https:// and a host, with an optional port." }),
-    label: z.string().min(1).max(100).optional(),
-    type: z.enum(["custom", "http"]).default("custom").meta({ description: "`http` is read as `custom`." }),
-    load_balancer_type: z.enum(balancers).default("failover"),
-    port: z.int().min(1).max(65535).optional().meta({ description: "Must agree with the URL." }),
-    protocol: z.enum(["http", "https"]).optional().meta({ description: "Must agree with the URL." }),
-    is_primary: z.boolean().optional().meta({ description: "Default: true for the first origin of a distribution." }),
-    weight: z.int().min(1).max(WEIGHT_MAX).default(1),
-    host_header: hostHeaderSchema.optional(),
+    ...fields,
+    url: fields.url.optional(),
+    label: fields.label.optional(),
+    type: fields.type.optional().meta({ description: "Default: the distribution's origin_type." }),
+    load_balancer_type: fields.load_balancer_type.optional().meta({ description: "Default: failover." }),
+    port: fields.port.optional(),
+    protocol: fields.protocol.optional(),
+    is_primary: fields.is_primary.optional(),
+    weight: fields.weight.default(1),
+    host_header: fields.host_header.optional(),
+    is_tls_verified: fields.is_tls_verified.default(true),
+    connect_timeout_seconds: fields.connect_timeout_seconds.default(5),
+    read_timeout_seconds: fields.read_timeout_seconds.default(30),
+    health_check: fields.health_check.default(null),
+    s3_type: fields.s3_type.optional(),
+    s3_style: fields.s3_style.optional(),
+    s3_region: fields.s3_region.optional(),
+    s3_bucket_name: fields.s3_bucket_name.optional(),
+    s3_storage_hostname: fields.s3_storage_hostname.optional(),
+    s3_access_key_id: fields.s3_access_key_id.optional(),
+    s3_secret_key: fields.s3_secret_key.optional(),
   })
-  .meta({ id: "OriginInput" });
+  .meta({
+    id: "OriginInput",
+    examples: [
+      { url: "https://origin.example.com", weight: 2, health_check: { path: "/healthz" } },
+      {
+        type: "s3",
+        s3_type: "aws",
+        s3_region: "eu-central-1",
+        s3_bucket_name: "shop-images",
+        s3_access_key_id: "AKIAIOSFODNN7EXAMPLE",
+        s3_secret_key: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+      },
+    ],
+  });
 export type OriginInput = z.output<typeof originInput>;
+
+/** RFC 7396: what is absent stays, null returns a field to its default. */
+export const patchOriginInput = z
+  .strictObject({ ...fields, host_header: fields.host_header.nullable(), s3_style: fields.s3_style.nullable() })
+  .partial()
+  .meta({ id: "OriginPatch", examples: [{ weight: 5, read_timeout_seconds: 60 }] });
+export type PatchOriginInput = z.output<typeof patchOriginInput>;
 
 export const originReply = z
   .object({
@@ -41,10 +148,53 @@ export const originReply = z
     is_primary: z.boolean(),
     weight: z.int(),
     host_header: z.string(),
+    is_tls_verified: z.boolean(),
+    connect_timeout_seconds: z.int(),
+    read_timeout_seconds: z.int(),
+    health_check: healthCheckSchema.nullable(),
+    s3_type: z.enum(["aws", "other"]).nullable(),
+    s3_style: z.enum(["path", "virtual"]).nullable(),
+    s3_region: z.string().nullable(),
+    s3_bucket_name: z.string().nullable(),
+    s3_storage_hostname: z.string().nullable(),
+    s3_access_key_id: z.string().nullable(),
     created_by: z.uuid().nullable(),
     updated_by: z.uuid().nullable(),
     created_at: z.string(),
     updated_at: z.string(),
     gotipath_deleted_at: z.string().nullable(),
   })
-  .meta({ id: "Origin" });
+  .meta({
+    id: "Origin",
+    examples: [
+      {
+        id: "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+        distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+        customer_id: "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+        label: "origin-1",
+        url: "https://origin.example.com",
+        type: "custom",
+        load_balancer_type: "failover",
+        port: 443,
+        protocol: "https",
+        is_primary: true,
+        weight: 1,
+        host_header: "origin.example.com",
+        is_tls_verified: true,
+        connect_timeout_seconds: 5,
+        read_timeout_seconds: 30,
+        health_check: null,
+        s3_type: null,
+        s3_style: null,
+        s3_region: null,
+        s3_bucket_name: null,
+        s3_storage_hostname: null,
+        s3_access_key_id: null,
+        created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+        updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+        created_at: "2026-11-20T12:00:00.000Z",
+        updated_at: "2026-11-20T12:00:00.000Z",
+        gotipath_deleted_at: null,
+      },
+    ],
+  });

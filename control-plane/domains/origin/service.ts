@@ -1,71 +1,56 @@
-// Makes, replaces and reads the origins of a distribution. The distribution's service owns the transaction.
-import { randomUUID } from "node:crypto";
+// Writes and reads the origins of a distribution. The distribution's service owns the transaction.
 import type { z } from "zod";
-import type { FieldFault } from "../../../platform/problem.ts";
+import type { Seal } from "../../../platform/seal.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
-import { type OriginTarget, primaryIndex, targetOf } from "./rules.ts";
-import type { OriginInput, originReply } from "./schema.ts";
+import { storeSecret } from "../secret/index.ts";
+import type { OriginSettings, PlannedOrigin } from "./plan.ts";
+import type { originReply } from "./schema.ts";
 import { deleteOrigins, findOrigins, insertOrigins, type OriginRecord } from "./store.ts";
 
-export interface PlannedOrigin {
-  readonly input: OriginInput;
-  readonly target: OriginTarget;
+export interface OriginOwner {
+  readonly distributionId: string;
+  readonly accountId: string;
+  readonly userId: string | null;
+  readonly now: Date;
 }
 
-/** Every origin with its target, or the faults of all of them. */
-export function planOrigins(
-  inputs: readonly OriginInput[],
-  policy: { allowPrivateOrigins: boolean },
-  pointerOf: (index: number) => string,
-): { planned: readonly PlannedOrigin[]; faults: readonly FieldFault[] } {
-  const planned: PlannedOrigin[] = [];
-  const faults: FieldFault[] = [];
-  for (const [index, input] of inputs.entries()) {
-    const target = targetOf(input, policy, pointerOf(index));
-    if ("url" in target) planned.push({ input, target });
-    else faults.push(...target);
-  }
-  const balancer = inputs[0]?.load_balancer_type;
-  for (const [index, input] of inputs.entries()) {
-    if (input.load_balancer_type === balancer) continue;
-    faults.push({
-      pointer: `${pointerOf(index)}/load_balancer_type`,
-      detail: `must be ${balancer}, as for the first origin.`,
-    });
-  }
-  return { planned, faults };
-}
-
-export async function replaceOrigins(
+/** Keeps the secrets of a plan, each under an id that the settings name from then on. */
+export async function sealedSettings(
   tx: Tx,
-  owner: { distributionId: string; accountId: string; userId: string; now: Date },
+  seal: Seal,
+  { accountId, now }: Pick<OriginOwner, "accountId" | "now">,
   planned: readonly PlannedOrigin[],
-): Promise<void> {
+): Promise<readonly OriginSettings[]> {
+  const settings: OriginSettings[] = [];
+  for (const plan of planned) {
+    if (plan.secret === undefined) settings.push(plan.settings);
+    else {
+      const secret = { accountId, purpose: "s3_secret_key" as const, value: plan.secret, now };
+      settings.push({ ...plan.settings, s3SecretId: await storeSecret(tx, seal, secret) });
+    }
+  }
+  return settings;
+}
+
+/** The whole list anew: one that was there before keeps its author and its time. */
+export async function replaceOrigins(tx: Tx, owner: OriginOwner, settings: readonly OriginSettings[]): Promise<void> {
+  const before = new Map((await findOrigins(tx, [owner.distributionId])).map((origin) => [origin.id, origin]));
   await deleteOrigins(tx, owner.distributionId);
-  const primary = primaryIndex(planned.map(({ input }) => input));
-  await insertOrigins(
-    tx,
-    planned.map(({ input, target }, index) => ({
-      id: randomUUID(),
-      distributionId: owner.distributionId,
-      accountId: owner.accountId,
-      label: input.label ?? `origin-${index + 1}`,
-      url: target.url,
-      type: "custom" as const,
-      loadBalancerType: input.load_balancer_type,
-      protocol: target.protocol,
-      port: target.port,
-      isPrimary: index === primary,
-      weight: input.weight,
-      hostHeader: target.hostHeader,
-      createdBy: owner.userId,
+  const records = settings.map((origin, position): OriginRecord => {
+    const known = before.get(origin.id);
+    const placed = { ...origin, position, distributionId: owner.distributionId, accountId: owner.accountId };
+    const isSame = known !== undefined && JSON.stringify({ ...known, ...placed }) === JSON.stringify(known);
+    if (isSame) return known;
+    return {
+      ...placed,
+      createdBy: known?.createdBy ?? owner.userId,
+      createdAt: known?.createdAt ?? owner.now,
       updatedBy: owner.userId,
-      // Rows of one write are told apart, so that their order is the customer's.
-      createdAt: new Date(owner.now.getTime() + index),
       updatedAt: owner.now,
       gotipathDeletedAt: null,
-    })),
-  );
+    };
+  });
+  await insertOrigins(tx, records);
 }
 
 export async function originsByDistribution(
@@ -95,6 +80,16 @@ export function originToReply(origin: OriginRecord): z.input<typeof originReply>
     is_primary: origin.isPrimary,
     weight: origin.weight,
     host_header: origin.hostHeader,
+    is_tls_verified: origin.isTlsVerified,
+    connect_timeout_seconds: origin.connectTimeoutSeconds,
+    read_timeout_seconds: origin.readTimeoutSeconds,
+    health_check: origin.healthCheck,
+    s3_type: origin.s3Type,
+    s3_style: origin.s3Style,
+    s3_region: origin.s3Region,
+    s3_bucket_name: origin.s3BucketName,
+    s3_storage_hostname: origin.s3StorageHostname,
+    s3_access_key_id: origin.s3AccessKeyId,
     created_by: origin.createdBy,
     updated_by: origin.updatedBy,
     created_at: origin.createdAt.toISOString(),

@@ -2,16 +2,19 @@
 import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
+import type { HealthCheck } from "./schema.ts";
 
 export type Balancer = "failover" | "round_robin" | "weighted" | "consistent_hash";
 
 class OriginModel extends Model {
   static override tableName = "origin";
   static override columnNameMappers = snakeCaseMappers();
+  static override jsonAttributes = ["healthCheck"];
 
   declare id: string;
   declare distributionId: string;
   declare accountId: string;
+  declare position: number;
   declare label: string;
   declare url: string;
   declare type: "custom" | "s3";
@@ -21,6 +24,17 @@ class OriginModel extends Model {
   declare isPrimary: boolean;
   declare weight: number;
   declare hostHeader: string;
+  declare isTlsVerified: boolean;
+  declare connectTimeoutSeconds: number;
+  declare readTimeoutSeconds: number;
+  declare healthCheck: HealthCheck | null;
+  declare s3Type: "aws" | "other" | null;
+  declare s3Style: "path" | "virtual" | null;
+  declare s3Region: string | null;
+  declare s3BucketName: string | null;
+  declare s3StorageHostname: string | null;
+  declare s3AccessKeyId: string | null;
+  declare s3SecretId: string | null;
   declare createdBy: string | null;
   declare updatedBy: string | null;
   declare createdAt: Date;
@@ -37,9 +51,9 @@ export async function deleteOrigins(tx: Tx, distributionId: string): Promise<voi
   await OriginModel.query(tx).delete().where({ distribution_id: distributionId });
 }
 
-/** The origins of several distributions in one read; primary first, then in the order of their making. */
+/** The origins of several distributions in one read; primary first, then in the customer's order. */
 export async function findOrigins(reads: Reads, distributionIds: readonly string[]): Promise<readonly OriginRecord[]> {
   return OriginModel.query(reads)
     .whereIn("distribution_id", [...distributionIds])
-    .orderBy([{ column: "is_primary", order: "desc" }, "created_at", "id"]);
+    .orderBy([{ column: "is_primary", order: "desc" }, "position", "id"]);
 }

@@ -8,6 +8,7 @@ import type { Part } from "../../../platform/lifecycle.ts";
 import { createLogger } from "../../../platform/log.ts";
 import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
+import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { type Caller, noRequest } from "../../http/caller.ts";
 import { startApiServer } from "../../http/server.ts";
@@ -37,7 +38,7 @@ let foreign: string;
 beforeAll(async () => {
   [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
   const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true };
-  distributions = createDistributionService({ db: database.db, clock, platform });
+  distributions = createDistributionService({ db: database.db, clock, seal: createSeal(Buffer.alloc(32, 1)), platform });
   [owner, stranger] = [await person("owner"), await person("stranger")];
   mine = await createDistribution(owner, "mine.example.com");
   another = await createDistribution(owner, "another.example.com");
@@ -54,7 +55,7 @@ afterAll(async () => {
 /** The bearer token is the name of who asks. */
 function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
   const reports = createReportService({ clickhouse, distributions, clock });
-  const accessLog = createAccessLogService({ clickhouse, clock, masterKey: Buffer.alloc(32, 5), log });
+  const accessLog = createAccessLogService({ clickhouse, clock, hashKey: async () => Buffer.alloc(32, 5), log });
   return startApiServer({
     routes: reportRoutes({ reports, accessLog }),
     authenticate: {

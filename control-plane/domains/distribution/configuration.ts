@@ -1,0 +1,98 @@
+// Everything that a customer decides about a distribution, as one value: what versions keep, compare and bring back.
+import { z } from "zod";
+import { type OriginSettings, originOfSnapshot, originSnapshot, originSnapshotSchema } from "../origin/index.ts";
+import { type RuleRecord, ruleKindNames, ruleKinds } from "../rule/index.ts";
+import { compressionSchema, corsSchema } from "./schema.ts";
+import type { DistributionState } from "./state.ts";
+import type { DistributionRecord } from "./store.ts";
+
+const settingsSchema = z.object({
+  label: z.string(),
+  description: z.string(),
+  acceleration_type: z.enum(["static", "media", "livestream", "diy"]),
+  origin_type: z.enum(["custom", "s3"]),
+  host_header: z.string(),
+  sni: z.string(),
+  is_http2: z.boolean(),
+  is_http3: z.boolean(),
+  enable_ssl: z.boolean(),
+  is_livestream: z.boolean(),
+  is_redirect_http_to_https: z.boolean(),
+  cache_policy_id: z.uuid().nullable(),
+  cors: corsSchema.nullable(),
+  compression: compressionSchema,
+});
+
+export const configurationSchema = z
+  .object({
+    settings: settingsSchema,
+    origins: z.array(originSnapshotSchema),
+    rules: z
+      .partialRecord(z.enum(ruleKindNames), z.array(z.looseObject({ id: z.uuid() })))
+      .meta({ description: "By kind, each in its order." }),
+  })
+  .meta({ id: "Configuration" });
+export type Configuration = z.output<typeof configurationSchema>;
+
+/** What the customer decided about a rule. */
+export type RuleContent = Pick<RuleRecord, "id" | "kind" | "body">;
+
+export function configurationOf({ record, origins, rules }: DistributionState): Configuration {
+  return {
+    settings: {
+      label: record.label,
+      description: record.description,
+      acceleration_type: record.accelerationType,
+      origin_type: record.originType,
+      host_header: record.hostHeader,
+      sni: record.sni,
+      is_http2: record.isHttp2,
+      is_http3: record.isHttp3,
+      enable_ssl: record.enableSsl,
+      is_livestream: record.isLivestream,
+      is_redirect_http_to_https: record.isRedirectHttpToHttps,
+      cache_policy_id: record.cachePolicyId,
+      cors: record.cors,
+      compression: record.compression,
+    },
+    origins: origins.map(originSnapshot),
+    rules: Object.fromEntries(
+      ruleKindNames.map((kind) => [
+        kind,
+        rules.filter((rule) => rule.kind === kind).map(({ id, body }) => ({ ...body, id })),
+      ]),
+    ),
+  };
+}
+
+export interface ConfigurationParts {
+  readonly columns: Partial<DistributionRecord>;
+  readonly origins: readonly OriginSettings[];
+  readonly rules: readonly RuleContent[];
+}
+
+/** The columns, origins and rules that a configuration stands for. */
+export function partsOf({ settings, origins, rules }: Configuration): ConfigurationParts {
+  return {
+    columns: {
+      label: settings.label,
+      description: settings.description,
+      accelerationType: settings.acceleration_type,
+      originType: settings.origin_type,
+      hostHeader: settings.host_header,
+      sni: settings.sni,
+      isHttp2: settings.is_http2,
+      isHttp3: settings.is_http3,
+      enableSsl: settings.enable_ssl,
+      isLivestream: settings.is_livestream,
+      isRedirectHttpToHttps: settings.is_redirect_http_to_https,
+      cachePolicyId: settings.cache_policy_id,
+      cors: settings.cors,
+      compression: settings.compression,
+    },
+    origins: origins.map(originOfSnapshot),
+    rules: ruleKindNames.flatMap((kind) =>
+      (rules[kind] ?? []).map(({ id, ...content }) => ({ id, kind, body: ruleKinds[kind].bodyOf(content) })),
+    ),
+  };
+}

@@ -1,0 +1,103 @@
+// The origins of a distribution over HTTP.
+import { z } from "zod";
+import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { assertIfMatch } from "../../http/etag.ts";
+import { type OriginRecord, originInput, originReply, originToReply, patchOriginInput } from "../origin/index.ts";
+import type { OriginService } from "./origin-service.ts";
+import { distributionDeleted, lastOrigin, tooManyOrigins, unknownDistribution, unknownOrigin } from "./problems.ts";
+import { distributionParams } from "./schema.ts";
+
+const tag = "Origins";
+const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
+const writing = { kind: "account", role: "editor", scope: "distributions:write" } as const;
+const originParams = distributionParams.extend({ origin_id: z.uuid() });
+
+export function originRoutes(origins: OriginService): Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      path: "/distributions/{id}/origins",
+      operationId: "createOrigin",
+      tag,
+      summary: "One more origin",
+      access: writing,
+      params: distributionParams,
+      body: originInput,
+      reply: { status: 201, body: originReply },
+      problems: [unknownDistribution, distributionDeleted, tooManyOrigins],
+      async handle({ params, body, caller }) {
+        const origin = await origins.add(caller, params.id, body);
+        const location = `/api/v1/distributions/${params.id}/origins/${origin.id}`;
+        return { headers: { location }, body: originToReply(origin) };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/distributions/{id}/origins",
+      operationId: "listOrigins",
+      tag,
+      summary: "All origins, the primary one first",
+      access: reading,
+      params: distributionParams,
+      reply: { status: 200, body: z.object({ data: z.array(originReply), next_cursor: z.null() }) },
+      problems: [unknownDistribution],
+      async handle({ params, caller }) {
+        return { body: { data: (await origins.list(caller, params.id)).map(originToReply), next_cursor: null } };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/distributions/{id}/origins/{origin_id}",
+      operationId: "getOrigin",
+      tag,
+      summary: "One origin",
+      access: reading,
+      params: originParams,
+      reply: { status: 200, body: originReply },
+      problems: [unknownDistribution, unknownOrigin],
+      async handle({ params, caller }) {
+        return { body: originToReply(await origins.get(caller, placeOf(params))) };
+      },
+    }),
+    defineRoute({
+      method: "PATCH",
+      path: "/distributions/{id}/origins/{origin_id}",
+      operationId: "updateOrigin",
+      tag,
+      summary: "Change what the merge patch names",
+      access: writing,
+      ifMatch: true,
+      params: originParams,
+      body: patchOriginInput,
+      reply: { status: 200, body: originReply },
+      problems: [unknownDistribution, distributionDeleted, unknownOrigin],
+      async handle({ params, body, caller, facts }) {
+        return { body: originToReply(await origins.update(caller, placeOf(params), body, asRead(facts))) };
+      },
+    }),
+    defineRoute({
+      method: "DELETE",
+      path: "/distributions/{id}/origins/{origin_id}",
+      operationId: "deleteOrigin",
+      tag,
+      summary: "Fetch nothing from it any more",
+      access: writing,
+      ifMatch: true,
+      params: originParams,
+      reply: { status: 204, empty: true },
+      problems: [unknownDistribution, distributionDeleted, unknownOrigin, lastOrigin],
+      async handle({ params, caller, facts }) {
+        await origins.remove(caller, placeOf(params), asRead(facts));
+        return {};
+      },
+    }),
+  ];
+}
+
+function placeOf({ id, origin_id: originId }: { id: string; origin_id: string }) {
+  return { id, originId };
+}
+
+function asRead(facts: RequestFacts): (current: OriginRecord) => void {
+  return (current) => assertIfMatch(facts, originToReply(current));
+}

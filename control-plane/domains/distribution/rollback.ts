@@ -1,0 +1,67 @@
+// Writes the origins and rules of a whole configuration: a former one of the same distribution, or a copy for a new one.
+import { randomUUID } from "node:crypto";
+import type { Tx } from "../../database/transaction.ts";
+import type { Caller } from "../../http/caller.ts";
+import { type OriginOwner, type OriginSettings, replaceOrigins, settingsOf } from "../origin/index.ts";
+import { type RuleRecord, replaceRules, ruleKindNames } from "../rule/index.ts";
+import type { ConfigurationParts, RuleContent } from "./configuration.ts";
+import type { NewColumns } from "./create.ts";
+import type { DistributionState } from "./state.ts";
+
+export async function restore(
+  tx: Tx,
+  caller: Caller,
+  { id, now }: { id: string; now: Date },
+  { origins, rules }: Pick<ConfigurationParts, "origins" | "rules">,
+): Promise<void> {
+  const owner = { distributionId: id, accountId: caller.accountId, userId: caller.userId, now };
+  await replaceOrigins(tx, owner, origins);
+  await insertRules(tx, owner, rules);
+}
+
+/** What a clone is made of: everything that the customer decided, under new ids. */
+export function copyOf(source: DistributionState): {
+  columns: NewColumns;
+  origins: readonly OriginSettings[];
+  insertRules: (tx: Tx, owner: OriginOwner) => Promise<void>;
+} {
+  const { record } = source;
+  const rules = source.rules.map(({ kind, body }) => ({ id: randomUUID(), kind, body }));
+  return {
+    columns: {
+      label: record.label,
+      description: record.description,
+      cdnType: record.cdnType,
+      accelerationType: record.accelerationType,
+      originType: record.originType,
+      hostHeader: record.hostHeader,
+      sni: record.sni,
+      isHttp2: record.isHttp2,
+      isHttp3: record.isHttp3,
+      enableSsl: record.enableSsl,
+      isLivestream: record.isLivestream,
+      isRedirectHttpToHttps: record.isRedirectHttpToHttps,
+      cachePolicyId: record.cachePolicyId,
+      cors: record.cors,
+      compression: record.compression,
+    },
+    origins: source.origins.map((origin) => ({ ...settingsOf(origin), id: randomUUID() })),
+    insertRules: (tx, owner) => insertRules(tx, owner, rules),
+  };
+}
+
+async function insertRules(tx: Tx, owner: OriginOwner, rules: readonly RuleContent[]): Promise<void> {
+  for (const kind of ruleKindNames) {
+    const ofKind = rules.filter((rule) => rule.kind === kind);
+    await replaceRules(
+      tx,
+      { distributionId: owner.distributionId, kind },
+      ofKind.map((rule, index) => record(rule, index, owner)),
+    );
+  }
+}
+
+function record(rule: RuleContent, index: number, { distributionId, accountId, userId, now }: OriginOwner): RuleRecord {
+  const author = { createdBy: userId, updatedBy: userId, createdAt: now, updatedAt: now };
+  return { ...rule, position: index + 1, distributionId, accountId, ...author };
+}

@@ -1,0 +1,35 @@
+// A distribution with all that it owns, read as one.
+import { Problem } from "../../../platform/problem.ts";
+import type { Reads } from "../../database/transaction.ts";
+import { type OriginRecord, originsByDistribution } from "../origin/index.ts";
+import { type RuleRecord, rulesByDistribution } from "../rule/index.ts";
+import { unknownDistribution } from "./problems.ts";
+import type { DistributionRecord } from "./store.ts";
+
+export interface DistributionWithOrigins {
+  readonly record: DistributionRecord;
+  readonly origins: readonly OriginRecord[];
+}
+
+export interface DistributionState extends DistributionWithOrigins {
+  /** In the order of their kinds and positions. */
+  readonly rules: readonly RuleRecord[];
+}
+
+export async function withOrigins(reads: Reads, record: DistributionRecord): Promise<DistributionWithOrigins> {
+  const origins = await originsByDistribution(reads, [record.id]);
+  return { record, origins: origins.get(record.id) ?? [] };
+}
+
+export async function readState(reads: Reads, record: DistributionRecord): Promise<DistributionState> {
+  const rules = await rulesByDistribution(reads, [record.id]);
+  return { ...(await withOrigins(reads, record)), rules: rules.get(record.id) ?? [] };
+}
+
+/** Absent and foreign look the same. */
+export function assertOwned(record: DistributionRecord | undefined, accountId: string): DistributionRecord {
+  if (record === undefined || record.accountId !== accountId) {
+    throw new Problem(unknownDistribution, "No distribution of this account has this id.");
+  }
+  return record;
+}

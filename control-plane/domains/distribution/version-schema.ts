@@ -1,0 +1,56 @@
+// The versions of a distribution on the wire.
+import { z } from "zod";
+import { pageQuery } from "../../database/paging.ts";
+import { configurationSchema } from "./configuration.ts";
+
+const difference = z
+  .object({
+    pointer: z.string().meta({ description: "RFC 6901; members of lists are named by their ids." }),
+    before: z.unknown().optional(),
+    after: z.unknown().optional(),
+  })
+  .meta({ id: "Difference" });
+
+const example = {
+  number: 2,
+  action: "distribution.update",
+  user_id: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+  api_token_id: null,
+  created_at: "2026-11-20T12:00:00.000Z",
+  changes: [{ pointer: "/settings/label", before: "www.example.com", after: "Shop" }],
+};
+
+const fields = {
+  number: z.int(),
+  action: z.string().meta({ description: "`noun.verb`: what made this version." }),
+  user_id: z.uuid().nullable().meta({ description: "Whose change it was; null: the platform's." }),
+  api_token_id: z.uuid().nullable(),
+  created_at: z.string(),
+  changes: z.array(difference).meta({ description: "Against the version before." }),
+};
+
+export const versionReply = z.object(fields).meta({ id: "Version", examples: [example] });
+export type VersionReply = z.input<typeof versionReply>;
+export const wholeVersionReply = z
+  .object({ ...fields, configuration: configurationSchema })
+  .meta({ id: "WholeVersion" });
+
+export const diffReply = z
+  .object({ from: z.int(), to: z.int(), changes: z.array(difference) })
+  .meta({ id: "VersionDiff", examples: [{ from: 1, to: 2, changes: example.changes }] });
+
+export const versionNumber = z.coerce.number().int().min(1).max(2_147_483_647);
+export const diffQuery = z.object({ against: versionNumber.meta({ description: "The version to compare with." }) });
+/** The cursor is a version's number: the page begins below it. */
+export const versionsQuery = z.object({
+  limit: pageQuery.limit,
+  cursor: z
+    .string()
+    .regex(/^[1-9]\d{0,8}$/, { error: "is not a cursor of this list: start without one." })
+    .transform(Number)
+    .optional(),
+});
+
+export const rollbackInput = z
+  .strictObject({ version: z.int().min(1).max(2_147_483_647) })
+  .meta({ id: "RollbackInput", examples: [{ version: 1 }] });

@@ -1,0 +1,21 @@
+// What the edges do with requests and answers by a customer's rules, in five kinds. The only door of this domain.
+export {
+  type CacheRuleBody,
+  cacheRuleBody,
+  cacheRuleFaults,
+  cacheRuleInput,
+  cacheRuleOf,
+  desiredCacheRule,
+} from "./cache-rule.ts";
+export {
+  description as ruleDescription,
+  type RuleInput,
+  type RuleKind,
+  type RuleKindName,
+  ruleKindNames,
+} from "./kind.ts";
+export { ruleKinds } from "./kinds.ts";
+export { tooManyRules, unknownRule } from "./problems.ts";
+export { insertedAt, merged, replacedAt, without } from "./rules.ts";
+export { type DesiredRules, desiredRules, replaceRules, rulesByDistribution, ruleToReply } from "./service.ts";
+export type { RuleRecord } from "./store.ts";
