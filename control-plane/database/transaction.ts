@@ -7,8 +7,14 @@ export type Database = Knex;
 export type Tx = Knex.Transaction;
 export type Reads = Database | Tx;
 
-/** Asked with what a transaction has changed, before its commit; what it returns is called when the outcome is known. */
-export type CommitGuard = (tx: Tx, stale: ReadonlySet<string>) => Promise<() => Promise<void>>;
+/** `unknown`: the commit failed. Postgres may have heard it all the same, and may still be at it. */
+export type Outcome = "committed" | "unknown";
+
+/**
+ * Asked with what a transaction has changed, before its commit. What it returns is called with the outcome, before
+ * whoever began the transaction hears of it; after an unknown one it must not throw, because that error counts.
+ */
+export type CommitGuard = (tx: Tx, stale: ReadonlySet<string>) => Promise<(outcome: Outcome) => Promise<void>>;
 
 const guards = new WeakMap<Database, CommitGuard>();
 const staleBy = new WeakMap<Tx, Set<string>>();
@@ -49,18 +55,20 @@ export function inSnapshot<T>(db: Database, work: (tx: Tx) => Promise<T>): Promi
 
 async function begin<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
   const guard = guards.get(db);
-  let release = async () => {};
+  let release = async (_outcome: Outcome) => {};
+  let outcome: Outcome = "unknown";
   try {
-    return await db.transaction(async (tx) => {
+    const committed = await db.transaction(async (tx) => {
       const stale = new Set<string>();
       staleBy.set(tx, stale);
       const result = await work(tx);
       if (guard !== undefined && stale.size > 0) release = await guard(tx, stale);
       return result;
     });
+    outcome = "committed";
+    return committed;
   } finally {
-    // Also when the commit failed: it may have happened without our hearing of it.
-    await release();
+    await release(outcome);
   }
 }
 
