@@ -64,13 +64,13 @@ module.exports = {
       name: "only-roles-and-commands-compose",
       comment: "Domains and the layers below them receive their dependencies; they do not reach for them.",
       severity: "error",
-      from: { path: "^control-plane/(domains|http|jobs|database)/", pathNot: tests },
+      from: { path: "^control-plane/(domains|http|jobs|database|cache)/", pathNot: tests },
       to: { path: "^control-plane/(roles|cli|main\\.ts)" },
     },
     {
       name: "layers-know-no-domain",
       severity: "error",
-      from: { path: "^control-plane/(http|jobs|database)/", pathNot: tests },
+      from: { path: "^control-plane/(http|jobs|database|cache)/", pathNot: tests },
       to: { path: "^control-plane/domains/" },
     },
     {
