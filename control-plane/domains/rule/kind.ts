@@ -38,6 +38,8 @@ export interface RuleKind {
   readonly item: RuleSchema;
   readonly patch: RuleSchema;
   readonly reply: z.ZodType;
+  /** A body that a request may have, for the documentation. */
+  readonly example: object;
   /** The body as it is stored: of a parsed request, or of what the rule is after a patch. */
   bodyOf(content: unknown): object;
   /** What fields say against each other, with pointers into the request. */
@@ -47,10 +49,9 @@ export interface RuleKind {
 }
 
 interface RuleKindDeclaration<Body extends z.ZodType<object>>
-  extends Omit<RuleKind, "create" | "item" | "patch" | "reply" | "bodyOf" | "faultsOf" | "patchFaultsOf"> {
+  extends Omit<RuleKind, "create" | "item" | "patch" | "reply" | "example" | "bodyOf" | "faultsOf" | "patchFaultsOf"> {
   readonly schemas: Pick<RuleKind, "create" | "item" | "patch" | "reply">;
   readonly body: Body;
-  /** A request's fields, for the documentation. */
   readonly example: z.input<Body> & object;
   faultsOf(body: z.output<Body>, surroundings: RuleSurroundings): readonly FieldFault[];
   patchFaultsOf?(body: z.output<Body>, patch: object): readonly FieldFault[];
@@ -59,10 +60,9 @@ interface RuleKindDeclaration<Body extends z.ZodType<object>>
 export function defineRuleKind<Body extends z.ZodType<object>>({
   schemas,
   body,
-  example,
   ...declaration
 }: RuleKindDeclaration<Body>): RuleKind {
-  const id = declaration.operation;
+  const { operation: id, example } = declaration;
   const replied = { ...exampleFields, ...example };
   return {
     ...declaration,

@@ -46,7 +46,8 @@ export function partsOf(input: string): RedirectTarget | Fault {
   if (BAD_ESCAPE.test(writtenQuery + writtenFragment)) {
     return fault("must write a percent sign as %25: % begins an escape such as %20.");
   }
-  return { origin, path, query: escaped(writtenQuery), fragment: escaped(writtenFragment, "#") };
+  const fragment = writtenFragment === "" ? "" : `#${escaped(writtenFragment.slice(1))}`;
+  return { origin, path, query: escaped(writtenQuery), fragment };
 }
 
 function originOf(scheme: string, authority: string): RedirectTarget["origin"] | Fault {
@@ -62,8 +63,8 @@ function originOf(scheme: string, authority: string): RedirectTarget["origin"] |
   return { scheme, host, authority: isUsual ? host : `${host}:${Number(port)}` };
 }
 
-function escaped(text: string, lead = ""): string {
-  return lead + text.slice(lead.length).replaceAll(NEEDS_ESCAPE, (character) => encodeURIComponent(character));
+function escaped(text: string): string {
+  return text.replaceAll(NEEDS_ESCAPE, (character) => encodeURIComponent(character));
 }
 
 export const redirectTarget = canonical(z.string().min(1).max(LENGTH_MAX), canonicalTarget);
