@@ -37,9 +37,9 @@ export function jsonPointer(path: readonly PropertyKey[]): string {
   return path.map((step) => `/${String(step).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("");
 }
 
-// zod would say "expected string, received undefined".
+// zod would say "expected string, received undefined", and of an enum which values it has.
 function sayRequired(issue: { readonly code: string; readonly input: unknown }): string | undefined {
-  return issue.code === "invalid_type" && issue.input === undefined ? "is required." : undefined;
+  return isTypeFault(issue) && issue.input === undefined ? "is required." : undefined;
 }
 
 function faultsOf(issue: Issue, outer: readonly PropertyKey[], pointer: Pointer): FieldFault[] {
@@ -63,6 +63,6 @@ function closestBranch(branches: readonly (readonly Issue[])[]): readonly Issue[
   );
 }
 
-function isTypeFault(issue: Issue): boolean {
+function isTypeFault(issue: { readonly code: string }): boolean {
   return issue.code === "invalid_type" || issue.code === "invalid_value";
 }
