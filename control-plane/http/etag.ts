@@ -1,7 +1,7 @@
 // Entity tags: strong, over the JSON of the answer, so whoever holds one holds exactly that representation.
 import { createHash } from "node:crypto";
 import { Problem } from "../../platform/problem.ts";
-import type { RequestFacts } from "./define-route.ts";
+import type { RequestFacts, Route } from "./define-route.ts";
 import { failedPrecondition } from "./problems.ts";
 
 /** The tag of a resource as its route answers it. */
@@ -11,6 +11,11 @@ export function etagOf(body: unknown): string {
 
 export function etagOfText(json: string): string {
   return `"${createHash("sha256").update(json).digest("base64url")}"`;
+}
+
+/** Whether the answer is a representation that a client can hold: of what is read, and of what a guarded change leaves. */
+export function hasTag({ method, reply, ifMatch }: Pick<Route, "method" | "reply" | "ifMatch">): boolean {
+  return "body" in reply && (method === "GET" || (ifMatch && (method === "PATCH" || method === "PUT")));
 }
 
 /**

@@ -1,5 +1,6 @@
 // The headers in the OpenAPI document: which ones a request may carry, and which ones an answer may.
 import type { Route } from "./define-route.ts";
+import { hasTag } from "./etag.ts";
 import { failedPrecondition, tooManyRequests, unauthenticated } from "./problems.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -77,12 +78,6 @@ function deprecationHeaders({ deprecated }: Route): ReplyHeader[] {
     ...(deprecated.sunset === undefined ? [] : (["Sunset"] as const)),
     ...(deprecated.link === undefined ? [] : (["Link"] as const)),
   ];
-}
-
-/** A representation that a client can hold: what is read, and what a guarded change leaves behind. */
-export function hasTag(route: Route): boolean {
-  if (!("body" in route.reply)) return false;
-  return route.method === "GET" || (route.ifMatch && (route.method === "PATCH" || route.method === "PUT"));
 }
 
 export function headerParametersOf(route: Route): JsonObject[] {

@@ -23,18 +23,52 @@ test("a resource has a tag: who holds it gets a 304, and HEAD is GET without the
   expect(head.headers.get("content-length")).toBe(String(body.length));
 });
 
-test("If-Match guards a change", async () => {
-  const change = (headers: Record<string, string>) =>
-    api.ask(`/api/v1/books/${bookId}`, {
-      method: "PATCH",
-      headers: { "content-type": "application/merge-patch+json", ...headers },
-      body: "{}",
-    });
+function changeBook(body: unknown, headers: Record<string, string> = {}): Promise<Response> {
+  return api.ask(`/api/v1/books/${bookId}`, {
+    method: "PATCH",
+    headers: { "content-type": "application/merge-patch+json", ...headers },
+    body: JSON.stringify(body),
+  });
+}
+
+test("If-Match guards a change, whose answer has the tag of what is there now", async () => {
   const etag = (await api.ask(`/api/v1/books/${bookId}`)).headers.get("etag") ?? "";
-  expect((await change({ "if-match": etag })).status).toBe(202);
-  expect((await change({ "if-match": "*" })).status).toBe(202);
-  expect((await change({})).status).toBe(202);
-  expect((await change({ "if-match": '"older"' })).status).toBe(412);
+  const changed = await changeBook({}, { "if-match": etag });
+  expect([changed.status, changed.headers.get("etag")]).toEqual([200, etag]);
+  expect((await changeBook({}, { "if-match": "*" })).status).toBe(200);
+  expect((await changeBook({})).status).toBe(200);
+  expect((await changeBook({}, { "if-match": '"older"' })).status).toBe(412);
+});
+
+test("with Prefer: wait the outcome is answered, and the answer says that it was waited for", async () => {
+  const waited = await changeBook({ title: "slow" }, { prefer: "wait=5" });
+  expect([waited.headers.get("preference-applied"), await waited.json()]).toMatchObject([
+    "wait",
+    { title: "printed within 5 s" },
+  ]);
+  const notAsked = await changeBook({ title: "slow" });
+  expect([notAsked.headers.get("preference-applied"), await notAsked.json()]).toMatchObject([null, { title: "slow" }]);
+  const nothingToWaitFor = await changeBook({ title: "quick" }, { prefer: "wait=5" });
+  expect(nothingToWaitFor.headers.get("preference-applied")).toBeNull();
+});
+
+test("a wait that comes to nothing does not make the change a failure", async () => {
+  const logged = waitForLine("the outcome could not be waited for");
+  const reply = await changeBook({ title: "stuck" }, { prefer: "wait=5" });
+  expect([reply.status, await reply.json()]).toMatchObject([200, { title: "stuck" }]);
+  expect(reply.headers.get("preference-applied")).toBeNull();
+  expect(await logged).toMatchObject({ error: { message: "the printer is out" } });
+});
+
+test("a deprecated route says since when, until when and what to use instead, in problems too", async () => {
+  for (const path of ["/api/v1/papyri", "/api/v1/papyri?page=first"]) {
+    expect(Object.fromEntries((await api.ask(path)).headers)).toMatchObject({
+      deprecation: "@1767225600",
+      sunset: "Fri, 01 Jan 2027 12:00:00 GMT",
+      link: '<https://docs.example.com/books>; rel="deprecation"; type="text/html"',
+    });
+  }
+  expect((await api.ask("/health")).headers.get("deprecation")).toBeNull();
 });
 
 test("a reply that its declaration does not describe is a defect, not an answer", async () => {

@@ -1,7 +1,9 @@
 // What one request brings beside its parts: its id, who is on the line, its headers, and when to give up on it.
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { Problem } from "../../platform/problem.ts";
 import type { RequestFacts } from "./define-route.ts";
+import { malformedRequest } from "./problems.ts";
 
 /** What authentication may look at. */
 export type Credentials = Pick<RequestFacts, "header" | "clientAddress" | "requestId" | "signal">;
@@ -20,6 +22,17 @@ export function requestFactsOf(
   known: Pick<RequestFacts, "requestId" | "clientAddress" | "signal">,
 ): RequestFacts {
   return { ...known, header: (name) => headerOf(request, name), rawBody: undefined, waitSeconds: 0 };
+}
+
+// Node keeps the first of these and drops the others without a word, while a proxy may have looked at the last.
+const ONCE = new Set(["authorization", "content-type", "host"]);
+
+export function assertOneOfEach(request: IncomingMessage): void {
+  const { rawHeaders, headers } = request;
+  if (rawHeaders.length === 2 * Object.keys(headers).length) return;
+  const names = rawHeaders.filter((_text, index) => index % 2 === 0).map((name) => name.toLowerCase());
+  const repeated = names.find((name, index) => ONCE.has(name) && names.indexOf(name) !== index);
+  if (repeated !== undefined) throw new Problem(malformedRequest, `The header ${repeated} may come once.`);
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -46,12 +48,13 @@ test.each([
   ["no JSON", "{", "application/json", 400],
   ["no UTF-8", new Uint8Array([0x22, 0xff, 0x22]), "application/json", 400],
   ["another type", "title=Emma", "application/x-www-form-urlencoded", 415],
+  ["no type at all", new TextEncoder().encode('{"title":"Emma"}'), undefined, 415],
   ["no body at all", "", "application/json", 422],
   ["a body beyond the limit", JSON.stringify({ title: "x".repeat(1024 * 1024) }), "application/json", 413],
 ])("%s is a problem of its own", async (_name, body, contentType, status) => {
   const reply = await api.ask(`/api/v1/shelves/${bookId}/books`, {
     method: "POST",
-    headers: { "content-type": contentType, authorization: "Bearer editor" },
+    headers: { ...(contentType && { "content-type": contentType }), authorization: "Bearer editor" },
     body,
   });
   expect(reply.status).toBe(status);
@@ -64,6 +67,22 @@ test("who is not logged in is asked for it before anything is read; too small a 
   expect(stranger.headers.get("www-authenticate")).toBe("Bearer");
   expect((await api.createBook({ title: "Emma" }, { role: "viewer" })).status).toBe(403);
   expect((await api.ask("/api/v1/operators", { headers: { authorization: "Bearer editor" } })).status).toBe(403);
+});
+
+/** What a client that minds no rules would write, and the status of the answer. */
+async function statusOf(...lines: string[]): Promise<number> {
+  const socket = connect(Number(new URL(api.url).port), "127.0.0.1");
+  socket.end(`${["GET /api/v1/operators HTTP/1.1", "Connection: close", ...lines].join("\r\n")}\r\n\r\n`);
+  return Number((await text(socket)).split(" ")[1]);
+}
+
+test("a header that may come once and comes twice is a 400, not one of the two", async () => {
+  const host = `Host: ${new URL(api.url).host}`;
+  expect(await statusOf(host, "Authorization: Bearer nobody")).toBe(401);
+  expect(await statusOf(host, "Authorization: Bearer nobody", "authorization: Bearer editor")).toBe(400);
+  expect(await statusOf(host, "Host: other.example", "Authorization: Bearer nobody")).toBe(400);
+  expect(await statusOf(host, "Content-Length: 0", "Content-Length: 1")).toBe(400);
+  expect(await statusOf(host, "Accept: text/html", "Accept: */*", "Authorization: Bearer nobody")).toBe(401);
 });
 
 test("a raw body comes decoded from gzip, limited before and after decoding", async () => {

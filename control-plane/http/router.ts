@@ -1,63 +1,26 @@
-// Finds the route of a request and runs it: authorise, read, check, handle, answer.
+// Finds the route of a request, or says that there is none.
 import Router from "@koa/router";
 import type Koa from "koa";
-import { withLogContext } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
-import type { Admission, Arrival } from "./admission.ts";
-import { callerIds } from "./authorize.ts";
 import type { Route } from "./define-route.ts";
-import { parseParts } from "./parse-request.ts";
 import { notFound, wrongMethod } from "./problems.ts";
-import { rateLimitHeaders } from "./rate-limits.ts";
-import { assertContentType, readBody, readJson } from "./read-body.ts";
 import type { ApiContext, ApiState } from "./request-log.ts";
-import { sendReply } from "./send-reply.ts";
+import { arrivalOf, createRun, type RunSettings } from "./run-route.ts";
 import { pathParameters, servedPath } from "./served-path.ts";
 
-export function routeRequests(app: Koa<ApiState>, routes: readonly Route[], admission: Admission): void {
+export function routeRequests(app: Koa<ApiState>, routes: readonly Route[], settings: RunSettings): void {
   assertDistinct(routes);
   const router = new Router<ApiState>({ sensitive: true, strict: true });
   for (const route of routes) {
     const path = servedPath(route.path).replaceAll(/\{(\w+)\}/g, ":$1");
-    router.register(path, [route.method], (context: ApiContext) => runRoute(route, context, admission));
+    router.register(path, [route.method], createRun(route, settings));
   }
   app.use(router.routes());
   app.use(async (context) => {
-    // OPTIONS is answered from memory, and a browser asks it of itself.
-    if (context.method !== "OPTIONS") await admission.admitUnrouted(arrivalOf(context));
+    // OPTIONS is answered from memory, and browsers ask it of themselves.
+    if (context.method !== "OPTIONS") await settings.admission.admitUnrouted(arrivalOf(context));
     answerUnrouted(context, routes);
   });
-}
-
-function arrivalOf(context: ApiContext): Arrival {
-  return { facts: context.state.facts, tell: (standing) => context.set(rateLimitHeaders(standing)) };
-}
-
-async function runRoute(route: Route, context: ApiContext, admission: Admission): Promise<void> {
-  const { facts } = context.state;
-  context.state.route = servedPath(route.path);
-  const caller = await admission.admit(route, arrivalOf(context));
-  context.state.callerIds = callerIds(caller);
-  await withLogContext(context.state.callerIds, async () => {
-    const { body, rawBody } = await readDeclaredBody(route, context);
-    const bodySchema = route.body === undefined || "raw" in route.body ? undefined : route.body;
-    const parsed = parseParts(
-      { params: route.params, query: route.query, body: bodySchema },
-      { params: context.params, query: context.query, body },
-    );
-    const reply = await route.run({ ...parsed, caller, facts: { ...facts, rawBody } });
-    sendReply(context, route, reply);
-  });
-}
-
-async function readDeclaredBody(
-  route: Route,
-  context: ApiContext,
-): Promise<{ body: unknown; rawBody: Buffer | undefined }> {
-  if (route.body === undefined) return { body: undefined, rawBody: undefined };
-  if (!("raw" in route.body)) return { body: await readJson(context.req), rawBody: undefined };
-  assertContentType(context.req.headers["content-type"], route.body.raw);
-  return { body: undefined, rawBody: await readBody(context.req, route.body.bytesMax) };
 }
 
 /** The path exists with other methods, or not at all. */

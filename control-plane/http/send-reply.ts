@@ -1,9 +1,9 @@
-// Writes a handler's reply: checked against its declaration, tagged, and left out where the client has it already.
+// Checks a handler's reply against its declaration and writes it: tagged, and left out where the client has it already.
 import { Readable } from "node:stream";
 import type { Context } from "koa";
 import { z } from "zod";
 import type { Reply, Route } from "./define-route.ts";
-import { etagOfText, isNotModified } from "./etag.ts";
+import { etagOfText, hasTag, isNotModified } from "./etag.ts";
 
 const WITHOUT_BODY = new Set([204, 304]);
 
@@ -15,7 +15,7 @@ export function sendReply(context: Context, route: Route, reply: Reply<unknown>)
   if (WITHOUT_BODY.has(status)) {
     context.body = null;
   } else if ("body" in route.reply) {
-    sendJson(context, assertDeclared(route, route.reply.body, reply.body));
+    sendJson(context, route, reply.body);
   } else if ("raw" in route.reply) {
     sendRaw(context, route.reply.raw, reply.body);
   } else {
@@ -24,17 +24,18 @@ export function sendReply(context: Context, route: Route, reply: Reply<unknown>)
 }
 
 /** A reply that its own declaration does not describe is a defect: clients are generated from the declaration. */
-function assertDeclared(route: Route, schema: z.ZodType, body: unknown): unknown {
-  const checked = schema.safeParse(body);
-  if (checked.success) return body;
+export function checkedReply(route: Route, reply: Reply<unknown>): Reply<unknown> {
+  if (!("body" in route.reply) || WITHOUT_BODY.has(reply.status ?? route.reply.status)) return reply;
+  const checked = route.reply.body.safeParse(reply.body);
+  if (checked.success) return reply;
   throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);
 }
 
-function sendJson(context: Context, body: unknown): void {
+function sendJson(context: Context, route: Route, body: unknown): void {
   const json = JSON.stringify(body);
   context.set("content-type", "application/json");
+  if (context.status === 200 && hasTag(route) && !context.res.hasHeader("etag")) context.set("etag", etagOfText(json));
   const isRead = context.method === "GET" || context.method === "HEAD";
-  if (isRead && context.status === 200 && !context.res.hasHeader("etag")) context.set("etag", etagOfText(json));
   if (isRead && isNotModified(context.headers["if-none-match"], context.response.get("etag"))) {
     context.status = 304;
     context.body = null;

@@ -57,7 +57,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
   app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
   if (cors !== undefined) app.use(cors);
-  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], admission);
+  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], { admission, log });
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     app.callback(),

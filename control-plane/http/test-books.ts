@@ -59,11 +59,17 @@ export const bookRoutes: Route[] = [
     summary: "Change a book",
     access: { kind: "public" },
     params: z.object({ id: z.uuid() }),
-    body: z.strictObject({}),
-    reply: { status: 202, empty: true },
-    handle: async ({ facts }) => {
+    body: z.strictObject({ title: z.string().optional() }),
+    ifMatch: true,
+    prefersWait: true,
+    reply: { status: 200, body: book },
+    handle: async ({ params, body, facts }) => {
       assertIfMatch(facts, { id: bookId, title: "Middlemarch" });
-      return {};
+      const changed = { body: { id: params.id, title: body.title ?? "Middlemarch" } };
+      if (body.title === "stuck")
+        return { ...changed, afterCommit: () => Promise.reject(new Error("the printer is out")) };
+      const printed = async () => ({ body: { id: params.id, title: `printed within ${facts.waitSeconds} s` } });
+      return body.title === "slow" ? { ...changed, afterCommit: printed } : changed;
     },
   }),
   defineRoute({
@@ -76,6 +82,18 @@ export const bookRoutes: Route[] = [
     body: { raw: "application/x-ndjson", bytesMax: 100 },
     reply: { status: 200, raw: "text/plain" },
     handle: async ({ facts, caller }) => ({ body: `${caller.edgeId}:${facts.rawBody?.toString("utf8")}` }),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/papyri",
+    operationId: "listPapyri",
+    tag: "Books",
+    summary: "What was before books",
+    access: { kind: "public" },
+    query: z.object({ page: z.coerce.number().optional() }),
+    deprecated: { since: "2026-01-01", sunset: "2027-01-01T12:00:00Z", link: "https://docs.example.com/books" },
+    reply: { status: 200, body: z.object({}) },
+    handle: async () => ({ body: {} }),
   }),
   ...(["defect", "outage", "lie", "operators", "stream"] as const).map((what) =>
     defineRoute({
