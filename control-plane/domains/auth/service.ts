@@ -9,6 +9,7 @@ import { createSessions } from "./session/sessions.ts";
 import type { Tokens } from "./token.ts";
 import { createAdministrators } from "./user/administrator.ts";
 import { findUser, type UserRecord } from "./user/store.ts";
+import { assertActive } from "./user/suspension.ts";
 
 export type AuthService = ReturnType<typeof createAuthService>;
 
@@ -28,6 +29,7 @@ export function createAuthService({ db, clock, tokens, passwords = createPasswor
     const [session, user] = await Promise.all([sessions.findLive(sessionId), findUser(db, userId)]);
     if (session === undefined) throw unauthorized("The session of this token has ended: log in again.");
     if (user === undefined) throw unauthorized("The token's user is gone.");
+    assertActive(user);
     return { user, sessionId };
   }
 
@@ -41,12 +43,20 @@ export function createAuthService({ db, clock, tokens, passwords = createPasswor
     return membership === undefined ? undefined : { user, membership };
   }
 
+  /** Whom an API token acts for. Undefined: gone. Throws while they are suspended. */
+  async function findActive(userId: string): Promise<UserRecord | undefined> {
+    const user = await findUser(db, userId);
+    if (user !== undefined) assertActive(user);
+    return user;
+  }
+
   return {
     ...createLogIns({ db, clock, passwords, sessions }),
     ...createAdministrators({ db, clock, passwords }),
     sessions,
     recognise,
     recogniseUser,
+    findActive,
     find: (id: string) => findUser(db, id),
   };
 }

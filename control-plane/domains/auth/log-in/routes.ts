@@ -1,6 +1,6 @@
 // Registering, logging in and being recognised over HTTP.
 import { defineRoute, type Route } from "../../../http/define-route.ts";
-import { unauthorized } from "../../../http/problems.ts";
+import { notAllowed, unauthorized } from "../../../http/problems.ts";
 import { accountToReply } from "../../account/index.ts";
 import { identityTaken, loginRefused } from "../problems.ts";
 import { tokenReply } from "../schema.ts";
@@ -39,7 +39,7 @@ export function logInRoutes(auth: AuthService): Route[] {
       attempts: true,
       body: loginInput,
       reply: { status: 200, body: tokenReply },
-      problems: [loginRefused],
+      problems: [loginRefused, notAllowed],
       handle: async ({ body, facts }) => ({ body: tokenToReply(await auth.logIn(body, visitOf(facts))) }),
     }),
     defineRoute({

@@ -9,6 +9,7 @@ import type { Sessions } from "../session/sessions.ts";
 import type { IssuedToken } from "../token.ts";
 import { type CreatedPerson, createPerson } from "../user/person.ts";
 import { findUserByLogin, lockUser } from "../user/store.ts";
+import { assertActive } from "../user/suspension.ts";
 import { actorOf, noVisit, type Visit } from "../visit.ts";
 import type { LoginInput, RegisterInput } from "./schema.ts";
 
@@ -42,7 +43,9 @@ export function createLogIns({
     const token = await sessions.prepare(user.id);
     await inTransaction(db, async (tx) => {
       // Whoever changes the password at this moment ends all sessions: this one must not slip in behind.
-      if ((await lockUser(tx, user.id))?.passwordHash !== user.passwordHash) throw refused();
+      const locked = await lockUser(tx, user.id);
+      if (locked?.passwordHash !== user.passwordHash) throw refused();
+      assertActive(locked);
       await sessions.begin(tx, token, { method: "password", visit });
     });
     return token;

@@ -32,7 +32,8 @@ export async function createPersonIfFree(
   person: NewPerson,
   { now, actor }: { now: Date; actor: Actor },
 ): Promise<CreatedPerson | UniqueField> {
-  const blank = { emailVerifiedAt: null, name: null, bio: null, avatarUrl: null };
+  const unsuspended = { suspendedAt: null, suspensionReason: null };
+  const blank = { emailVerifiedAt: null, name: null, bio: null, avatarUrl: null, ...unsuspended };
   const user = { ...blank, ...person, createdAt: now, updatedAt: now };
   const taken = await insertUser(tx, user);
   if (taken !== undefined) return taken;

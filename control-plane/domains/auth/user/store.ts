@@ -18,6 +18,9 @@ class UserModel extends Model {
   declare name: string | null;
   declare bio: string | null;
   declare avatarUrl: string | null;
+  /** Null while the person may act. */
+  declare suspendedAt: Date | null;
+  declare suspensionReason: string | null;
   declare createdAt: Date;
   declare updatedAt: Date;
 }
