@@ -4,8 +4,9 @@ import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { authRoutes, createAuthenticators } from "../domains/auth/index.ts";
+import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
-import { distributionRoutes, originRoutes, versionRoutes } from "../domains/distribution/index.ts";
+import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
 import {
   createSnapshotReader,
@@ -86,7 +87,9 @@ export function apiRoutes(
     ...authRoutes(services.auth),
     ...distributionRoutes(services.distributions, waitForDeployments(db)),
     ...originRoutes(services.origins),
+    ...ruleRoutes(services.rules),
     ...versionRoutes(services.versions),
+    ...cachePolicyRoutes(services.cachePolicies),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),

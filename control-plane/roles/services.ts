@@ -5,8 +5,15 @@ import { createSealOf, type Seal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
 import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
+import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
-import { createDistributionService, createOriginService, createVersionService } from "../domains/distribution/index.ts";
+import {
+  countDistributionsOfPolicy,
+  createDistributionService,
+  createOriginService,
+  createRuleService,
+  createVersionService,
+} from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
@@ -28,7 +35,9 @@ export function createServices(config: ControlPlaneConfig, { db, clickhouse }: C
     auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }) }),
     distributions,
     origins: createOriginService({ db, clock, seal, platform }, distributions),
+    rules: createRuleService({ db, clock, seal }, distributions),
     versions: createVersionService({ db, clock }, distributions),
+    cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     edgeReports: createEdgeReportService({ db, clock }),

@@ -4,12 +4,20 @@ export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { distributionChanged } from "./jobs.ts";
 export { originRoutes } from "./origin-routes.ts";
 export { createOriginService } from "./origin-service.ts";
+export { policyChangeHandler } from "./policy-change.ts";
 export { unknownDistribution } from "./problems.ts";
 export { distributionToReply } from "./reply.ts";
 export { distributionRoutes, type UntilDeployed } from "./routes.ts";
+export { ruleRoutes } from "./rule-routes.ts";
+export { createRuleService } from "./rule-service.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
 export { createDistributionService, type DistributionService } from "./service.ts";
-export { type DistributionRecord, findDistributionIds, findDistributionsByHost } from "./store.ts";
+export {
+  countDistributionsOfPolicy,
+  type DistributionRecord,
+  findDistributionIds,
+  findDistributionsByHost,
+} from "./store.ts";
 export { versionRoutes } from "./version-routes.ts";
 export { createVersionService } from "./version-service.ts";
 export { findVersionNumber } from "./version-store.ts";

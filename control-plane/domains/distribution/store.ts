@@ -166,6 +166,28 @@ export async function findDistributionIds(
   return (await query).map((row) => row.id);
 }
 
+/** How many would miss this cache policy. */
+export async function countDistributionsOfPolicy(reads: Reads, policyId: string): Promise<number> {
+  return DistributionModel.query(reads).where({ cache_policy_id: policyId }).whereNull("deleted_at").resultSize();
+}
+
+/** Ids in rising order, a page at a time, held until the transaction ends. */
+export async function lockDistributionsOfPolicy(
+  tx: Tx,
+  policyId: string,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<readonly string[]> {
+  const query = DistributionModel.query(tx)
+    .select("id")
+    .where({ cache_policy_id: policyId })
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate();
+  if (after !== null) query.where("id", ">", after);
+  return (await query).map((row) => row.id);
+}
+
 /** Those whose name it is, and those whose wildcard stands for its first label. */
 export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
   const wildcard = host.replace(/^[^.]*/, "*");
