@@ -40,7 +40,7 @@ const structures: Readonly<Record<string, GroupView>> = {
 };
 
 const documents: Readonly<Record<string, (distribution: DesiredDistribution) => unknown>> = {
-  cache: (distribution) => JSON.parse(compileDocument(distribution).body),
+  cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
   origin: originPart,
 };
 

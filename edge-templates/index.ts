@@ -21,7 +21,15 @@ export {
 export { compileDocument } from "./document.ts";
 export { CompileRefusal } from "./refusal.ts";
 export { compileStructure } from "./structure.ts";
-export { contentTypeStart, fileExtension, pathPattern } from "./texts.ts";
+export {
+  contentTypeStart,
+  cookieName,
+  fileExtension,
+  keyHeaderName,
+  pathPattern,
+  queryName,
+  statusOrClass,
+} from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 2;
+export const COMPILER_VERSION = 3;

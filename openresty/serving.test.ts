@@ -184,13 +184,19 @@ test("the origin does not steer the edge, nor set one viewer's cookie for all", 
   expect(Object.keys(headers).filter((name) => /^x-(edge|accel)-/.test(name))).toEqual([]);
 });
 
-test("a cookie without explicit freshness is handed on and nothing is kept", async () => {
-  origin.handle((_, response) => response.writeHead(200, { "set-cookie": "session=1" }).end("yours"));
-  for (let turn = 1; turn <= 2; turn += 1) {
-    const { headers } = await ask(edge, { path: "/mine.css" });
-    expect([headers["x-cache"], headers["set-cookie"]]).toEqual(["MISS", "session=1"]);
-  }
-});
+test.each([["nothing"], ["no-cache"], ["max-age=0, must-revalidate"]])(
+  "a cookie whose answer is not for all is handed on and nothing is kept, when Cache-Control says %s",
+  async (said) => {
+    const headers = { "set-cookie": "session=1", etag: '"a"', "content-type": "text/css" };
+    origin.handle((_, response) =>
+      response.writeHead(200, said === "nothing" ? headers : { ...headers, "cache-control": said }).end("yours"),
+    );
+    for (let turn = 1; turn <= 2; turn += 1) {
+      const answer = await ask(edge, { path: "/mine.css" });
+      expect([answer.headers["x-cache"], answer.headers["set-cookie"]]).toEqual(["MISS", "session=1"]);
+    }
+  },
+);
 
 test("a rule keeps what the origin says nothing about, if it is what its name says", async () => {
   origin.handle((request, response) =>

@@ -1,11 +1,12 @@
 -- For how long an answer may be kept, and be served stale: RFC 9111, 9213, 5861 and the rule of the distribution. Pure:
 -- the clock is an argument. Phase: header_filter of the inner hop; no dict.
 local cache_control = require "cache_control"
+local cache_rules = require "cache_rules"
 local http_date = require "http_date"
 
-local find, match, sub = string.find, string.match, string.sub
+local find, match = string.find, string.match
 local floor, max, min = math.floor, math.max, math.min
-local ipairs, tonumber, type = ipairs, tonumber, type
+local tonumber, type = tonumber, type
 local seconds = cache_control.seconds
 
 local HEURISTIC_SHARE = 0.1
@@ -17,6 +18,10 @@ local HEURISTIC = { [200] = true, [203] = true, [204] = true, [300] = true, [301
   [405] = true, [410] = true }
 -- A rule's own time holds for what was found, not for what was not.
 local RULED = { [200] = true, [203] = true, [300] = true, [301] = true, [308] = true }
+-- What a viewer's own fault can provoke. A rule for a class (`4xx`) does not mean these: one bad request would answer all.
+local PROVOKED = { [400] = true, [401] = true, [403] = true, [405] = true, [406] = true, [407] = true, [408] = true,
+  [411] = true, [412] = true, [413] = true, [414] = true, [415] = true, [416] = true, [417] = true, [421] = true,
+  [422] = true, [425] = true, [426] = true, [428] = true, [429] = true, [431] = true, [501] = true, [505] = true }
 -- must-understand (RFC 9111 § 5.2.2.3): the statuses whose caching this code knows.
 local UNDERSTOOD = { [200] = true, [203] = true, [204] = true, [300] = true, [301] = true, [302] = true, [303] = true,
   [307] = true, [308] = true, [400] = true, [403] = true, [404] = true, [405] = true, [410] = true, [414] = true,
@@ -72,41 +77,60 @@ local function heuristic_lifetime(answer, words, date)
   return modified and modified < date and floor((date - modified) * HEURISTIC_SHARE) or nil
 end
 
---- Whether a rule's times hold for an answer of this type.
-function M.rule_holds(rule, content_type)
-  if not rule then return false end
-  if not rule.content_types then return true end
-  if not content_type then return false end
-  for _, prefix in ipairs(rule.content_types) do
-    if sub(content_type, 1, #prefix) == prefix then return true end
+-- What a rule says of a status, in seconds.
+local function time_of(rule, status)
+  local times = rule.ttl_by_status
+  if times then
+    if times[status] then return times[status] end
+    local of_class = times[floor(status / 100)]
+    if of_class and not PROVOKED[status] then return of_class end
   end
-  return false
+  return RULED[status] and rule.ttl or nil
 end
 
-local function lifetime_of(answer, words, rule, date)
-  local explicit = words.lifetime or expires_lifetime(answer.expires, date)
-  local lifetime = explicit
-  if not lifetime and rule.ttl and RULED[answer.status] then lifetime = rule.ttl end
-  lifetime = lifetime or heuristic_lifetime(answer, words, date)
+-- The freshness of an answer and, when it counts from now on instead of from the origin's clock, `true`. `said`: what the
+-- origin said of it; `own`: what the rule says.
+local function lifetime_of(answer, words, rule, date, said, own)
+  local lifetime = said or own
+  local overridden = rule.mode == "override" and own ~= nil
+  if overridden then
+    lifetime = own
+  else
+    lifetime = lifetime or heuristic_lifetime(answer, words, date)
+    if words.no_cache then lifetime = min(lifetime or 0, 0) end
+  end
   if lifetime and rule.ttl_max then lifetime = min(lifetime, rule.ttl_max) end
-  return lifetime, explicit ~= nil
+  return lifetime, overridden
 end
 
-local function is_forbidden(answer, words)
+-- One viewer's, by the origin's words or because of what came with it.
+local function is_private(answer, words, said)
   if words.no_store or words.private then return true end
+  if answer.authorized and not (words.public or words.must_revalidate or words.shared) then return true end
+  -- A cookie is meant for one viewer, unless the origin says for how long the answer is everybody's: that of a log-in
+  -- which must not be used again would else be lost on its way.
+  return answer.sets_cookie and (words.no_cache or (said or 0) <= 0)
+end
+
+local function cannot_be_kept(answer)
   if answer.vary and find(answer.vary, "*", 1, true) then return true end
   -- Parts are cut from whole answers by the outer hop; a part of its own is not one.
-  if answer.status == 206 then return true end
-  return answer.authorized and not (words.public or words.must_revalidate or words.shared)
+  return answer.status == 206
 end
 
 local function stale_times(words, rule)
-  local while_revalidate = words.while_revalidate or rule.stale_while_revalidate or 0
-  local if_error = words.if_error or rule.stale_if_error or STALE_IF_ERROR_DEFAULT
+  local while_revalidate, if_error = words.while_revalidate, words.if_error
   -- RFC 9111 § 4.2.4: these forbid stale answers; s-maxage means proxy-revalidate.
-  if words.must_revalidate or words.no_cache then return 0, 0 end
-  if words.shared then return words.while_revalidate or 0, 0 end
-  return while_revalidate, if_error
+  if words.must_revalidate or words.no_cache then
+    while_revalidate, if_error = 0, 0
+  elseif words.shared then
+    while_revalidate, if_error = while_revalidate or 0, 0
+  end
+  if rule.mode == "override" then
+    while_revalidate = rule.stale_while_revalidate or while_revalidate
+    if_error = rule.stale_if_error or if_error
+  end
+  return while_revalidate or rule.stale_while_revalidate or 0, if_error or rule.stale_if_error or STALE_IF_ERROR_DEFAULT
 end
 
 local NO_RULE = {}
@@ -118,12 +142,16 @@ function M.decide(answer, now, rule)
   local words = targeted_words(answer.cdn_cache_control) or plain_words(answer.cache_control, answer.status)
   local date = http_date.parse(answer.date) or now
   local initial_age = max(0, now - date, age_of(answer.age) + (answer.delay or 0))
-  if is_forbidden(answer, words) then return false, 0, 0, 0, initial_age end
-  if not M.rule_holds(rule, answer.content_type) then rule = NO_RULE end
-  local lifetime, explicit = lifetime_of(answer, words, rule, date)
-  if words.no_cache then lifetime = min(lifetime or 0, 0) end
-  if not lifetime or (answer.sets_cookie and not explicit) then return false, 0, 0, 0, initial_age end
-  local ttl = floor(lifetime - initial_age)
+  if not rule or not cache_rules.holds(rule, answer.content_type) then rule = NO_RULE end
+  local said = words.lifetime or expires_lifetime(answer.expires, date)
+  local own = time_of(rule, answer.status)
+  local is_open = rule.override_private and own ~= nil
+  if rule.mode == "bypass" or cannot_be_kept(answer) or not is_open and is_private(answer, words, said) then
+    return false, 0, 0, 0, initial_age
+  end
+  local lifetime, overridden = lifetime_of(answer, words, rule, date, said, own)
+  if not lifetime then return false, 0, 0, 0, initial_age end
+  local ttl = floor(overridden and lifetime or lifetime - initial_age)
   local while_revalidate, if_error = stale_times(words, rule)
   local useful = ttl > 0 or answer.etag or answer.last_modified or ttl + max(while_revalidate, if_error) > 0
   return useful and true or false, ttl, while_revalidate, if_error, initial_age

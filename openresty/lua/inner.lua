@@ -8,6 +8,7 @@ local freshness = require "freshness"
 local hop_headers = require "hop_headers"
 local pages = require "pages"
 local renewals = require "renewals"
+local variants = require "variants"
 
 local ngx = ngx
 local find, match, sub = string.find, string.match, string.sub
@@ -80,6 +81,7 @@ function M.header_filter()
   hop_headers.strip_response(var.upstream_http_connection)
   if not answer.date then header["Date"] = ngx.http_time(now) end
   local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
+  if storable and answer.vary and ctx.status == "MISS" then storable = variants.may_make(ctx.key) end
   local stored = now .. "," .. initial_age .. "," .. ttl
   header["Age"] = nil
   header["Expires"] = nil

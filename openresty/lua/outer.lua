@@ -1,16 +1,22 @@
 -- The outer hop: whose request this is, what it is cached as, and what the viewer is told. Phases: access and
 -- header_filter of the outer server. Reads documents through `documents` and `route`, the dict `renewals` through its
 -- module. What one phase leaves for the other stands in nginx variables: a hit makes no table.
+local answers = require "answers"
+local cache_key = require "cache_key"
+local cache_rules = require "cache_rules"
 local documents = require "documents"
+local encodings = require "encodings"
 local health = require "health"
 local probe = require "probe"
+local query = require "query"
 local renewals = require "renewals"
 local route = require "route"
 local url = require "url"
 
 local ngx = ngx
 local exec, exit, header, redirect, time = ngx.exec, ngx.exit, ngx.header, ngx.redirect, ngx.time
-local match = string.match
+local set_request_header = ngx.req.set_header
+local match, sub = string.match, string.sub
 local floor, max = math.floor, math.max
 local tonumber = tonumber
 
@@ -34,6 +40,25 @@ end
 local function refuse_target()
   ngx.status = 400
   return exec("@page")
+end
+
+-- What the cache is asked for, and the origin on a miss.
+local function look_up(var, id, document, target, path)
+  local rule = cache_rules.find(document.cache, path)
+  if must_pass(var) or (rule and rule.mode == "bypass" and not rule.content_types) then
+    var.edge_target = target
+    return exec("@pass")
+  end
+  -- A parameter that tells no answers apart stays here: what an origin reads and the key does not hold is how caches are
+  -- poisoned.
+  target = path .. query.kept(rule and rule.query, sub(target, #path + 1))
+  var.edge_target = target
+  var.edge_key = cache_key.of(var, id, target, rule)
+  local accepted = var.http_accept_encoding
+  local encoding = encodings.canonical(accepted)
+  if accepted and accepted ~= encoding then set_request_header("Accept-Encoding", encoding ~= "" and encoding or nil) end
+  -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
+  if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
 end
 
 function M.access()
@@ -61,12 +86,7 @@ function M.access()
   local scheme = var.scheme
   if scheme == "https" and not document.https then return exit(421) end
   if document.redirect_to_https and scheme == "http" then return redirect_to_https(var, target) end
-  var.edge_target = target
-  if must_pass(var) then return exec("@pass") end
-  -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
-  var.edge_key = id .. "|" .. scheme .. "|" .. host .. target
-  -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
-  if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
+  return look_up(var, id, document, target, path)
 end
 
 -- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`.
@@ -88,20 +108,6 @@ local function cache_status(status)
   return "edgewright; fwd=stale"
 end
 
-local function append(name, value)
-  local had = header[name]
-  header[name] = had and had ~= "" and had .. ", " .. value or value
-end
-
---- The header lines of every answer that came over the edge, cached or not.
-function M.sign(var, status)
-  header["X-Request-Id"] = var.request_id
-  header["X-Cache"] = status
-  append("Via", "1.1 edgewright")
-  local alt_svc = var.edge_alt_svc
-  if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = alt_svc end
-end
-
 function M.header_filter()
   local var = ngx.var
   local status = var.upstream_cache_status
@@ -120,8 +126,8 @@ function M.header_filter()
   end
   local age = stored and age_of(stored, status)
   if age and (age > 0 or status == "HIT") then header["Age"] = age end
-  M.sign(var, status)
-  append("Cache-Status", cache_status(status))
+  answers.append("Cache-Status", cache_status(status))
+  answers.finish(var, status)
 end
 
 return M

@@ -1,10 +1,12 @@
 -- What is never cached: one hop to the origin, bodies flow both ways. Phases: access and header_filter of `@pass`.
+local answers = require "answers"
 local balancer = require "balancer"
 local documents = require "documents"
 local hop_headers = require "hop_headers"
-local outer = require "outer"
 
 local ngx = ngx
+
+local IS_CACHED = { GET = true, HEAD = true }
 
 local M = {}
 
@@ -21,8 +23,8 @@ function M.header_filter()
   if not var.upstream_status then return end
   hop_headers.strip_response(var.upstream_http_connection)
   var.edge_local_status = "BYPASS"
-  outer.sign(var, "BYPASS")
-  ngx.header["Cache-Status"] = "edgewright; fwd=" .. (var.request_method == "GET" and "bypass" or "method")
+  ngx.header["Cache-Status"] = "edgewright; fwd=" .. (IS_CACHED[var.request_method] and "bypass" or "method")
+  answers.finish(var, "BYPASS")
 end
 
 return M

@@ -1,6 +1,9 @@
 -- Texts with `*`, which stands for any run of characters: compiled once, matched without a regular expression. Any phase;
 -- no dict.
+local lists = require "lists"
+
 local find, gmatch, sub = string.find, string.gmatch, string.sub
+local ipairs = ipairs
 
 local M = {}
 
@@ -21,7 +24,7 @@ end
 function M.compile_list(text)
   if not text then return nil end
   local list = {}
-  for pattern in gmatch(text, "%S+") do list[#list + 1] = M.compile(pattern) end
+  for index, pattern in ipairs(lists.of(text)) do list[index] = M.compile(pattern) end
   return list
 end
 

@@ -36,11 +36,33 @@ function T.test_what_is_no_rule_is_named()
   for fault, rule in pairs {
     ["cache.rules.0: is no object"] = 1, ["cache.rules.0: paths"] = { paths = {} },
     ["cache.rules.0: extensions"] = { extensions = "" }, ["cache.rules.0: ttl"] = { ttl = -1 },
-    ["cache.rules.0: stale_if_error"] = { stale_if_error = 0.5 },
+    ["cache.rules.0: stale_if_error"] = { stale_if_error = 0.5 }, ["cache.rules.0: mode"] = { mode = "respect" },
+    ["cache.rules.0: browser_ttl"] = { browser_ttl = "1" }, ["cache.rules.0: query"] = { query = { mode = "all" } },
+    ["cache.rules.0: ttl_by_status"] = { ttl_by_status = { ["40x"] = 1 } },
   } do
     lu.assertEquals(cache_rules.fault { rules = { rule } }, fault)
   end
   lu.assertEquals(cache_rules.fault {}, "cache: no rules")
+end
+
+function T.test_what_look_ups_need_is_made_once()
+  local rule = prepared({ ttl_by_status = { ["404"] = 1, ["5xx"] = 2 }, browser_ttl = 3, cookies = "a B",
+    headers = "x-device-kind", query = { mode = "include", names = "a b[]" } }).rules[1]
+  lu.assertEquals(rule.ttl_by_status, { [404] = 1, [5] = 2 })
+  lu.assertEquals(rule.key_variables, { "cookie_a", "cookie_B", "http_x_device_kind" })
+  lu.assertEquals(rule.query.names, { a = true, ["b[]"] = true })
+  lu.assertTrue(prepared({ browser_ttl = 3 }).tells_browsers)
+  lu.assertNil(prepared({ ttl = 3 }).tells_browsers)
+end
+
+function T.test_types_hold_whatever_their_case()
+  local rule = prepared({ content_types = "text/ image/png" }).rules[1]
+  for _, content_type in ipairs { "text/html", "TEXT/css; charset=x", "image/png" } do
+    lu.assertTrue(cache_rules.holds(rule, content_type))
+  end
+  lu.assertFalse(cache_rules.holds(rule, "image/jpeg"))
+  lu.assertFalse(cache_rules.holds(rule, nil))
+  lu.assertTrue(cache_rules.holds(prepared({}).rules[1], nil))
 end
 
 return T

@@ -131,4 +131,64 @@ function T.test_stale_answers_are_forbidden_by_those_who_may()
   lu.assertEquals({ asked.while_revalidate, asked.if_error }, { 5, 6 })
 end
 
+function T.test_a_rule_that_overrides_counts_from_now_on()
+  local rule = { mode = "override", ttl = 600 }
+  assert_ttl(600, { cache_control = "max-age=60", age = "1000" }, rule)
+  assert_ttl(600, { cache_control = "no-cache, must-revalidate", expires = "0" }, rule)
+  assert_ttl(5, { cache_control = "max-age=60" }, { mode = "override", ttl = 600, ttl_max = 5 })
+  -- Without a time of its own there is nothing to override with.
+  assert_ttl(60, { cache_control = "max-age=60" }, { mode = "override" })
+  assert_ttl(60, { cache_control = "max-age=60", status = 404 }, rule)
+end
+
+function T.test_an_override_never_beats_what_is_one_viewers()
+  local rule = { mode = "override", ttl = 600 }
+  for _, fields in ipairs {
+    { cache_control = "no-store" }, { cache_control = "private, max-age=60" }, { cdn_cache_control = "private" },
+    { authorized = true, cache_control = "max-age=60" }, { sets_cookie = true },
+    { sets_cookie = true, cache_control = "max-age=0" }, { sets_cookie = true, cache_control = "no-cache, max-age=60" },
+  } do assert_not_stored(fields, rule) end
+end
+
+function T.test_an_override_beats_it_with_its_switch()
+  local rule = { mode = "override", ttl = 600, override_private = true }
+  for _, fields in ipairs {
+    { cache_control = "no-store" }, { cache_control = "private, max-age=60" }, { authorized = true },
+    { sets_cookie = true },
+  } do assert_ttl(600, fields, rule) end
+  assert_not_stored({ vary = "*" }, rule)
+  assert_not_stored({ status = 206 }, rule)
+  assert_not_stored({ status = 404, cache_control = "private" }, rule)
+end
+
+function T.test_times_by_status_come_before_the_rules_own()
+  local rule = { ttl = 600, ttl_by_status = { [404] = 10, [4] = 20, [5] = 30, [302] = 40, [200] = 50 } }
+  for status, ttl in pairs { [200] = 50, [203] = 600, [404] = 10, [410] = 20, [500] = 30, [504] = 30, [302] = 40 } do
+    assert_ttl(ttl, { status = status }, rule)
+  end
+  assert_ttl(7, { status = 404, cache_control = "max-age=7" }, rule)
+  assert_ttl(10, { status = 404, cache_control = "max-age=7" }, { mode = "override", ttl_by_status = { [404] = 10 } })
+end
+
+function T.test_a_class_does_not_mean_what_a_viewer_can_provoke()
+  local rule = { ttl_by_status = { [4] = 20, [5] = 30, [414] = 5 } }
+  for _, status in ipairs { 400, 401, 403, 405, 413, 416, 421, 429, 431, 501, 505 } do
+    assert_not_stored({ status = status }, rule)
+  end
+  assert_ttl(5, { status = 414 }, rule)
+end
+
+function T.test_a_rule_that_bypasses_keeps_nothing_of_its_types()
+  local rule = { mode = "bypass", content_types = { "text/html" } }
+  assert_not_stored({ cache_control = "max-age=60", content_type = "TEXT/html; charset=utf-8" }, rule)
+  assert_ttl(60, { cache_control = "max-age=60", content_type = "text/css" }, rule)
+end
+
+function T.test_stale_times_of_an_override_beat_what_forbids_them()
+  local words = "max-age=60, must-revalidate, stale-while-revalidate=5, stale-if-error=6"
+  local rule = { mode = "override", ttl = 60, stale_while_revalidate = 30 }
+  local decided = decide({ cache_control = words }, rule)
+  lu.assertEquals({ decided.while_revalidate, decided.if_error }, { 30, 0 })
+end
+
 return T

@@ -1,11 +1,18 @@
 -- No table is made per request on the hit path: the bytecode of its functions has no
 -- instruction that makes one.
+local answers = require "answers"
 local bit = require "bit"
+local browser = require "browser"
+local cache_key = require "cache_key"
+local cache_rules = require "cache_rules"
 local documents = require "documents"
+local encodings = require "encodings"
 local facts = require "facts"
 local health = require "health"
 local lu = require "luaunit"
 local outer = require "outer"
+local patterns = require "patterns"
+local query = require "query"
 local renewals = require "renewals"
 local route = require "route"
 local url = require "url"
@@ -55,7 +62,11 @@ end
 
 function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
-    ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter, ["outer.sign"] = outer.sign,
+    ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
+    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of,
+    ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
+    ["encodings.canonical"] = encodings.canonical, ["patterns.any_matches"] = patterns.any_matches,
+    ["query.kept"] = query.kept,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,
     ["health.is_asked"] = health.is_asked, ["renewals.apply"] = renewals.apply,

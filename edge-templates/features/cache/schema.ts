@@ -1,28 +1,37 @@
 // The `cache` part of a document: rules, of which the first that matches a request counts. openresty/lua/cache_rules.lua
 // reads them. What a rule leaves out is absent: a document lives in memory by the hundred thousand.
 import { z } from "zod";
-import { contentTypeStart, fileExtension, pathPattern } from "../../texts.ts";
+import {
+  contentTypeStart,
+  cookieName,
+  fileExtension,
+  keyHeaderName,
+  pathPattern,
+  queryName,
+  statusOrClass,
+  words,
+} from "../../texts.ts";
 
 const CACHE_RULES_MAX = 200;
 
 const seconds = z.int().min(0).max(31_536_000);
 
-/** Lists whose items hold no blank are one text with blanks between them: less to keep and to decode. */
-const textOf = (item: z.ZodString, count: number) =>
-  z
-    .array(item)
-    .max(count)
-    .transform((items) => (items.length === 0 ? undefined : items.join(" ")))
-    .optional();
-
 const cacheRuleSchema = z.strictObject({
-  paths: textOf(pathPattern, 50),
-  extensions: textOf(fileExtension, 100),
-  content_types: textOf(contentTypeStart, 50),
-  /** Freshness where the origin gave none. */
+  paths: words(pathPattern, 50),
+  extensions: words(fileExtension, 100),
+  content_types: words(contentTypeStart, 50),
+  /** Absent: the origin's words come first. */
+  mode: z.enum(["override", "bypass"]).optional(),
   ttl: seconds.optional(),
-  /** Fresh for no longer than this, whatever the origin said. */
   ttl_max: seconds.optional(),
+  ttl_by_status: z.record(statusOrClass, seconds).optional(),
+  browser_ttl: seconds.optional(),
+  /** Of a rule that overrides: private, no-store and Authorization too. */
+  override_private: z.literal(true).optional(),
+  /** Absent: every parameter, in the order in which it came. */
+  query: z.strictObject({ mode: z.enum(["none", "include", "exclude"]), names: words(queryName, 100) }).optional(),
+  cookies: words(cookieName, 20),
+  headers: words(keyHeaderName, 20),
   stale_while_revalidate: seconds.optional(),
   stale_if_error: seconds.optional(),
 });

@@ -14,12 +14,20 @@ export function cachePart({ cacheRules }: DesiredDistribution): CacheInput {
 }
 
 function ruleOf(rule: DesiredCacheRule): CacheInput["rules"][number] {
+  const { mode, query, ttlByStatus } = rule;
   return {
-    paths: [...rule.paths],
-    extensions: [...rule.extensions],
-    content_types: [...rule.contentTypes],
+    paths: rule.paths,
+    extensions: rule.extensions,
+    content_types: rule.contentTypes,
+    mode: mode === "respect" ? undefined : mode,
     ttl: rule.ttlSeconds ?? undefined,
     ttl_max: rule.ttlMaxSeconds ?? undefined,
+    ttl_by_status: Object.keys(ttlByStatus).length === 0 ? undefined : ttlByStatus,
+    browser_ttl: rule.browserTtlSeconds ?? undefined,
+    override_private: (mode === "override" && rule.isPrivateOverridden) || undefined,
+    query: query.mode === "all" ? undefined : { mode: query.mode, names: query.mode === "none" ? [] : query.names },
+    cookies: rule.cookies,
+    headers: rule.headers,
     stale_while_revalidate: rule.staleWhileRevalidateSeconds ?? undefined,
     stale_if_error: rule.staleIfErrorSeconds ?? undefined,
   };
