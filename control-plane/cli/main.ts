@@ -7,6 +7,7 @@ import { cdnDebugCommand } from "./cdn-debug.ts";
 import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./command.ts";
 import { domainCreateCommand } from "./domain-create.ts";
 import { edgeEnrolCommand } from "./edge-enrol.ts";
+import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { roleCommands } from "./role-start.ts";
 import { withRunning } from "./running.ts";
@@ -36,6 +37,7 @@ program
   .addCommand(domainCreateCommand(beside))
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
+  .addCommand(keysRotateCommand(beside))
   .addCommand(tinkerCommand(beside));
 for (const command of program.commands) command.exitOverride();
 program.exitOverride();

@@ -138,7 +138,8 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
   return controlPlaneSchema.parse({
     ...settings,
     ...urls,
-    MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? keys.masterKeyFile,
+    // A key of the caller's leaves the file unused, and commands must not take it for the one.
+    MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? (settings.MASTER_KEY === undefined ? keys.masterKeyFile : undefined),
     FEED_SIGNING_KEY_FILE: settings.FEED_SIGNING_KEY_FILE ?? keys.feedSigningKeyFile,
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
   });

@@ -3,6 +3,5 @@ export {
   ensurePlatformSecret,
   openSecret,
   resealPlatformSecrets,
-  type SecretPurpose,
   storeSecret,
 } from "./service.ts";
