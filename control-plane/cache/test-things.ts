@@ -1,6 +1,6 @@
 // A table of things with a cache over it, as a domain would have one; its loads and commits can be held. Tests only.
+import { setTimeout } from "node:timers/promises";
 import { Registry } from "prom-client";
-import { vi } from "vitest";
 import { z } from "zod";
 import { createLogger } from "../../platform/log.ts";
 import { connectDatabase } from "../database/connection.ts";
@@ -36,12 +36,12 @@ export async function holdCommit(db: Database, id: string): Promise<() => Promis
 
 /** Resolves when so many commits wait. */
 export async function commitsWaiting(db: Database, count = 1): Promise<void> {
-  await vi.waitFor(async () => {
+  await until(async () => {
     const { rows } = await db.raw(
       `select 1 from pg_locks where locktype = 'advisory' and classid = ${GATE} and not granted`,
     );
     if (rows.length !== count) throw new Error(`${rows.length} wait`);
-  }, WAIT);
+  });
 }
 
 export interface Things {
@@ -128,12 +128,12 @@ export function openThings(settings: {
   return {
     ...{ db, cache, space, pages, write, version, counted },
     cached: (id) =>
-      vi.waitFor(async () => {
+      until(async () => {
         const before = await counted("memory");
         const read = await version(id);
         if ((await counted("memory")) === before) throw new Error(`${id} is not in memory`);
         return read;
-      }, WAIT),
+      }),
     remove: (id) =>
       inTransaction(db, async (tx) => {
         await tx("thing").where({ id }).delete();
@@ -153,12 +153,25 @@ export function openThings(settings: {
       held = { read, gate };
       return { hasRead, letGo };
     },
-    live: () => vi.waitFor(() => assertLive(cache), WAIT),
+    live: () => until(async () => assertLive(cache)),
     async stop() {
       await cache.part.stop();
       await part.stop();
     },
   };
+}
+
+/** As `vi.waitFor`, for processes that are no test. */
+async function until<T>(attempt: () => Promise<T>): Promise<T> {
+  const endsAt = performance.now() + WAIT.timeout;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (performance.now() > endsAt) throw error;
+    }
+    await setTimeout(WAIT.interval);
+  }
 }
 
 function assertLive(cache: Cache): void {

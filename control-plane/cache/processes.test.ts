@@ -1,0 +1,231 @@
+// Two processes over one Redis and one Postgres: what one writes the other follows, also when a writer is killed, and
+// whatever happens to Redis meanwhile.
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+import { Redis } from "ioredis";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { z } from "zod";
+import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
+import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { INVALIDATIONS } from "./entries.ts";
+import { createTestLink, type TestLink } from "./test-link.ts";
+import { commitsWaiting, createThings, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
+
+/** What the issue allows other processes. */
+const FOLLOW_MS = 100;
+const FENCE_MS = 1_000;
+
+const seenSchema = z.object({ version: z.int(), at: z.number() });
+const deedsSchema = z.object({
+  deeds: z.array(
+    z.object({ kind: z.enum(["read", "write"]), id: z.string(), version: z.int(), from: z.number(), to: z.number() }),
+  ),
+  fromMemory: z.number(),
+});
+type Deeds = z.output<typeof deedsSchema>["deeds"];
+const replySchema = z.object({ number: z.int(), answer: z.unknown().optional(), failure: z.string().optional() });
+
+interface Process {
+  ask(order: Record<string, unknown>): Promise<unknown>;
+  kill(): Promise<void>;
+}
+
+let database: TestDatabase;
+let redis: TestService;
+let children: ChildProcess[] = [];
+let links: TestLink[] = [];
+let reader: Things;
+
+beforeAll(async () => {
+  [database, redis] = await Promise.all([createTestDatabase(), startTestRedis()]);
+  await createThings(database.db);
+  reader = openThings({ databaseUrl: database.url, redisUrl: redis.url });
+  await reader.live();
+});
+afterEach(async () => {
+  await Promise.all(children.map(ended));
+  await Promise.all(links.map((link) => link.stop()));
+  [children, links] = [[], []];
+});
+afterAll(async () => {
+  await reader.stop();
+  await Promise.all([database.stop(), redis.stop()]);
+});
+
+async function ended(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, "exit");
+  child.kill("SIGKILL");
+  await exited;
+}
+
+async function startProcess(redisUrl = redis.url): Promise<Process> {
+  const script = fileURLToPath(new URL("./things.fixture.ts", import.meta.url));
+  const child = fork(script, [database.url, redisUrl, String(FENCE_MS)], { execArgv: ["--import", "tsx"] });
+  children.push(child);
+  const waiting = new Map<number, (reply: z.output<typeof replySchema>) => void>();
+  let asked = 0;
+  child.on("message", (message) => {
+    const reply = replySchema.parse(message);
+    waiting.get(reply.number)?.(reply);
+  });
+  child.once("exit", () => {
+    for (const [number, take] of waiting) take({ number, failure: "the process ended" });
+  });
+  const made: Process = {
+    ask(order) {
+      asked += 1;
+      const number = asked;
+      child.send({ order, number });
+      return new Promise((resolve, reject) => {
+        waiting.set(number, ({ answer, failure }) => {
+          waiting.delete(number);
+          if (failure === undefined) resolve(answer);
+          else reject(new Error(failure));
+        });
+      });
+    },
+    kill: () => ended(child),
+  };
+  await made.ask({ do: "live" });
+  return made;
+}
+
+async function onRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
+  const client = new Redis(redis.url);
+  client.on("error", () => {});
+  try {
+    return await work(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+const redisPid = async () => Number(/process_id:(\d+)/.exec(await onRedis((client) => client.info("server")))?.[1]);
+const fences = (id: string) => onRedis((client) => client.zcard(`edgewright:cache:fence:thing:${id}`));
+
+test("the writer's process reads its write at once, and the other one within 100 ms", async () => {
+  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+  for (let round = 1; round <= 30; round += 1) {
+    const [writer, follower] = round % 2 === 0 ? [one, other] : [other, one];
+    // Both have it in memory; the follower reads on while the writer writes.
+    for (const each of [one, other]) await each.ask({ do: "read", id: "led" });
+    const following = follower.ask({ do: "readUntil", id: "led", version: round });
+    const written = seenSchema.parse(await writer.ask({ do: "write", id: "led" }));
+    expect(seenSchema.parse(await writer.ask({ do: "read", id: "led" })).version).toBe(round);
+    const followed = seenSchema.parse(await following);
+    expect(followed.at - written.at).toBeLessThan(FOLLOW_MS);
+  }
+});
+
+test("a writer killed between its fence and its commit changes nothing; its fence ends by itself", async () => {
+  const wire = await createTestLink(redis.url);
+  links.push(wire);
+  const writer = await startProcess(wire.url);
+  await writer.ask({ do: "write", id: "victim" });
+  expect(await reader.cached("victim")).toBe(1);
+  const subscriber = new Redis(redis.url);
+  await subscriber.subscribe(INVALIDATIONS);
+  const raised = once(subscriber, "message");
+  // Redis raises the fence, and the writer does not hear of it before it dies.
+  wire.muteAnswers();
+  const writing = writer.ask({ do: "write", id: "victim" });
+  await raised;
+  await Promise.all([expect(writing).rejects.toThrow("the process ended"), writer.kill()]);
+  subscriber.disconnect();
+  expect(await fences("victim")).toBe(1);
+  expect(await reader.version("victim")).toBe(1);
+  expect(await reader.counted("fenced")).toBeGreaterThan(0);
+  expect(await reader.cached("victim")).toBe(1);
+  expect((await database.db("thing").where({ id: "victim" }).first()).version).toBe(1);
+});
+
+test("a writer killed after Postgres heard its commit: nobody keeps what was before it", async () => {
+  const writer = await startProcess();
+  await writer.ask({ do: "write", id: "posthumous" });
+  expect(await reader.cached("posthumous")).toBe(1);
+  const commit = await holdCommit(database.db, "posthumous");
+  const writing = writer.ask({ do: "write", id: "posthumous" });
+  await commitsWaiting(database.db);
+  await Promise.all([expect(writing).rejects.toThrow("the process ended"), writer.kill()]);
+  expect(await reader.version("posthumous")).toBe(1);
+  await commit();
+  await vi.waitFor(async () => {
+    expect((await database.db("thing").where({ id: "posthumous" }).first()).version).toBe(2);
+  }, WAIT);
+  expect(await reader.version("posthumous")).toBe(2);
+  expect(await reader.cached("posthumous")).toBe(2);
+});
+
+test("in hundreds of random reads and writes by two processes no read is older than it may be", async () => {
+  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+  const ids = ["ra", "rb", "rc"];
+  await Promise.all([
+    one.ask({ do: "start", seed: 1, ids, clients: 4 }),
+    other.ask({ do: "start", seed: 2, ids, clients: 4 }),
+  ]);
+  await Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 1_000 })));
+  const [mine, theirs] = await finish(one, other);
+  expect(tooOld(mine, theirs, FOLLOW_MS)).toEqual([]);
+  expect(tooOld(theirs, mine, FOLLOW_MS)).toEqual([]);
+});
+
+test("whatever happens to Redis meanwhile, no process reads what is older than its own writes", async () => {
+  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+  const ids = ["sa", "sb", "sc"];
+  await Promise.all([
+    one.ask({ do: "start", seed: 3, ids, clients: 4 }),
+    other.ask({ do: "start", seed: 4, ids, clients: 4 }),
+  ]);
+  const progress = () => Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 150 })));
+  await progress();
+  const hanging = await redisPid();
+  process.kill(hanging, "SIGSTOP");
+  await progress();
+  process.kill(hanging, "SIGCONT");
+  await progress();
+  for (const each of [one, other]) await each.ask({ do: "live" });
+  await progress();
+  await onRedis((client) => client.call("CLIENT", "KILL", "TYPE", "pubsub"));
+  await progress();
+  await onRedis((client) => client.flushall());
+  await progress();
+  process.kill(await redisPid(), "SIGKILL");
+  await progress();
+  for (const each of [one, other]) await each.ask({ do: "live" });
+  await progress();
+  const [mine, theirs] = await finish(one, other);
+  expect(tooOld(mine, [], 0)).toEqual([]);
+  expect(tooOld(theirs, [], 0)).toEqual([]);
+  for (const id of ids) {
+    const { version } = await database.db("thing").where({ id }).first();
+    for (const each of [one, other]) {
+      expect(seenSchema.parse(await each.ask({ do: "read", id })).version).toBe(version);
+    }
+  }
+});
+
+async function finish(one: Process, other: Process): Promise<[Deeds, Deeds]> {
+  const [mine, theirs] = await Promise.all(
+    [one, other].map(async (each) => deedsSchema.parse(await each.ask({ do: "finish" }))),
+  );
+  // Or nothing was proven about caches.
+  for (const done of [mine, theirs]) expect(done?.fromMemory).toBeGreaterThan(100);
+  return [mine?.deeds ?? [], theirs?.deeds ?? []];
+}
+
+/** Reads that began after a write was acknowledged (to others: so long after it) and yet saw an earlier version. */
+function tooOld(mine: Deeds, theirs: Deeds, followMs: number): Deeds {
+  const writes = [
+    ...mine.filter(({ kind }) => kind === "write").map(({ id, version, to }) => ({ id, version, binding: to })),
+    ...theirs
+      .filter(({ kind }) => kind === "write")
+      .map(({ id, version, to }) => ({ id, version, binding: to + followMs })),
+  ];
+  return mine.filter(
+    (read) =>
+      read.kind === "read" &&
+      writes.some(({ id, version, binding }) => id === read.id && binding <= read.from && version > read.version),
+  );
+}
