@@ -1,6 +1,7 @@
 // Accounts, which own everything, and who belongs to them. The only door of this domain.
 export { createInvitationService, type InvitationMail } from "./invitation-service.ts";
 export { createMemberService } from "./member-service.ts";
+export { findAccountsOfUser } from "./read-model.ts";
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
 export { accountToReply, createAccount, createAccountService } from "./service.ts";

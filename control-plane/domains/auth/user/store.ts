@@ -25,9 +25,7 @@ class UserModel extends Model {
   declare updatedAt: Date;
 }
 export type UserRecord = Columns<UserModel>;
-export type UserChanges = Partial<
-  Pick<UserRecord, "username" | "email" | "emailVerifiedAt" | "passwordHash" | "name" | "bio" | "avatarUrl">
->;
+export type UserChanges = Partial<Omit<UserRecord, "id" | "createdAt" | "updatedAt">>;
 /** What no two people share. */
 export type UniqueField = "username" | "email";
 
