@@ -172,10 +172,13 @@ export function defineRoute<
   };
 }
 
-/** An answer can be kept for whoever asks again: it is JSON, and there is a caller whose key it is. */
-function heedsIdempotencyKey(route: Pick<Route, "method" | "access" | "reply">): boolean {
+/** Requests and answers are JSON, so that they can be compared and kept, and there is a caller whose key it is. */
+function heedsIdempotencyKey(
+  route: Pick<Route, "method" | "access" | "reply"> & { readonly body?: BodyDeclaration },
+): boolean {
   const hasCaller = route.access.kind !== "public" && route.access.kind !== "edge";
-  return route.method === "POST" && hasCaller && !("raw" in route.reply);
+  const isJson = !("raw" in route.reply) && (route.body === undefined || !("raw" in route.body));
+  return route.method === "POST" && hasCaller && isJson;
 }
 
 /** Unknown parameters are faults, or a typing error would pass for a default. */

@@ -1,24 +1,27 @@
 // Runs one request of a route: let in, read, check, handle, answer.
 import { type Logger, withLogContext } from "../../platform/log.ts";
 import type { Admission, Arrival } from "./admission.ts";
-import { callerIds } from "./authorize.ts";
-import type { Reply, Route } from "./define-route.ts";
+import { type AnyCaller, callerIds } from "./authorize.ts";
+import type { Route } from "./define-route.ts";
 import { deprecationHeaders } from "./deprecation.ts";
+import { callerNameOf, fingerprintOf, type Idempotency, idempotencyKeyOf, type KeyedRequest } from "./idempotency.ts";
 import { parseParts } from "./parse-request.ts";
 import { waitSecondsOf } from "./prefer.ts";
 import { rateLimitHeaders } from "./rate-limits.ts";
 import { assertContentType, readBody, readJson } from "./read-body.ts";
 import { assertOneOfEach } from "./request-facts.ts";
 import type { ApiContext } from "./request-log.ts";
-import { checkedReply, sendReply } from "./send-reply.ts";
+import { type CheckedReply, checkedReply, sendReply } from "./send-reply.ts";
 import { servedPath } from "./served-path.ts";
 
 export interface RunSettings {
   readonly admission: Admission;
+  /** Undefined: an Idempotency-Key is not heeded. */
+  readonly idempotency: Idempotency | undefined;
   readonly log: Logger;
 }
 
-export function createRun(route: Route, { admission, log }: RunSettings): (context: ApiContext) => Promise<void> {
+export function createRun(route: Route, settings: RunSettings): (context: ApiContext) => Promise<void> {
   const path = servedPath(route.path);
   const standing = route.deprecated === undefined ? {} : deprecationHeaders(route.deprecated);
 
@@ -27,7 +30,7 @@ export function createRun(route: Route, { admission, log }: RunSettings): (conte
     context.state.route = path;
     context.set(standing);
     assertOneOfEach(context.req);
-    const caller = await admission.admit(route, arrivalOf(context));
+    const caller = await settings.admission.admit(route, arrivalOf(context));
     context.state.callerIds = callerIds(caller);
     await withLogContext(context.state.callerIds, async () => {
       const { body, rawBody } = await readDeclaredBody(route, context);
@@ -36,14 +39,36 @@ export function createRun(route: Route, { admission, log }: RunSettings): (conte
         { params: context.params, query: context.query, body },
       );
       const waitSeconds = route.prefersWait ? waitSecondsOf(facts.header("prefer")) : 0;
-      const reply = checkedReply(
-        route,
-        await route.run({ ...parsed, caller, facts: { ...facts, rawBody, waitSeconds } }),
-      );
-      const outcome = waitSeconds === 0 ? reply : await outcomeOf(reply, context, log);
-      sendReply(context, route, outcome === reply ? reply : checkedReply(route, outcome));
+      const request = { ...parsed, caller, facts: { ...facts, rawBody, waitSeconds } };
+      const run = async () => checkedReply(route, await route.run(request));
+      const keyed = keyedRequest(route, context, { caller, body });
+      const reply = keyed === undefined ? await run() : await runOnce(keyed, run, context, settings);
+      sendReply(context, route, waitSeconds === 0 ? reply : await outcomeOf(reply, route, context, settings));
     });
   };
+}
+
+/** Undefined: the request has no Idempotency-Key, or its route does not heed one. */
+function keyedRequest(
+  route: Route,
+  context: ApiContext,
+  { caller, body }: { caller: AnyCaller | undefined; body: unknown },
+): KeyedRequest | undefined {
+  const key = route.idempotencyKey ? idempotencyKeyOf(context.state.facts) : undefined;
+  if (key === undefined || caller === undefined) return undefined;
+  return { caller: callerNameOf(caller), key, fingerprint: fingerprintOf(context.method, context.url, body) };
+}
+
+async function runOnce(
+  request: KeyedRequest,
+  run: () => Promise<CheckedReply>,
+  context: ApiContext,
+  { idempotency }: RunSettings,
+): Promise<CheckedReply> {
+  if (idempotency === undefined) return run();
+  const { reply, isReplay } = await idempotency.once(request, run);
+  if (isReplay) context.set("idempotency-replayed", "true");
+  return reply;
 }
 
 export function arrivalOf(context: ApiContext): Arrival {
@@ -65,10 +90,15 @@ async function readDeclaredBody(
 }
 
 /** What the client would rather hear than the first answer, which is told when the wait comes to nothing. */
-async function outcomeOf(reply: Reply<unknown>, context: ApiContext, log: Logger): Promise<Reply<unknown>> {
+async function outcomeOf(
+  reply: CheckedReply,
+  route: Route,
+  context: ApiContext,
+  { log }: RunSettings,
+): Promise<CheckedReply> {
   if (reply.afterCommit === undefined) return reply;
   try {
-    const outcome = await reply.afterCommit();
+    const outcome = checkedReply(route, await reply.afterCommit());
     context.set("preference-applied", "wait");
     return outcome;
   } catch (error) {

@@ -7,12 +7,14 @@ import { etagOfText, hasTag, isNotModified } from "./etag.ts";
 
 const WITHOUT_BODY = new Set([204, 304]);
 
-export function sendReply(context: Context, route: Route, reply: Reply<unknown>): void {
-  const status = reply.status ?? route.reply.status;
-  context.status = status;
+/** As its route declares it, with the status that is sent. */
+export type CheckedReply = Reply<unknown> & { readonly status: number };
+
+export function sendReply(context: Context, route: Route, reply: CheckedReply): void {
+  context.status = reply.status;
   if (context.method === "GET" || context.method === "HEAD") context.set("cache-control", "private, no-cache");
   context.set({ ...reply.headers });
-  if (WITHOUT_BODY.has(status)) {
+  if (WITHOUT_BODY.has(reply.status)) {
     context.body = null;
   } else if ("body" in route.reply) {
     sendJson(context, route, reply.body);
@@ -24,10 +26,11 @@ export function sendReply(context: Context, route: Route, reply: Reply<unknown>)
 }
 
 /** A reply that its own declaration does not describe is a defect: clients are generated from the declaration. */
-export function checkedReply(route: Route, reply: Reply<unknown>): Reply<unknown> {
-  if (!("body" in route.reply) || WITHOUT_BODY.has(reply.status ?? route.reply.status)) return reply;
+export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply {
+  const sent = { ...reply, status: reply.status ?? route.reply.status };
+  if (!("body" in route.reply) || WITHOUT_BODY.has(sent.status)) return sent;
   const checked = route.reply.body.safeParse(reply.body);
-  if (checked.success) return reply;
+  if (checked.success) return sent;
   throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);
 }
 

@@ -11,6 +11,7 @@ import { allowOrigins } from "./cors.ts";
 import type { Route } from "./define-route.ts";
 import { docsRoutes } from "./docs-page.ts";
 import type { Dependency } from "./health.ts";
+import type { Idempotency } from "./idempotency.ts";
 import { createMetricsRegistry, createRequestMetrics } from "./metrics.ts";
 import { withPlatformRoutes } from "./platform-routes.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -39,6 +40,8 @@ export interface ApiServerOptions {
   readonly corsOrigins?: readonly string[];
   /** None: nothing is counted. */
   readonly limits?: RateLimits;
+  /** None: an Idempotency-Key is not heeded. */
+  readonly idempotency?: Idempotency;
   readonly log: Logger;
   readonly host: string;
   /** 0: any free one. */
@@ -57,7 +60,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
   app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
   if (cors !== undefined) app.use(cors);
-  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], { admission, log });
+  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], {
+    admission,
+    idempotency: options.idempotency,
+    log,
+  });
   const server = createServer(
     { headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     app.callback(),

@@ -18,6 +18,7 @@ import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
+import { createIdempotency } from "../http/idempotency.ts";
 import type { Connections } from "./connections.ts";
 import { openMasterKeys } from "./keys.ts";
 
@@ -32,6 +33,8 @@ export function createServices(config: ControlPlaneConfig, { db, clickhouse }: C
   const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {
+    // Half of the pool, so that what runs in these transactions can read beside them.
+    idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
     auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }) }),
     distributions,
     origins: createOriginService({ db, clock, seal, platform }, distributions),
