@@ -16,6 +16,7 @@ import { shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
 import { writeLocalFiles } from "./observe/local-files.ts";
+import { writeOriginRoots } from "./observe/origin-roots.ts";
 import { openEdge } from "./open-edge.ts";
 
 export interface AgentSettings {
@@ -34,6 +35,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   const home = resolve(config.EDGE_HOME);
   await writeLocalFiles(home, installation, settings.luaFolder);
   await ensureFallbackCertificate(join(home, "tls"), config.PLATFORM_ZONE);
+  await writeOriginRoots(join(home, "tls"), config.ORIGIN_CA_FILE);
 
   const capabilities = capabilitiesOf(installation);
   const { controlPlane, identity, renewed, enrolAgain, learnFeedKeys } = await identify(settings, home, capabilities);

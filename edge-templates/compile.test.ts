@@ -95,7 +95,7 @@ describe("a structure", () => {
     expect(structure).toMatchObject({ format: 1, group: exampleGroup.id });
     expect(structure.files.map(({ path }: { path: string }) => path)).toEqual([
       ...["nginx.conf", "memory.conf", "tls.conf", "cache.conf", "log.conf", "outer.conf", "listeners.conf"],
-      ...["viewer.conf", "inner.conf", "origin.conf", "control.conf"],
+      ...["viewer.conf", "inner.conf", "origin.conf", "origin-verified.conf", "pass.conf", "control.conf"],
     ]);
     expect(structure.taste.map(({ path }: { path: string }) => path)).toEqual(["listeners.conf"]);
     expect(structure.probe).toEqual({

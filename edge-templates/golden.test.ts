@@ -5,7 +5,15 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { cacheConf } from "./features/cache/view.ts";
-import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
+import {
+  controlConf,
+  innerConf,
+  originConf,
+  originVerifiedConf,
+  outerConf,
+  passConf,
+  viewerConf,
+} from "./features/hops/view.ts";
 import { listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
 import { logConf } from "./features/logs/view.ts";
 import { memoryConf } from "./features/memory/view.ts";
@@ -25,8 +33,10 @@ const structures: Readonly<Record<string, GroupView>> = {
   hops: (group) => ({
     "outer.conf": outerConf(group),
     "viewer.conf": viewerConf(),
-    "inner.conf": innerConf(),
+    "inner.conf": innerConf(group),
     "origin.conf": originConf(),
+    "origin-verified.conf": originVerifiedConf(),
+    "pass.conf": passConf(),
     "control.conf": controlConf(),
   }),
   listeners: (group) => ({

@@ -2,7 +2,15 @@
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredGroup } from "./desired.ts";
 import { cacheConf } from "./features/cache/view.ts";
-import { controlConf, innerConf, originConf, outerConf, viewerConf } from "./features/hops/view.ts";
+import {
+  controlConf,
+  innerConf,
+  originConf,
+  originVerifiedConf,
+  outerConf,
+  passConf,
+  viewerConf,
+} from "./features/hops/view.ts";
 import { LISTENERS_FILE, listenersConf, tasteListenersConf } from "./features/listeners/view.ts";
 import { logConf } from "./features/logs/view.ts";
 import { memoryConf } from "./features/memory/view.ts";
@@ -27,8 +35,10 @@ export function compileStructure(group: DesiredGroup): Compiled {
     { path: "outer.conf", text: outerConf(group) },
     { path: LISTENERS_FILE, text: listenersConf(group) },
     { path: "viewer.conf", text: viewerConf() },
-    { path: "inner.conf", text: innerConf() },
+    { path: "inner.conf", text: innerConf(group) },
     { path: "origin.conf", text: originConf() },
+    { path: "origin-verified.conf", text: originVerifiedConf() },
+    { path: "pass.conf", text: passConf() },
     { path: "control.conf", text: controlConf() },
   ];
   const taste = [{ path: LISTENERS_FILE, text: tasteListenersConf(group) }];

@@ -15,6 +15,8 @@ const feed = createTestFeed();
 let edge: TestEdge;
 let plain: TestOrigin;
 let secure: TestOrigin;
+/** An https origin whose certificate nobody vouches for. */
+const anyTls = { scheme: "https", isTlsVerified: false } as const;
 /** Nobody listens there (tcpmux). */
 const DEAD_PORT = 1;
 
@@ -49,7 +51,7 @@ test("an https origin is asked over TLS by its own name", async () => {
     if (socket !== null && "servername" in socket) names.push(String(socket.servername));
     response.end("secret");
   });
-  await serve("tls.test", { origins: [anOrigin({ scheme: "https", port: secure.port, sni: "sni.test" })] });
+  await serve("tls.test", { origins: [anOrigin({ ...anyTls, port: secure.port, sni: "sni.test" })] });
   expect((await ask(edge, { host: "tls.test", path: "/" })).body).toBe("secret");
   expect((await ask(edge, { host: "tls.test", path: "/", curl: ["--data-raw", "a=1"] })).body).toBe("secret");
   expect(names).toEqual(["sni.test", "sni.test"]);
@@ -65,7 +67,7 @@ test("a kept TLS connection is not used under another name", async () => {
   });
   for (const name of ["one", "two"]) {
     await serve(`${name}.kept.test`, {
-      origins: [anOrigin({ scheme: "https", port: secure.port, sni: `${name}.sni.test` })],
+      origins: [anOrigin({ ...anyTls, port: secure.port, sni: `${name}.sni.test` })],
     });
   }
   for (const name of ["one", "two", "one", "two"]) await ask(edge, { host: `${name}.kept.test`, path: "/" });
@@ -96,6 +98,7 @@ test.each([
       anOrigin({ scheme: first, host: "dead.test", port: DEAD_PORT, hostHeader: "dead.test" }),
       anOrigin({
         scheme: second,
+        isTlsVerified: false,
         host: "alive.test",
         port,
         hostHeader: "alive.test",
@@ -115,7 +118,7 @@ test("a POST that a server may have read is not sent to another", async () => {
   await serve("once.test", {
     origins: [
       anOrigin({ port: plain.port, host: "first.test" }),
-      anOrigin({ scheme: "https", port: secure.port, host: "second.test", primary: false }),
+      anOrigin({ ...anyTls, port: secure.port, host: "second.test", primary: false }),
     ],
   });
   expect((await ask(edge, { host: "once.test", path: "/", curl: ["--data-raw", "a=1"] })).status).toBe(502);
@@ -148,7 +151,7 @@ test("round robin spreads misses over the servers", async () => {
   for (const origin of [plain, secure]) origin.handle((_, response) => response.end());
   await serve("spread.test", {
     balancer: "round_robin",
-    origins: [anOrigin({ port: plain.port }), anOrigin({ scheme: "https", port: secure.port, primary: false })],
+    origins: [anOrigin({ port: plain.port }), anOrigin({ ...anyTls, port: secure.port, primary: false })],
   });
   for (let turn = 1; turn <= 4; turn += 1) await ask(edge, { host: "spread.test", path: `/${turn}` });
   expect([plain.seen.length, secure.seen.length]).toEqual([2, 2]);

@@ -14,6 +14,7 @@ import { frame } from "../agents/contract.ts";
 import { capabilitiesOf } from "../agents/observe/capabilities.ts";
 import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
+import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
 import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
 import { dieWithParent } from "../platform/embedded/program.ts";
@@ -30,6 +31,8 @@ export interface TestEdgeSettings {
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
+  /** A PEM file: whose certificates of https origins are right. Default: the system's authorities. */
+  readonly originRoots?: string;
   /** A folder of Lua specs: the control socket then runs one at `GET /spec?spec=<name>`. */
   readonly specs?: string;
 }
@@ -94,6 +97,7 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
   const edge = { home, httpPort, httpsPort, controlSocket };
   await writeLocalFiles(home, installation, LUA_FOLDER);
   await ensureFallbackCertificate(join(home, "tls"), "edgewright.localhost");
+  await writeOriginRoots(join(home, "tls"), settings.originRoots);
   await writeStructure(edge, settings, capabilitiesOf(installation));
   await writeState(home, settings.state ?? {});
 

@@ -27,7 +27,7 @@ export interface OriginCertificate {
   readonly cert: string;
 }
 
-export async function startTestOrigin(certificate?: OriginCertificate): Promise<TestOrigin> {
+export async function startTestOrigin(certificate?: OriginCertificate, address = "127.0.0.1"): Promise<TestOrigin> {
   const seen: SeenRequest[] = [];
   let handler: Handler = (request, response) => response.end(`${request.method} ${request.url}`);
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -42,7 +42,7 @@ export async function startTestOrigin(certificate?: OriginCertificate): Promise<
     answer(request, response).catch(() => response.destroy());
   };
   const server: Server = certificate === undefined ? createServer(listener) : createTlsServer(certificate, listener);
-  server.listen(0, "127.0.0.1");
+  server.listen(0, address);
   await once(server, "listening");
   return {
     port: addressOf(server).port,

@@ -1,109 +1,179 @@
--- Which server of the origin is asked, and which next when it cannot be reached. Phases: `choose` in access, on a miss;
--- `balance` in balancer. Reads the dict `addresses` through its module; the order waits in ngx.ctx.
-local addresses = require "addresses"
+-- Asks the servers of an origin, one after the other. Phases: `choose` in access, on a miss; `balance` in balancer;
+-- `answered` in header_filter; `failed` and `may_go_on` in the page of a failed request; `finish` in log. What one
+-- location of nginx cannot ask (with another trust in certificates, under another path) another does; ngx.ctx does not
+-- survive going there, so what they share stands in variables: edge_origin_rest, who is still to be asked, and
+-- edge_origin_at, who is being asked.
 local balancer = require "ngx.balancer"
+local health = require "origin_health"
+local order = require "origin_order"
+local s3 = require "s3"
 
 local ngx = ngx
-local crc32 = ngx.crc32_long
-local log, random = math.log, math.random
-local ipairs, sort = ipairs, table.sort
+local concat = table.concat
+local gmatch, match = string.gmatch, string.match
+local ipairs, tonumber = ipairs, tonumber
 
-local TRIES_MAX = 4
 local KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION = 60, 1000
+-- After this long a viewer gets an error instead of another try.
+local RETRIES_WITHIN_SECONDS = 20
+-- nginx's own code for "no server is left".
+local NGX_BUSY = -3
 
 local M = {}
 
--- Each server gets a score; the least is asked first.
-local turn = 0
-
-local SCORE = {
-  failover = function(server, index) return (server.primary and 0 or 1000) + index end,
-  round_robin = function(_, index, count) return (index - 1 - turn) % count end,
-  -- Drawn without replacement, in proportion to the weights.
-  weighted = function(server) return -log(1 - random()) / server.weight end,
-  -- Rendezvous hashing: a server that leaves moves only what it held.
-  consistent_hash = function(server, _, _, key)
-    return -log((crc32(server.id .. key) + 1) / 4294967297) / server.weight
-  end,
-}
-
-local function ranked(origin, key)
-  local score, count = SCORE[origin.balancer], #origin.servers
-  local order = {}
-  for index, server in ipairs(origin.servers) do
-    order[index] = { server = server, score = score(server, index, count, key) }
-  end
-  turn = turn + 1
-  sort(order, function(one, other) return one.score < other.score end)
-  return order
+-- In one location, nginx looks at certificates or it does not, and asks for one path.
+local function may_join(tls, server)
+  if server.tls == tls then return true end
+  return balancer.set_upstream_tls and (tls == "none" or server.tls == "none")
 end
 
---- The servers to try, in order, each with an address. Empty when no origin has a pinned address.
-function M.candidates(origin, key)
+-- How many of the first candidates one location can ask, and how it must speak to them.
+local function first_run(list)
+  local tls, prefix = list[1].server.tls, list[1].server.prefix
+  for index, candidate in ipairs(list) do
+    local server = candidate.server
+    if server.prefix ~= prefix or not may_join(tls, server) then return index - 1, tls end
+    if server.tls ~= "none" then tls = server.tls end
+  end
+  return #list, tls
+end
+
+local function written(list, from)
+  local words = {}
+  for index = from, #list do words[#words + 1] = list[index].server.index .. " " .. list[index].address end
+  return concat(words, ",")
+end
+
+local function read(origin, text)
   local list = {}
-  for _, place in ipairs(ranked(origin, key)) do
-    for _, address in ipairs(addresses.of_origin(place.server.host, place.server.port) or {}) do
-      if #list == TRIES_MAX then return list end
-      list[#list + 1] = { server = place.server, address = address }
-    end
+  for index, address in gmatch(text, "(%d+) ([^,]+)") do
+    local server = origin.servers[tonumber(index)]
+    if server then list[#list + 1] = { server = server, address = address } end
   end
   return list
 end
 
-local function present(var, server)
+local function present(var, server, target)
   var.edge_origin_host = server.host_header
   var.edge_origin_sni = server.sni
+  if server.bucket then s3.sign(var, server, target) end
 end
 
--- Where nginx cannot leave TLS out for one server, all that are tried speak as the first does.
-local function speaking_alike(list)
-  if balancer.set_upstream_tls then return list end
-  local alike, scheme = {}, list[1].server.scheme
-  for _, candidate in ipairs(list) do
-    if candidate.server.scheme == scheme then alike[#alike + 1] = candidate end
-  end
-  return alike
-end
-
---- Chooses for this request. nil when there is nobody to ask.
-function M.choose(origin, key)
-  local list = M.candidates(origin, key)
+--- Chooses whom this request is sent to. Returns the place that must ask, `verified` or `unverified`: when it is not
+-- `here`, the request is to go there and to choose again. nil when there is nobody to ask. `fits`: leaves servers out.
+function M.choose(origin, key, target, here, fits)
+  local var = ngx.var
+  local rest = var.edge_origin_rest
+  local list = rest ~= "" and read(origin, rest) or order.candidates(origin, key, fits)
   if #list == 0 then
-    ngx.log(ngx.WARN, "no pinned address for any origin of this distribution")
+    ngx.log(ngx.WARN, "no server of this origin can be asked: none has a pinned address, or no secret key is here")
     return nil
   end
-  list = speaking_alike(list)
-  local var, scheme = ngx.var, "http"
-  -- nginx decides once whether it can speak TLS; `balance` turns it off for servers without.
-  for _, candidate in ipairs(list) do
-    if candidate.server.scheme == "https" then scheme = "https" end
+  local count, tls = first_run(list)
+  local place = tls == "unverified" and "unverified" or "verified"
+  if place ~= here then
+    var.edge_origin_rest = written(list, 1)
+    return place
   end
-  var.edge_origin_scheme = scheme
-  present(var, list[1].server)
+  rest = count < #list and written(list, count + 1) or ""
+  var.edge_origin_rest = rest
+  -- nginx decides once whether it can speak TLS; `balance` turns it off for servers without.
+  var.edge_origin_scheme = tls == "none" and "http" or "https"
+  local first = list[1].server
+  if first.prefix then target = s3.target(first.prefix, target) end
+  var.edge_origin_target = target
+  present(var, first, target)
   local ctx = ngx.ctx
-  ctx.candidates, ctx.tried, ctx.scheme = list, 0, scheme
-  return true
+  ctx.candidates, ctx.count, ctx.tried, ctx.has_rest = list, count, 0, rest ~= ""
+  ctx.tls, ctx.target = tls, target
+  -- Where there is no choice, it does not matter who is well, nor who is busy.
+  ctx.has_choice = #list > 1 or #origin.servers > 1
+  ctx.is_hashed = ctx.has_choice and origin.balancer == "consistent_hash"
+  return place
+end
+
+local function note(ctx, outcome)
+  local candidate = ctx.candidate
+  if ctx.has_choice then outcome(candidate.server.id, candidate.address) end
+end
+
+local function leave(ctx)
+  if ctx.is_hashed then order.end_waiting(ctx.candidate.server.id) end
+end
+
+local function enter(ctx, var, candidate)
+  local id = candidate.server.id
+  if ctx.is_hashed then order.begin_waiting(id) end
+  if ctx.has_choice then var.edge_origin_at = id .. " " .. candidate.address .. (ctx.is_hashed and " waits" or "") end
+  ctx.candidate = candidate
+end
+
+local function next_candidate(ctx, var)
+  local tried = ctx.tried + 1
+  ctx.tried = tried
+  if tried == 1 then
+    -- Where others are asked elsewhere, the try after the last one leads there.
+    local more = ctx.count - 1 + (ctx.has_rest and 1 or 0)
+    if more > 0 then balancer.set_more_tries(more) end
+    return ctx.candidates[1]
+  end
+  note(ctx, health.failed)
+  leave(ctx)
+  if tried > ctx.count and ctx.has_rest then
+    var.edge_origin_at = ""
+    return nil
+  end
+  -- More tries than servers: a kept connection was closed under nginx's hands, and that counts for none.
+  local candidate = ctx.candidates[(tried - 1) % ctx.count + 1]
+  if candidate.server ~= ctx.candidate.server then
+    present(var, candidate.server, ctx.target)
+    local ok, err = balancer.recreate_request()
+    if not ok then ngx.log(ngx.ERR, "the request cannot be made anew: ", err) end
+  end
+  return candidate
 end
 
 function M.balance()
-  local ctx = ngx.ctx
-  local list = ctx.candidates
-  ctx.tried = ctx.tried + 1
-  local candidate = list[ctx.tried]
-  if not candidate then return ngx.exit(502) end
+  local ctx, var = ngx.ctx, ngx.var
+  local candidate = next_candidate(ctx, var)
+  if not candidate then return ngx.exit(NGX_BUSY) end
+  enter(ctx, var, candidate)
   local server = candidate.server
-  if ctx.tried == 1 then
-    if #list > 1 then balancer.set_more_tries(#list - 1) end
-  elseif server ~= list[ctx.tried - 1].server then
-    present(ngx.var, server)
-    local ok, err = balancer.recreate_request()
-    if not ok then return ngx.log(ngx.ERR, "the request cannot be made anew: ", err) end
-  end
-  -- The name is part of what a kept connection is known by: TLS was spoken with that name.
-  local ok, err = balancer.set_current_peer(candidate.address, server.port, server.sni)
+  local ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
-  if balancer.set_upstream_tls and ctx.scheme == "https" then balancer.set_upstream_tls(server.scheme == "https") end
-  if balancer.enable_keepalive then balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION) end
+  balancer.set_timeouts(server.connect_timeout, server.read_timeout, server.read_timeout)
+  if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(server.scheme == "https") end
+  if balancer.enable_keepalive and ctx.tried <= ctx.count then
+    balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION)
+  end
+end
+
+--- The server that answers; nil when it is no server's answer.
+function M.server() return ngx.ctx.candidate and ngx.ctx.candidate.server end
+
+--- A server answered with this status.
+function M.answered(status)
+  local ctx = ngx.ctx
+  if not ctx.candidate then return end
+  note(ctx, status >= 502 and status <= 504 and health.failed or health.answered)
+end
+
+--- The last server that was asked did not answer.
+function M.failed()
+  local id, address = match(ngx.var.edge_origin_at or "", "^(%S+) (%S+)")
+  if id then health.failed(id, address) end
+end
+
+--- Whether others are left to be asked, and it is not too late for that.
+function M.may_go_on()
+  local rest = ngx.var.edge_origin_rest
+  return rest and rest ~= "" and ngx.now() - ngx.req.start_time() < RETRIES_WITHIN_SECONDS
+end
+
+--- The request ends.
+function M.finish()
+  local id = match(ngx.var.edge_origin_at or "", "^(%S+) %S+ waits$")
+  if id then order.end_waiting(id) end
 end
 
 return M

@@ -6,8 +6,10 @@ local cache_rules = require "cache_rules"
 local documents = require "documents"
 local freshness = require "freshness"
 local hop_headers = require "hop_headers"
+local origin_request = require "origin_request"
 local pages = require "pages"
 local renewals = require "renewals"
+local s3 = require "s3"
 local variants = require "variants"
 
 local ngx = ngx
@@ -24,14 +26,17 @@ local function read_hop(ctx, hop)
   return sub(key, 1, 36)
 end
 
-function M.access()
+--- `here`: the place that this location is, see balancer.lua.
+function M.access(here)
   local var, ctx = ngx.var, ngx.ctx
   local id = read_hop(ctx, var.http_x_edge_hop)
   local found = id and documents.find(id)
   if not found then return ngx.exit(503) end
   hop_headers.strip_request()
   ctx.rule = cache_rules.find(found.cache, match(var.request_uri, "^[^?]*"))
-  if not balancer.choose(found.origin, ctx.key) then return ngx.exit(502) end
+  local place, refusal = origin_request.place(found.origin, var.request_uri, here)
+  if not place then return ngx.exit(refusal) end
+  if place ~= here then return ngx.exec("@" .. place) end
 end
 
 local function read_answer(var)
@@ -75,6 +80,9 @@ end
 function M.header_filter()
   local var, ctx, header = ngx.var, ngx.ctx, ngx.header
   if not ctx.key then return end
+  balancer.answered(ngx.status)
+  local server = balancer.server()
+  if server and server.bucket then s3.strip_response() end
   if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
   local now = ngx.time()
   local answer = read_answer(var)
@@ -104,8 +112,14 @@ function M.header_filter()
 end
 
 --- The page of an error of the hop itself: it is not kept, and where the outer hop may have a stale copy, none is better.
+-- Before that, whoever is left is asked.
 function M.show_page()
   local var, header = ngx.var, ngx.header
+  balancer.failed()
+  if balancer.may_go_on() then
+    ngx.status = 200
+    return ngx.exec("@verified")
+  end
   if match(var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(444) end
   header["X-Accel-Expires"] = 0
   header["X-Edge-Cache-Control"] = "no-store"

@@ -1,6 +1,6 @@
 -- The `origin` part of a document: checked when it is decoded, and each server told how it is asked. Its writer is
 -- edge-templates/features/origin. Any phase; no dict.
-local find = string.find
+local find, md5 = string.find, ngx.md5
 local ipairs, type = ipairs, type
 
 local M = {}
@@ -70,14 +70,20 @@ end
 
 --- Makes it ready for use, in place.
 function M.prepare(origin)
-  origin.has_checks = false
+  origin.has_checks, origin.has_buckets, origin.has_others = false, false, false
   for index, server in ipairs(origin.servers) do
     server.index = index
     server.tls = tls_of(server)
     -- What a kept connection is known by, beside its address and port: whoever asks under another name, or wants a
-    -- certificate that nobody looked at before, gets a connection of its own.
-    server.connection = server.tls .. " " .. server.host .. " " .. server.sni
-    if server.bucket then server.prefix = server.bucket.style == "path" and "/" .. server.bucket.name or "" end
+    -- certificate that nobody looked at before, gets a connection of its own. As a digest, because lua-nginx-module 0.10.28
+    -- finds none again whose name is longer than 32 bytes.
+    server.connection = md5(server.tls .. " " .. server.host .. " " .. server.sni)
+    if server.bucket then
+      server.prefix = server.bucket.style == "path" and "/" .. server.bucket.name or ""
+      origin.has_buckets = true
+    else
+      origin.has_others = true
+    end
     if server.check then origin.has_checks = true end
   end
   return origin

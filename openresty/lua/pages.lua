@@ -4,7 +4,7 @@ local ngx = ngx
 local format = string.format
 
 local REASONS = {
-  [400] = "Bad Request", [403] = "Forbidden", [405] = "Method Not Allowed", [408] = "Request Timeout",
+  [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed", [408] = "Request Timeout",
   [413] = "Content Too Large", [414] = "URI Too Long", [421] = "Misdirected Request", [500] = "Internal Server Error",
   [501] = "Not Implemented", [505] = "HTTP Version Not Supported",
   [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout", [508] = "Loop Detected",
@@ -14,19 +14,25 @@ local PAGE = [[<!doctype html>
 <meta charset="utf-8">
 <title>%d %s</title>
 <h1>%d %s</h1>
-<p>Request %s</p>
 ]]
 
 local M = {}
 
-function M.show(request_id)
-  local status = ngx.status
+M.TYPE = "text/html; charset=utf-8"
+
+--- The page; one that may be kept for others names no request.
+function M.text(status, request_id)
   local reason = REASONS[status] or "Error"
-  ngx.header["Content-Type"] = "text/html; charset=utf-8"
+  local page = format(PAGE, status, reason, status, reason)
+  return request_id and page .. "<p>Request " .. request_id .. "</p>\n" or page
+end
+
+function M.show(request_id)
+  ngx.header["Content-Type"] = M.TYPE
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
-  ngx.print(format(PAGE, status, reason, status, reason, request_id or "-"))
+  ngx.print(M.text(ngx.status, request_id or "-"))
 end
 
 return M

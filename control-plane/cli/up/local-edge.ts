@@ -94,6 +94,7 @@ function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
     EDGE_ENROLMENT_TOKEN: edge.enrolmentToken,
     NGINX_INSTALLATION: JSON.stringify(edge.nginx),
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
+    ...(settings.ORIGIN_CA_FILE === undefined ? {} : { ORIGIN_CA_FILE: resolve(settings.ORIGIN_CA_FILE) }),
     FORBIDDEN_ORIGIN_ADDRESSES: edge.platformListeners.join(","),
     PLATFORM_ZONE: settings.PLATFORM_ZONE,
     EDGE_KEEP_SERVING: "false",

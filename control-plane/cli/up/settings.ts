@@ -12,6 +12,7 @@ export const upSchema = controlPlaneSchema.extend({
   REDIS_URL: controlPlaneSchema.shape.REDIS_URL.optional(),
   CLICKHOUSE_URL: controlPlaneSchema.shape.CLICKHOUSE_URL.optional(),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(true),
+  ORIGIN_CA_FILE: z.string().min(1).optional(),
   EDGE_HTTP_PORT: setting.port.default(8000),
   EDGE_HTTPS_PORT: setting.port.default(8443),
   /** An OpenResty of this machine instead of the unpacked nginx. */

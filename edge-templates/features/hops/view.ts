@@ -22,12 +22,17 @@ export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup
 }
 
 type NoView = Readonly<Record<string, never>>;
-const inner = readTemplate<NoView>(import.meta.url, "inner.hbs");
+const inner = readTemplate<{ readonly balancerKeepalive: boolean }>(import.meta.url, "inner.hbs");
 const viewer = readTemplate<NoView>(import.meta.url, "viewer.hbs");
 const origin = readTemplate<NoView>(import.meta.url, "origin.hbs");
+const originVerified = readTemplate<NoView>(import.meta.url, "origin-verified.hbs");
+const pass = readTemplate<NoView>(import.meta.url, "pass.hbs");
 const control = readTemplate<NoView>(import.meta.url, "control.hbs");
 
-export const innerConf = (): string => inner({});
+export const innerConf = ({ capabilities }: DesiredGroup): string =>
+  inner({ balancerKeepalive: capabilities.balancer_keepalive });
 export const viewerConf = (): string => viewer({});
 export const originConf = (): string => origin({});
+export const originVerifiedConf = (): string => originVerified({});
+export const passConf = (): string => pass({});
 export const controlConf = (): string => control({});
