@@ -12,7 +12,7 @@ import type { Route } from "./define-route.ts";
 import { docsRoutes } from "./docs-page.ts";
 import type { Dependency } from "./health.ts";
 import type { Idempotency } from "./idempotency.ts";
-import { createMetricsRegistry, createRequestMetrics } from "./metrics.ts";
+import { createMetricsRegistry, createRequestMetrics, type MetricsRegistry } from "./metrics.ts";
 import { withPlatformRoutes } from "./platform-routes.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import { type ApiState, logRequests } from "./request-log.ts";
@@ -42,6 +42,8 @@ export interface ApiServerOptions {
   readonly limits?: RateLimits;
   /** None: an Idempotency-Key is not heeded. */
   readonly idempotency?: Idempotency;
+  /** What /metrics tells beside the requests; none: a new one. */
+  readonly registry?: MetricsRegistry;
   readonly log: Logger;
   readonly host: string;
   /** 0: any free one. */
@@ -53,7 +55,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   const clients = createClients(options.trustedProxies ?? []);
   const admission = createAdmission(authenticate, options.limits);
   const cors = allowOrigins(options.corsOrigins ?? []);
-  const registry = createMetricsRegistry();
+  const registry = options.registry ?? createMetricsRegistry();
   const running = createRunningRequests();
   const app = new Koa<ApiState>();
   // What reaches Koa itself happened while sending the answer: the client went away.

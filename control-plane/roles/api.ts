@@ -48,6 +48,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
       trustedProxies: config.TRUSTED_PROXIES,
       corsOrigins: config.CORS_ORIGINS,
       limits: counting.limits,
+      registry: connections.registry,
       idempotency: services.idempotency,
       log,
       host: config.LISTEN_HOST,

@@ -4,17 +4,22 @@ import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import { openObjectStorage } from "../../platform/object-storage/open.ts";
 import type { ObjectStorage } from "../../platform/object-storage/storage.ts";
+import { type Cache, openCache } from "../cache/cache.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { type ClickHouse, connectClickHouse } from "../database/clickhouse.ts";
 import { connectDatabase } from "../database/connection.ts";
 import type { Database } from "../database/transaction.ts";
+import { createMetricsRegistry, type MetricsRegistry } from "../http/metrics.ts";
 import { connectRedis } from "../jobs/queue.ts";
 
 export interface Connections {
   readonly db: Database;
   readonly redis: Redis;
+  /** Guards every commit of `db`. */
+  readonly cache: Cache;
   readonly clickhouse: ClickHouse;
   readonly storage: ObjectStorage;
+  readonly registry: MetricsRegistry;
   readonly part: Part;
 }
 
@@ -33,15 +38,26 @@ export async function openConnections(config: ControlPlaneConfig, role: string, 
     commandTimeout: REDIS_COMMAND_TIMEOUT_MS,
   });
   const redisPart: Part = { name: "redis connection", stop: async () => redis.disconnect() };
+  const registry = createMetricsRegistry();
+  const cache = openCache({
+    db: database.db,
+    databaseUrl: config.DATABASE_URL,
+    redisUrl: config.REDIS_URL,
+    // The others write, and what they read they read once.
+    reads: role === "api" ? "cached" : "direct",
+    ...{ registry, log },
+  });
   const storagePart: Part = { name: "object storage", stop: () => storage.stop() };
   return {
     db: database.db,
     redis,
+    cache,
     clickhouse: clickhouse.clickhouse,
     storage,
+    registry,
     part: {
       name: `${role} connections`,
-      stop: () => stopInReverse([storagePart, database.part, clickhouse.part, redisPart]),
+      stop: () => stopInReverse([storagePart, database.part, clickhouse.part, redisPart, cache.part]),
     },
   };
 }
