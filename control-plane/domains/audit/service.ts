@@ -1,8 +1,12 @@
-// Records deeds. Whoever changes something calls this in the same transaction.
+// Records deeds, and tells of them. Whoever changes something records it in the same transaction.
 import { randomUUID } from "node:crypto";
-import type { Tx } from "../../database/transaction.ts";
+import type { PageQuery } from "../../database/paging.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
 import type { Actor } from "../../http/caller.ts";
+import { invalidRequest } from "../../http/problems.ts";
+import { type AuditRow, findAuditEntries } from "./read-model.ts";
 import { type Difference, withoutSecrets } from "./rules.ts";
+import type { AuditFilter } from "./schema.ts";
 import { insertAuditEntry } from "./store.ts";
 
 export interface Deed {
@@ -26,4 +30,13 @@ export async function recordAudit(tx: Tx, actor: Actor, deed: Deed): Promise<voi
     requestId: actor.requestId,
     clientAddress: actor.clientAddress,
   });
+}
+
+/** Newest first. */
+export async function listAudit(reads: Reads, filter: AuditFilter, page: PageQuery): Promise<readonly AuditRow[]> {
+  const { from, to } = filter;
+  if (from !== undefined && to !== undefined && new Date(from) >= new Date(to)) {
+    throw invalidRequest([{ pointer: "?to", detail: "must be later than from." }]);
+  }
+  return findAuditEntries(reads, filter, page);
 }
