@@ -36,6 +36,24 @@ export const controlPlaneSchema = z.object({
   FEED_PREVIOUS_SIGNING_KEY_FILE: z.string().min(1).optional(),
   /** From one key that signs people's tokens to the next. */
   SIGNING_KEY_DAYS: setting.count.default(30),
+  /** Where people reach the API from outside: links in mails lead there, and wallets sign its name. */
+  PUBLIC_URL: setting
+    .url("http:", "https:")
+    .refine((text) => !URL.canParse(text) || new URL(text).href === `${new URL(text).origin}/`, {
+      error: "must be a scheme, a host and perhaps a port, such as https://cdn.example.com.",
+    })
+    .optional(),
+  SMTP_URL: setting.url("smtp:", "smtps:").optional(),
+  /** PEM of the mail server's own authority, where the system does not know it. */
+  SMTP_CA_FILE: z.string().min(1).optional(),
+  MAIL_FROM: z
+    .string()
+    .regex(/^(?:[^<>\r\n]*<[^\s<>@]+@[^\s<>@]+>|[^\s<>@]+@[^\s<>@]+)$/, {
+      error: "must be an address, or a name and an address such as Edgewright <no-reply@example.com>.",
+    })
+    .optional(),
+  /** EIP-155: the chain that a wallet must name when somebody signs in with it. */
+  ETHEREUM_CHAIN_ID: setting.count.default(1),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
   DATABASE_POOL_MAX: setting.count.default(10),
   /** Where a worker or a scheduler of its own answers /health and /metrics; the API does so on API_PORT. */
@@ -57,6 +75,16 @@ export const controlPlaneSchema = z.object({
   LOGIN_BAN_SECONDS: setting.count.default(900),
 });
 export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
+
+/** Its origin; without the setting, this machine alone reaches it. */
+export function publicUrlOf({ PUBLIC_URL: url, API_PORT: port }: ControlPlaneConfig): URL {
+  return new URL(url ?? `http://127.0.0.1:${port}`);
+}
+
+/** Whom letters come from. */
+export function mailFromOf({ MAIL_FROM: from, PLATFORM_ZONE: zone }: ControlPlaneConfig): string {
+  return from ?? `Edgewright <no-reply@${zone}>`;
+}
 
 /** Whom the first start makes the platform's administrator. */
 export const administratorSchema = z.object({

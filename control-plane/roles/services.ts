@@ -16,6 +16,7 @@ import {
 } from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
+import { createPost } from "../domains/mail/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import { createIdempotency } from "../http/idempotency.ts";
@@ -35,7 +36,7 @@ export function createServices(config: ControlPlaneConfig, { db, clickhouse }: C
   return {
     // Half of the pool, so that what runs in these transactions can read beside them.
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
-    auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }) }),
+    auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }), post: createPost(seal) }),
     distributions,
     origins: createOriginService({ db, clock, seal, platform }, distributions),
     rules: createRuleService({ db, clock, seal }, distributions),

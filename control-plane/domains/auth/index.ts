@@ -1,5 +1,8 @@
 // Who somebody is: users, passwords, tokens. The only door of this domain.
 export { createAuthenticators } from "./authenticator.ts";
+export { authHandlers, authSchedules } from "./handlers.ts";
+export { operatorRoutes } from "./operator/routes.ts";
+export { createOperatorService } from "./operator/service.ts";
 export { authRoutes } from "./routes.ts";
 export { type AuthService, createAuthService } from "./service.ts";
 export { signingKeyHandlers, signingKeySchedules } from "./signing-key-jobs.ts";

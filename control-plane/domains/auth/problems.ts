@@ -7,3 +7,5 @@ export const passwordWrong = defineProblem("password-wrong", 403, "The password 
 export const recentLoginRequired = defineProblem("recent-login-required", 403, "Log in again for this");
 export const passwordsBusy = defineProblem("passwords-busy", 503, "Too many people log in at once");
 export const unknownSession = defineProblem("unknown-session", 404, "No such session");
+export const linkExpired = defineProblem("link-expired", 410, "The link was used already, or is too old");
+export const nothingToVerify = defineProblem("nothing-to-verify", 409, "There is no address to confirm");

@@ -1,9 +1,18 @@
 // Every route of this domain, theme by theme.
 import type { Route } from "../../http/define-route.ts";
+import { emailRoutes } from "./email/routes.ts";
 import { logInRoutes } from "./log-in/routes.ts";
+import { passwordRoutes } from "./password/routes.ts";
+import { profileRoutes } from "./profile/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./session/routes.ts";
 
 export function authRoutes(auth: AuthService): Route[] {
-  return [...logInRoutes(auth), ...sessionRoutes(auth.sessions)];
+  return [
+    ...logInRoutes(auth),
+    ...sessionRoutes(auth.sessions),
+    ...profileRoutes(auth),
+    ...passwordRoutes(auth),
+    ...emailRoutes(auth),
+  ];
 }

@@ -3,8 +3,13 @@
 import type { Database } from "../../database/transaction.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { findMembership, type MembershipRecord } from "../account/index.ts";
+import type { Post } from "../mail/index.ts";
+import { createEmailVerification } from "./email/verification.ts";
 import { createLogIns } from "./log-in/service.ts";
 import { createPasswords, type Passwords } from "./password/passwords.ts";
+import { createOwnerProof } from "./password/proof.ts";
+import { createPasswordService } from "./password/service.ts";
+import { createProfileService } from "./profile/service.ts";
 import { createSessions } from "./session/sessions.ts";
 import type { Tokens } from "./token.ts";
 import { createAdministrators } from "./user/administrator.ts";
@@ -17,11 +22,14 @@ export interface AuthSettings {
   readonly db: Database;
   readonly clock: () => Date;
   readonly tokens: Tokens;
+  readonly post: Post;
   readonly passwords?: Passwords;
 }
 
-export function createAuthService({ db, clock, tokens, passwords = createPasswords() }: AuthSettings) {
+export function createAuthService(settings: AuthSettings) {
+  const { db, clock, tokens, post, passwords = createPasswords() } = settings;
   const sessions = createSessions({ db, clock, tokens });
+  const proof = createOwnerProof({ db, clock, passwords });
 
   /** Whom a token names. */
   async function recogniseUser(token: string): Promise<{ user: UserRecord; sessionId: string }> {
@@ -54,6 +62,9 @@ export function createAuthService({ db, clock, tokens, passwords = createPasswor
     ...createLogIns({ db, clock, passwords, sessions }),
     ...createAdministrators({ db, clock, passwords }),
     sessions,
+    email: createEmailVerification({ db, clock }),
+    password: createPasswordService({ db, clock, passwords, proof, sessions, post }),
+    profile: createProfileService({ db, clock, proof, post }),
     recognise,
     recogniseUser,
     findActive,

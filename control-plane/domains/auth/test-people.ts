@@ -1,11 +1,15 @@
-// A database, an API and a clock that obeys, for the tests of this domain.
+// A database, an API, a mail server and a clock that obeys, for the tests of this domain.
+import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
-import { startApiServer } from "../../http/server.ts";
+import { type Authentication, startApiServer } from "../../http/server.ts";
+import { createMailer, createPost, mailHandlers } from "../mail/index.ts";
+import { type ReceivedMail, startTestMailServer, type TestMailServer } from "../mail/test-mail-server.ts";
 import {
   type AuthService,
+  authHandlers,
   authRoutes,
   createAuthenticators,
   createAuthService,
@@ -13,9 +17,16 @@ import {
   createTokens,
 } from "./index.ts";
 import type { Passwords } from "./password/passwords.ts";
+import type { Tokens } from "./token.ts";
 
 export const PASSWORD = "correct-horse-1";
 const ASK_TIMEOUT_MS = 10_000;
+
+interface Asked {
+  readonly token?: string;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
 
 interface Answer {
   readonly status: number;
@@ -27,14 +38,19 @@ interface Answer {
 export interface TestPeople {
   readonly db: Database;
   readonly auth: AuthService;
+  readonly tokens: Tokens;
+  readonly authenticate: Pick<Authentication, "account" | "user">;
   readonly url: string;
+  readonly mailServer: TestMailServer;
   readonly clock: () => Date;
   passTime(ms: number): void;
   /** `path` is relative to /api/v1. */
-  ask(method: string, path: string, options?: { token?: string; body?: unknown }): Promise<Answer>;
+  ask(method: string, path: string, options?: Asked): Promise<Answer>;
   /** A new user with this name, their address `<name>@example.com` and `PASSWORD`. */
   register(username: string): Promise<{ id: string; accountId: string; token: string }>;
   logIn(login: string, password?: string): Promise<string>;
+  /** Does every job that waits in the outbox, as a worker would; what was mailed comes back. */
+  work(): Promise<readonly ReceivedMail[]>;
   stop(): Promise<void>;
 }
 
@@ -44,41 +60,60 @@ export async function createTestPeople(options: { passwords?: Passwords } = {}):
   const log = createLogger({ role: "test", level: "silent" });
   let now = new Date("2026-03-01T12:00:00Z");
   const clock = () => now;
-  const keys = createSigningKeys({ db, seal: createSeal(Buffer.alloc(32, 0x0f)), clock, log });
-  const auth = createAuthService({ db, clock, tokens: createTokens({ keys, clock }), ...options });
+  const seal = createSeal(Buffer.alloc(32, 0x0f));
+  const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
+  const auth = createAuthService({ db, clock, tokens, post: createPost(seal), ...options });
+  const authenticate = createAuthenticators(auth);
   const { url, part } = await startApiServer({
     routes: authRoutes(auth),
-    authenticate: { ...createAuthenticators(auth), edge: () => Promise.reject(new Error("no edge asks here")) },
+    authenticate: { ...authenticate, edge: () => Promise.reject(new Error("no edge asks here")) },
     readiness: [],
     log,
     host: "127.0.0.1",
     port: 0,
   });
+  const mailServer = await startTestMailServer();
+  const mailer = createMailer({ smtpUrl: mailServer.url, from: "no-reply@cdn.example", log, clock });
+  const publicUrl = new URL(url);
+  const handlers = [...authHandlers({ db, clock, mailer, publicUrl }), ...mailHandlers({ mailer, seal })];
   return {
-    ...{ db, auth, url, clock },
+    ...{ db, auth, tokens, authenticate, url, clock, mailServer },
     passTime: (ms) => {
       now = new Date(now.getTime() + ms);
     },
-    ask: (method, path, { token, body } = {}) => ask(`${url}/api/v1${path}`, method, token, body),
+    ask: (method, path, asked = {}) => ask(`${url}/api/v1${path}`, method, asked),
     async register(username) {
       const email = `${username}@example.com`;
       const { user, account, token } = await auth.register({ username, email, password: PASSWORD });
       return { id: user.id, accountId: account.id, token };
     },
     logIn: async (login, password = PASSWORD) => (await auth.logIn({ login, password })).token,
+    async work() {
+      const before = mailServer.received.length;
+      const rows = outboxRows.parse(await db("outbox").delete().returning(["job", "payload", "seq"]));
+      for (const { job, payload } of rows.sort((a, b) => a.seq - b.seq)) {
+        const handler = handlers.find((one) => one.job.name === job);
+        if (handler === undefined) throw new Error(`nobody does the job ${job}`);
+        await handler.run(payload, AbortSignal.timeout(ASK_TIMEOUT_MS));
+      }
+      return mailServer.received.slice(before);
+    },
     async stop() {
-      await part.stop();
+      await Promise.all([part.stop(), mailServer.stop()]);
       await database.stop();
     },
   };
 }
 
-async function ask(url: string, method: string, token: string | undefined, body: unknown): Promise<Answer> {
+const outboxRows = z.array(z.object({ job: z.string(), payload: z.unknown(), seq: z.number() }));
+
+async function ask(url: string, method: string, { token, body, headers = {} }: Asked): Promise<Answer> {
   const reply = await fetch(url, {
     method,
     headers: {
       ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
       ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...headers,
     },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(ASK_TIMEOUT_MS),

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { Problem } from "../../../../platform/problem.ts";
 import { type Database, inTransaction } from "../../../database/transaction.ts";
+import { askToVerify } from "../email/verification.ts";
 import type { Passwords } from "../password/passwords.ts";
 import { loginRefused } from "../problems.ts";
 import { normaliseEmail } from "../rules.ts";
@@ -31,6 +32,7 @@ export function createLogIns({
     const token = await sessions.prepare(person.id);
     return inTransaction(db, async (tx) => {
       const created = await createPerson(tx, person, { now: clock(), actor: actorOf(person.id, visit) });
+      await askToVerify(tx, created.user);
       await sessions.begin(tx, token, { method: "password", visit });
       return { ...created, ...token };
     });

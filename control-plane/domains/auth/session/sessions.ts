@@ -8,7 +8,6 @@ import { unknownSession } from "../problems.ts";
 import type { IssuedToken, Tokens } from "../token.ts";
 import { actorOf, type Visit } from "../visit.ts";
 import {
-  deleteExpiredSessions,
   endSessions,
   findSession,
   insertSession,
@@ -73,22 +72,17 @@ export function createSessions({ db, clock, tokens }: { db: Database; clock: () 
     });
   }
 
-  /** Every session of the user, or every other one: when what protected them has changed. */
-  async function endAll(tx: Tx, actor: Actor, { userId, but }: { userId: string; but: string | null }): Promise<void> {
-    const ended = await endSessions(tx, { userId, which: { allBut: but }, now: clock() });
+  /** Every session of the user: when what protected them has changed. */
+  async function endAll(tx: Tx, actor: Actor, userId: string): Promise<void> {
+    const ended = await endSessions(tx, { userId, which: "all", now: clock() });
     await recordAudit(tx, actor, {
       action: "session.end-all",
       accountId: null,
       resourceType: "user",
       resourceId: userId,
-      changes: [{ pointer: "/live_sessions", before: ended + (but === null ? 0 : 1), after: but === null ? 0 : 1 }],
+      changes: [{ pointer: "/live_sessions", before: ended, after: 0 }],
     });
   }
 
-  /** A token that has expired is refused without its row. */
-  async function deleteExpired(): Promise<void> {
-    await inTransaction(db, (tx) => deleteExpiredSessions(tx, clock()));
-  }
-
-  return { prepare, begin, findLive, list, end, endAll, deleteExpired };
+  return { prepare, begin, findLive, list, end, endAll };
 }

@@ -51,11 +51,10 @@ export async function listSessions(
 /** Ends the user's live sessions that are meant, and tells how many those were. */
 export async function endSessions(
   tx: Tx,
-  { userId, which, now }: { userId: string; which: { id: string } | { allBut: string | null }; now: Date },
+  { userId, which, now }: { userId: string; which: { id: string } | "all"; now: Date },
 ): Promise<number> {
   const query = tx("session").where({ user_id: userId, ended_at: null }).where("expires_at", ">", now);
-  if ("id" in which) query.where({ id: which.id });
-  else if (which.allBut !== null) query.whereNot({ id: which.allBut });
+  if (which !== "all") query.where({ id: which.id });
   const ended: { id: string }[] = await query.update({ ended_at: now }).returning("id");
   for (const { id } of ended) makeStale(tx, staleSession(id));
   return ended.length;

@@ -1,43 +1,17 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { createLogger } from "../../../platform/log.ts";
-import { createSeal } from "../../../platform/seal.ts";
-import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
-import { startApiServer } from "../../http/server.ts";
-import { authRoutes, createAuthenticators, createAuthService, createSigningKeys, createTokens } from "./index.ts";
+import { newPassword } from "../schema.ts";
+import { createTestPeople, PASSWORD as password, type TestPeople } from "../test-people.ts";
+import { registerInput } from "./schema.ts";
 
-let database: TestDatabase;
-let api: Awaited<ReturnType<typeof startApiServer>>;
-
+let people: TestPeople;
 beforeAll(async () => {
-  database = await createTestDatabase();
-  const clock = () => new Date();
-  const log = createLogger({ role: "test", level: "silent" });
-  const seal = createSeal(Buffer.alloc(32, 15));
-  const auth = createAuthService({
-    db: database.db,
-    clock,
-    tokens: createTokens({ keys: createSigningKeys({ db: database.db, seal, clock, log }), clock }),
-  });
-  api = await startApiServer({
-    routes: authRoutes(auth),
-    authenticate: {
-      ...createAuthenticators(auth),
-      edge: () => Promise.reject(new Error("no edge asks here")),
-    },
-    readiness: [],
-    log,
-    host: "127.0.0.1",
-    port: 0,
-  });
+  people = await createTestPeople();
 });
-afterAll(async () => {
-  await api.part.stop();
-  await database.stop();
-});
+afterAll(() => people.stop());
 
 function post(path: string, body: unknown): Promise<Response> {
-  return fetch(`${api.url}/api/v1/auth/${path}`, {
+  return fetch(`${people.url}/api/v1/auth/${path}`, {
     method: "POST",
     headers: { "content-type": "application/json" },
     body: JSON.stringify(body),
@@ -46,7 +20,7 @@ function post(path: string, body: unknown): Promise<Response> {
 }
 
 function verify(headers: Record<string, string>): Promise<Response> {
-  return fetch(`${api.url}/api/v1/auth/verify`, { headers, signal: AbortSignal.timeout(10_000) });
+  return fetch(`${people.url}/api/v1/auth/verify`, { headers, signal: AbortSignal.timeout(10_000) });
 }
 
 const sessionSchema = z.object({ token: z.string(), expires_at: z.iso.datetime() });
@@ -54,7 +28,7 @@ const registeredSchema = sessionSchema.extend({
   user: z.object({ id: z.uuid() }),
   account: z.object({ id: z.uuid() }),
 });
-const ada = { username: "ada", email: "ada@example.com", password: "correct-horse-1" };
+const ada = { username: "ada", email: "ada@example.com", password: password };
 
 test("registering answers the user, the account and a token that is good from then on", async () => {
   const reply = await post("register", ada);
@@ -102,5 +76,33 @@ test("without a token, or with a broken one, a person is asked to log in", async
   for (const headers of [{}, { authorization: "Bearer x.y.z" }, { authorization: "Basic YTpi" }]) {
     const reply = await verify(headers);
     expect([reply.status, reply.headers.get("www-authenticate")]).toEqual([401, "Bearer"]);
+  }
+});
+
+test.each(["short1", "lettersonly", "12345678", "ä1".repeat(30), "nul-\0-inside-1"])(
+  "the password %j is refused",
+  (text) => {
+    expect(newPassword.safeParse(text).success).toBe(false);
+  },
+);
+
+test.each(["ab", "a".repeat(31), "with space", "ünicode", "a@b"])("the user name %j is refused", (username) => {
+  expect(registerInput.safeParse({ username, email: "x@example.com", password }).success).toBe(false);
+});
+
+test("an address in any form of its domain is one address", async () => {
+  const body = { username: "buecher", email: "Buch@Bücher.example", password };
+  const registered = await people.ask("POST", "/auth/register", { body });
+  expect(registered.body).toMatchObject({ user: { email: "Buch@xn--bcher-kva.example", email_verified: false } });
+  for (const login of ["buch@bücher.example", "BUCH@xn--bcher-kva.EXAMPLE"]) {
+    expect((await people.ask("POST", "/auth/login", { body: { login, password } })).status).toBe(200);
+  }
+  const again = { ...body, username: "other", email: "buch@XN--BCHER-KVA.example" };
+  expect((await people.ask("POST", "/auth/register", { body: again })).status).toBe(409);
+});
+
+test("what no column can hold is a fault of the request", async () => {
+  for (const login of ["a\0da", "ada\ud800", "x\n@example.com"]) {
+    expect((await people.ask("POST", "/auth/login", { body: { login, password } })).status).toBe(422);
   }
 });

@@ -1,0 +1,49 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { linkIn } from "../../mail/test-mail-server.ts";
+import { createTestPeople, type TestPeople } from "../test-people.ts";
+
+const HOUR_MS = 60 * 60 * 1000;
+
+let people: TestPeople;
+beforeAll(async () => {
+  people = await createTestPeople();
+});
+afterAll(() => people.stop());
+
+const secretOfNextMail = async () => {
+  const [mail] = await people.work();
+  return mail === undefined ? null : linkIn(mail).searchParams.get("token");
+};
+const verify = (token: string | null) => people.ask("POST", "/auth/verify-email", { body: { token } });
+
+test("whoever registers is mailed a link, which confirms the address once", async () => {
+  const { token } = await people.register("ada");
+  const secret = await secretOfNextMail();
+  expect((await verify(secret)).status).toBe(204);
+  expect((await people.ask("GET", "/auth/profile", { token })).body).toMatchObject({ email_verified: true });
+  expect((await verify(secret)).status).toBe(410);
+});
+
+test("a link is good for 24 hours, and another one may be asked for", async () => {
+  const { token } = await people.register("late");
+  const secret = await secretOfNextMail();
+  people.passTime(24 * HOUR_MS - 1000);
+  const fresh = await people.logIn("late");
+  const again = await people.ask("POST", "/auth/verify-email/send", { token: fresh });
+  expect(again.status).toBe(202);
+  people.passTime(1000);
+  expect((await verify(secret)).status).toBe(410);
+  expect((await verify(await secretOfNextMail())).status).toBe(204);
+  expect((await people.ask("POST", "/auth/verify-email/send", { token: fresh })).status).toBe(409);
+  expect((await people.ask("POST", "/auth/verify-email/send", { token })).status).toBe(401);
+});
+
+test("a token that was made up, or made for something else, confirms nothing", async () => {
+  const { token } = await people.register("eve");
+  await people.work();
+  await people.ask("POST", "/auth/forgot-password", { body: { email: "eve@example.com" } });
+  expect((await verify(await secretOfNextMail())).status).toBe(410);
+  expect((await verify("A".repeat(43))).status).toBe(410);
+  expect((await verify("short")).status).toBe(422);
+  expect((await people.ask("GET", "/auth/profile", { token })).body).toMatchObject({ email_verified: false });
+});
