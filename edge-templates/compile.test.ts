@@ -9,6 +9,7 @@ import {
   compileStructure,
   type DesiredBucket,
   type DesiredCacheRule,
+  type DesiredHeaderRule,
   type DesiredHealthCheck,
   type DesiredOrigin,
 } from "./index.ts";
@@ -31,6 +32,10 @@ const bucket: DesiredBucket = {
 const withRule = (fields: Partial<DesiredCacheRule>) => ({
   ...exampleDistribution,
   cacheRules: [{ ...exampleCacheRule, ...fields }],
+});
+const withHeader = (fields: Partial<DesiredHeaderRule>) => ({
+  ...exampleDistribution,
+  headerRules: [{ paths: [], phase: "response" as const, action: "set" as const, name: "x-a", value: "b", ...fields }],
 });
 
 describe("a document", () => {
@@ -68,10 +73,37 @@ describe("a document", () => {
     ["a path that no edge serves", withRule({ paths: ["/a", "/a/../b"] }), "cache/rules/0/paths/1"],
     ["a path with a blank", withRule({ paths: ["/a b"] }), "cache/rules/0/paths/0"],
     ["an extension with a dot", withRule({ extensions: [".css"] }), "cache/rules/0/extensions/0"],
+    ["a line feed in a header", withHeader({ value: "a\r\nX: y" }), "headers/response/0/value"],
+    ["a NUL in a header", withHeader({ value: "a\0" }), "headers/response/0/value"],
+    ["a blank around a header", withHeader({ value: " a" }), "headers/response/0/value"],
+    ["a header without a value", withHeader({ value: "" }), "headers/response/0/value"],
+    ["a colon in a header's name", withHeader({ name: "x:" }), "headers/response/0/name"],
+    ["a header in upper case", withHeader({ name: "X-A" }), "headers/response/0/name"],
+    ["a line break in a header's name", withHeader({ name: "x-a\r\nx-b" }), "headers/response/0/name"],
     ["a negative time", withRule({ ttlSeconds: -1 }), "cache/rules/0/ttl"],
   ])("with %s is refused", (_, distribution, field) => {
     expect(() => compileDocument(distribution)).toThrow(CompileRefusal);
     expect(() => compileDocument(distribution)).toThrow(expect.objectContaining({ field, reason: expect.any(String) }));
+  });
+
+  test.each([
+    ...["connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "proxy-authorization", "host"],
+    ...["content-length", "content-encoding", "content-range", "date", "age", "via", "forwarded", "x-forwarded-for"],
+    ...["x-real-ip", "cdn-loop", "x-request-id", "x-cache", "cache-status", "x-edge-hop", "x-accel-expires"],
+    ...["x-accel-redirect", "alt-svc", "expect"],
+  ])("writes no %s, whichever way", (name) => {
+    for (const phase of ["request", "response"] as const) {
+      for (const action of ["set", "add", "remove"] as const) {
+        expect(() => compileDocument(withHeader({ phase, action, name }))).toThrow(
+          expect.objectContaining({ field: `headers/${phase}/0/name` }),
+        );
+      }
+    }
+  });
+
+  test.each(["range", "if-none-match", "if-range", "accept-encoding"])("asks no %s of an origin", (name) => {
+    expect(() => compileDocument(withHeader({ phase: "request", name }))).toThrow(CompileRefusal);
+    expect(() => compileDocument(withRule({ headers: [name] }))).toThrow(CompileRefusal);
   });
 
   test("that grows too large is refused", () => {

@@ -4,6 +4,8 @@ import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredDistribution } from "./desired.ts";
 import { cacheSchema } from "./features/cache/schema.ts";
 import { cachePart } from "./features/cache/view.ts";
+import { headersSchema } from "./features/headers/schema.ts";
+import { headersPart } from "./features/headers/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
 import { originPart } from "./features/origin/view.ts";
 import { CompileRefusal } from "./refusal.ts";
@@ -32,6 +34,7 @@ const documentSchema = z.strictObject({
   redirect_to_https: z.boolean(),
   origin: originSchema,
   cache: cacheSchema,
+  headers: headersSchema.optional(),
 });
 
 export function compileDocument(distribution: DesiredDistribution): Compiled {
@@ -46,6 +49,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     redirect_to_https: distribution.redirectHttpToHttps,
     origin: originPart(distribution),
     cache: cachePart(distribution),
+    headers: headersPart(distribution),
   });
   if (!parsed.success) throw refusalOf(parsed.error);
   const body = canonicalJson(parsed.data);

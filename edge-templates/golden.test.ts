@@ -51,6 +51,7 @@ const structures: Readonly<Record<string, GroupView>> = {
 
 const documents: Readonly<Record<string, (distribution: DesiredDistribution) => unknown>> = {
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
+  headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,
   origin: originPart,
 };
 

@@ -25,11 +25,14 @@ export {
   contentTypeStart,
   cookieName,
   fileExtension,
+  headerValue,
   keyHeaderName,
   pathPattern,
   queryName,
+  requestHeaderName,
+  responseHeaderName,
   statusOrClass,
 } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 3;
+export const COMPILER_VERSION = 4;

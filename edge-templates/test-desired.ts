@@ -50,12 +50,21 @@ const originSchema = z
   .partial()
   .transform((fields) => ({ ...exampleOrigin, ...defined(fields) }));
 
+const headerRuleSchema = z.strictObject({
+  phase: z.enum(["request", "response"]),
+  action: z.enum(["set", "add", "remove"]),
+  name: z.string(),
+  value: z.string().default(""),
+  paths: texts.default([]),
+});
+
 const distributionSchema = z
   .strictObject({
     hosts: texts,
     origins: z.array(originSchema),
     balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
     cacheRules: z.array(cacheRuleSchema),
+    headerRules: z.array(headerRuleSchema),
   })
   .partial()
   .extend({ desired: z.literal("distribution") });

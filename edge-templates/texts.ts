@@ -29,27 +29,47 @@ export const contentTypeStart = z
   .string()
   .regex(/^[a-z0-9.+/-]{1,100}$/, "must be the lower-case beginning of a content type");
 
-/** A query parameter as programs know it: decoded. */
-export const queryName = z.string().regex(/^[^\s&=#\p{Cc}]{1,100}$/u, "must be one word without & = and #");
+/** A query parameter, as it is or as it stands in a URL. */
+export const queryName = z.string().regex(/^[^\s&=#\p{Cc}\p{Cs}]{1,1200}$/u, "must be one word without & = and #");
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/;
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
 
 export const cookieName = z.string().regex(TOKEN, "must be a cookie's name");
 
 /** RFC 9110 § 5.1, in lower case. */
-const fieldName = z
-  .string()
-  .regex(/^[!#$%&'*+.^`|~0-9a-z-]{1,100}$/, "must be a header's name in lower case, without _");
+const fieldName = z.string().regex(/^[!#$%&'*+.^_`|~0-9a-z-]{1,128}$/, "must be a header's name in lower case");
 
-/** Lines of one connection (RFC 9110 § 7.6.1), of the edge itself, and those that say how long and whose a message is. */
-const NOBODYS_FIELD =
-  /^(?:connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|host|content-length|expect|x-edge-.*|x-accel-.*)$/;
-
-/** A request header that may tell cached answers apart. A part or a condition is answered from the stored whole. */
-export const keyHeaderName = fieldName.refine(
-  (name) => !NOBODYS_FIELD.test(name) && !/^(?:range|if-.*)$/.test(name),
-  "cannot tell answers apart",
+/** Lines of one connection (RFC 9110 § 7.6.1), how a message is framed, and what the edge says of itself and of viewers. */
+const NOBODYS_FIELD = new RegExp(
+  `^(?:${[
+    "connection|keep-alive|proxy-.*|te|trailer|transfer-encoding|upgrade|http2-settings|sec-websocket-.*",
+    "host|content-length|content-encoding|content-range|expect|date|age",
+    "via|forwarded|x-forwarded-.*|x-real-ip|cdn-loop|x-request-id|x-cache|cache-status|alt-svc|x-edge-.*|x-accel-.*",
+  ].join("|")})$`,
 );
+/** A part, a condition and a coding are between the edge's own hops: an answer is cut from the stored whole. */
+const NOT_ASKED = /^(?:range|if-.*|accept-encoding)$/;
+
+/** A response header that a customer may write. */
+export const responseHeaderName = fieldName.refine(
+  (name) => !NOBODYS_FIELD.test(name),
+  "is not the customer's to write",
+);
+
+/** A request header that a customer may write. */
+export const requestHeaderName = responseHeaderName.refine(
+  (name) => !NOT_ASKED.test(name),
+  "is the cache's own question",
+);
+
+/** A request header that may tell cached answers apart. */
+export const keyHeaderName = requestHeaderName;
+
+/** No line break, nor any other control character or half a one. */
+export const headerValue = z
+  .string()
+  .regex(/^(?! )[^\p{Cc}\p{Cs}]*(?<! )$/u, "must be one line without control characters")
+  .refine((value) => Buffer.byteLength(value) <= 4000, "is longer than 4000 bytes");
 
 /** `404`, or `4xx` for a class. Parts (206) and confirmations (304) have no life of their own. */
 export const statusOrClass = z.string().regex(/^(?!206|304)[2-5](?:\d\d|xx)$/, "must be a status such as 404, or 4xx");

@@ -27,6 +27,8 @@ export interface Answer {
   readonly version: string;
   /** Names in lower case; the last of equal ones. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Every header line as it came. */
+  readonly lines: readonly string[];
   readonly body: string;
 }
 
@@ -56,6 +58,7 @@ function parseAnswer(text: string): Answer {
     headers: Object.fromEntries(
       lines.map((line) => [line.slice(0, line.indexOf(":")).toLowerCase(), line.slice(line.indexOf(":") + 2)]),
     ),
+    lines,
     body: text.slice(end + 4),
   };
   // What comes before the answer itself: 100, 103.

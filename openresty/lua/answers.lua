@@ -2,6 +2,7 @@
 -- that viewers see; reads documents through `documents`.
 local browser = require "browser"
 local documents = require "documents"
+local header_rules = require "header_rules"
 
 local ngx = ngx
 local header = ngx.header
@@ -24,6 +25,7 @@ function M.finish(var, status)
   local document = documents.find(var.edge_distribution)
   if not document then return end
   browser.tell(var, document)
+  header_rules.write_response(document.headers, var.edge_path)
 end
 
 return M

@@ -2,10 +2,11 @@
 -- no dict.
 local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
+local header_rules = require "header_rules"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
 
-local ipairs, type = ipairs, type
+local ipairs, pairs, type = ipairs, pairs, type
 local find, lower, sub = string.find, string.lower, string.sub
 
 local FORMAT = 2
@@ -56,6 +57,24 @@ local function decode_around_policy(body)
   return decoded
 end
 
+-- What a document may have besides: checked and made ready by the module that reads it.
+local PARTS = { headers = header_rules }
+
+local function parts_fault(decoded)
+  for name, part in pairs(PARTS) do
+    local fault = decoded[name] ~= nil and part.fault(decoded[name])
+    if fault then return fault end
+  end
+end
+
+local function prepare(decoded)
+  origins.prepare(decoded.origin)
+  for name, part in pairs(PARTS) do
+    if decoded[name] ~= nil then part.prepare(decoded[name]) end
+  end
+  return decoded
+end
+
 local FLAGS = { "http2", "http3", "https", "redirect_to_https" }
 
 local function fault_of(decoded, id)
@@ -67,24 +86,20 @@ local function fault_of(decoded, id)
   for _, name in ipairs(FLAGS) do
     if not is_flag(decoded[name]) then return name .. ": not a flag" end
   end
-  return origins.fault(decoded.origin)
+  return origins.fault(decoded.origin) or parts_fault(decoded)
 end
 
 --- The document, ready for look-ups; or nil, what is wrong and whatever could be decoded.
 function M.decode(body, id)
   if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
   local known = decode_around_policy(body)
-  if known and not fault_of(known, id) then
-    origins.prepare(known.origin)
-    return known
-  end
+  if known and not fault_of(known, id) then return prepare(known) end
   local decoded, err = decoder.decode(body)
   if decoded == nil then return nil, "not JSON: " .. err end
   local fault = fault_of(decoded, id) or cache_rules.fault(decoded.cache)
   if fault then return nil, fault, decoded end
   cache_rules.prepare(decoded.cache)
-  origins.prepare(decoded.origin)
-  return decoded
+  return prepare(decoded)
 end
 
 return M

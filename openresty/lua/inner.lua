@@ -5,6 +5,7 @@ local balancer = require "balancer"
 local cache_rules = require "cache_rules"
 local documents = require "documents"
 local freshness = require "freshness"
+local header_rules = require "header_rules"
 local hop_headers = require "hop_headers"
 local origin_request = require "origin_request"
 local pages = require "pages"
@@ -33,10 +34,15 @@ function M.access(here)
   local found = id and documents.find(id)
   if not found then return ngx.exit(503) end
   hop_headers.strip_request()
-  ctx.rule = cache_rules.find(found.cache, match(var.request_uri, "^[^?]*"))
+  local path = match(var.request_uri, "^[^?]*")
+  ctx.rule = cache_rules.find(found.cache, path)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
   if place ~= here then return ngx.exec("@" .. place) end
+  local credentials = var.http_authorization
+  header_rules.write_request(found.headers, path)
+  -- What a rule writes is the distribution's own, and what it takes away the origin does not see.
+  ctx.authorized = credentials ~= nil and var.http_authorization == credentials
 end
 
 local function read_answer(var)
@@ -53,7 +59,7 @@ local function read_answer(var)
     vary = var.upstream_http_vary,
     content_type = var.upstream_http_content_type,
     sets_cookie = var.upstream_http_set_cookie ~= nil,
-    authorized = var.http_authorization ~= nil,
+    authorized = ngx.ctx.authorized,
   }
 end
 

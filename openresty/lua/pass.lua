@@ -3,6 +3,7 @@
 local answers = require "answers"
 local balancer = require "balancer"
 local documents = require "documents"
+local header_rules = require "header_rules"
 local hop_headers = require "hop_headers"
 local origin_request = require "origin_request"
 local pages = require "pages"
@@ -31,6 +32,7 @@ function M.access(here)
   local place, refusal = origin_request.place(found.origin, var.edge_target, here)
   if not place then return refuse(refusal) end
   if place ~= here then return ngx.exec(PLACES[place]) end
+  header_rules.write_request(found.headers, var.edge_path)
 end
 
 function M.header_filter()

@@ -8,6 +8,7 @@ local cache_rules = require "cache_rules"
 local documents = require "documents"
 local encodings = require "encodings"
 local facts = require "facts"
+local header_rules = require "header_rules"
 local health = require "health"
 local lu = require "luaunit"
 local outer = require "outer"
@@ -65,7 +66,8 @@ function T.test_the_hit_path_makes_nothing()
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
     ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
-    ["encodings.canonical"] = encodings.canonical, ["patterns.any_matches"] = patterns.any_matches,
+    ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
+    ["patterns.any_matches"] = patterns.any_matches,
     ["query.kept"] = query.kept,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,
