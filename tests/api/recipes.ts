@@ -1,0 +1,99 @@
+// For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
+import { randomUUID } from "node:crypto";
+import { z } from "zod";
+import type { ApiWorld, Operation, Person } from "./world.ts";
+
+export interface Recipe {
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** Whose it is: the account's owner, or the operator for what only operators do. */
+export interface Kitchen {
+  readonly world: ApiWorld;
+  readonly owner: Person;
+  /** A text that stands in what the recipe makes: whoever must not see that must not see this. */
+  readonly canary: string;
+}
+
+type MakeRecipe = (kitchen: Kitchen) => Promise<Recipe>;
+
+const withId = z.looseObject({ id: z.uuid() });
+
+export async function createDistribution({ owner, canary }: Kitchen): Promise<string> {
+  const body = distributionBody(canary);
+  return (await owner.expect(201, withId, "POST", "/api/v1/distributions", body)).id;
+}
+
+function distributionBody(canary: string) {
+  return {
+    domain: `${randomUUID()}.example.com`,
+    label: canary,
+    description: canary,
+    origin: { url: "http://origin.example.net:8080", label: canary },
+  };
+}
+
+const ofDistribution: MakeRecipe = async (kitchen) => ({ params: { id: await createDistribution(kitchen) } });
+
+async function ofOrigin(kitchen: Kitchen): Promise<{ params: { id: string; origin_id: string } }> {
+  const id = await createDistribution(kitchen);
+  const body = { url: "http://second.example.net:8081", label: kitchen.canary };
+  const origin = await kitchen.owner.expect(201, withId, "POST", `/api/v1/distributions/${id}/origins`, body);
+  return { params: { id, origin_id: origin.id } };
+}
+
+async function withVersions(kitchen: Kitchen): Promise<string> {
+  const id = await createDistribution(kitchen);
+  await kitchen.owner.expect(200, withId, "PATCH", `/api/v1/distributions/${id}`, { description: "changed" });
+  return id;
+}
+
+const recipes: Readonly<Record<string, MakeRecipe>> = {
+  listDistributions: async (kitchen) => {
+    await createDistribution(kitchen);
+    return { query: { sort: "label", search: kitchen.canary } };
+  },
+  createDistribution: async ({ canary }) => ({ body: distributionBody(canary) }),
+  getDistribution: ofDistribution,
+  updateDistribution: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { label: "Changed" } }),
+  deleteDistribution: ofDistribution,
+  enableDistribution: ofDistribution,
+  disableDistribution: ofDistribution,
+  cloneDistribution: async (kitchen) => ({
+    ...(await ofDistribution(kitchen)),
+    body: { domain: `${randomUUID()}.example.com` },
+  }),
+  getDeployment: ofDistribution,
+  listOrigins: ofDistribution,
+  createOrigin: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { url: "http://third.example.net" } }),
+  getOrigin: ofOrigin,
+  updateOrigin: async (kitchen) => ({ ...(await ofOrigin(kitchen)), body: { weight: 7 } }),
+  deleteOrigin: ofOrigin,
+  listVersions: ofDistribution,
+  getVersion: async (kitchen) => ({ params: { id: await withVersions(kitchen), number: "1" } }),
+  compareVersions: async (kitchen) => ({
+    params: { id: await withVersions(kitchen), number: "2" },
+    query: { against: "1" },
+  }),
+  rollBackDistribution: async (kitchen) => ({ params: { id: await withVersions(kitchen) }, body: { version: 1 } }),
+};
+
+export function hasRecipe({ operationId }: Operation): boolean {
+  return operationId in recipes;
+}
+
+export async function recipeFor({ operationId }: Operation, kitchen: Kitchen): Promise<Recipe> {
+  const make = recipes[operationId];
+  if (make === undefined) throw new Error(`${operationId} has no recipe: add one, so that its isolation is tested`);
+  return make(kitchen);
+}
+
+export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe): string {
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) =>
+    encodeURIComponent(params[name] ?? `missing-${name}`),
+  );
+  const search = new URLSearchParams(query).toString();
+  return search === "" ? filled : `${filled}?${search}`;
+}
