@@ -1,8 +1,9 @@
 // Accounts, which own everything, and who belongs to them. The only door of this domain.
-export { createInvitationService, type InvitationMail } from "./invitation-service.ts";
+export { createInvitationService } from "./invitation-service.ts";
 export { createMemberService } from "./member-service.ts";
+export { createMemberships, type KnownMembership, type Memberships } from "./memberships.ts";
 export { findAccountsOfUser } from "./read-model.ts";
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
 export { accountToReply, createAccount, createAccountService } from "./service.ts";
-export { type AccountRecord, findMembership, holdAccount, type MembershipRecord, membershipsOf } from "./store.ts";
+export { type AccountRecord, findMembership, holdAccount, type MembershipRecord } from "./store.ts";

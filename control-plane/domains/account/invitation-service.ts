@@ -6,6 +6,7 @@ import { type Database, inTransaction, type Tx } from "../../database/transactio
 import type { AccountRole, Actor, Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden } from "../../http/problems.ts";
 import { differences, recordAudit } from "../audit/index.ts";
+import type { Post } from "../mail/index.ts";
 import type { InvitationInput, InvitationStatus } from "./invitation-schema.ts";
 import {
   countInvitationsSince,
@@ -18,6 +19,7 @@ import {
   type ListedInvitation,
   updateInvitation,
 } from "./invitation-store.ts";
+import { invitationLetter } from "./letters.ts";
 import { alreadyInvited, alreadyMember, tooManyInvitations, unknownInvitation } from "./problems.ts";
 import { findMember } from "./read-model.ts";
 import { mayManage } from "./rules.ts";
@@ -40,26 +42,19 @@ const PER_DAY_MAX = 100;
 const MAILS_MAX = 5;
 const BETWEEN_MAILS_MS = 60 * SECOND_MS;
 
-export interface InvitationMail {
-  readonly email: string;
-  readonly token: string;
-  readonly accountName: string;
-  readonly invitedBy: string;
-  readonly role: AccountRole;
-  readonly expiresAt: Date;
-}
-
 export type InvitationService = ReturnType<typeof createInvitationService>;
 
 export function createInvitationService({
   db,
   clock,
-  sendMail,
+  post,
+  publicUrl,
 }: {
   db: Database;
   clock: () => Date;
-  /** Leaves a job in the transaction. */
-  sendMail: (tx: Tx, mail: InvitationMail) => Promise<void>;
+  post: Post;
+  /** Where the links of mails lead. */
+  publicUrl: URL;
 }) {
   async function create(caller: Caller, { email, role }: InvitationInput): Promise<InvitationRecord> {
     return inTransaction(db, async (tx) => {
@@ -200,7 +195,7 @@ export function createInvitationService({
       await findMember(tx, accountId, { userId: invitation.invitedBy }),
     ];
     const names = { accountName: account?.name ?? "", invitedBy: inviter?.username ?? "" };
-    await sendMail(tx, { email, token, role, expiresAt, ...names });
+    await post.post(tx, invitationLetter({ email, token, role, expiresAt, ...names }, publicUrl));
   }
 
   return { create, list, resend, revoke, accept, decline };

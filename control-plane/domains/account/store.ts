@@ -30,9 +30,12 @@ class MembershipModel extends Model {
 }
 export type MembershipRecord = Columns<MembershipModel>;
 
+/** The space of cached reads that tell where a user belongs. */
+export const MEMBERSHIPS = "memberships";
+
 /** What is cached under this name tells where the user belongs. */
 export function membershipsOf(userId: string): string {
-  return `memberships:${userId}`;
+  return `${MEMBERSHIPS}:${userId}`;
 }
 
 export async function insertAccount(tx: Tx, account: Omit<AccountRecord, "deletedAt">): Promise<AccountRecord> {

@@ -8,6 +8,7 @@ import type { AccountRole, Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden } from "../../http/problems.ts";
 import type { Credentials } from "../../http/request-facts.ts";
 import { startApiServer } from "../../http/server.ts";
+import type { Letter, Post } from "../mail/index.ts";
 import {
   accountRoutes,
   createAccount,
@@ -15,7 +16,6 @@ import {
   createInvitationService,
   createMemberService,
   findMembership,
-  type InvitationMail,
 } from "./index.ts";
 import { insertMembership } from "./store.ts";
 
@@ -34,10 +34,12 @@ export async function openAccountWorld() {
   const { db } = database;
   let now = new Date("2026-03-01T12:00:00Z");
   const clock = () => now;
-  const mails: InvitationMail[] = [];
+  const letters: Letter[] = [];
   const accounts = createAccountService({ db, clock });
   const members = createMemberService({ db, clock });
-  const invitations = createInvitationService({ db, clock, sendMail: async (_tx, mail) => void mails.push(mail) });
+  const post: Post = { post: async (_tx, letter) => void letters.push(letter) };
+  const publicUrl = new URL("https://cdn.example.com");
+  const invitations = createInvitationService({ db, clock, post, publicUrl });
 
   const requestOf = ({ requestId, clientAddress }: Credentials) => ({ apiTokenId: null, requestId, clientAddress });
   const bearerOf = ({ header }: Credentials) => (header("authorization") ?? "").replace("Bearer ", "");
@@ -77,7 +79,11 @@ export async function openAccountWorld() {
     accounts,
     members,
     invitations,
-    mails,
+    letters,
+    /** Of the latest mail. */
+    mailedToken(): string {
+      return new URL(letters.at(-1)?.action?.url ?? "").searchParams.get("token") ?? "";
+    },
     person,
     async member(accountId: string, username: string, role: AccountRole): Promise<Person> {
       const joining = await person(username);
