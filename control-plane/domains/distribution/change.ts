@@ -7,6 +7,7 @@ import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { type Difference, differences, recordAudit } from "../audit/index.ts";
+import { isPolicyOf } from "../cache-policy/index.ts";
 import { type Configuration, configurationOf } from "./configuration.ts";
 import { findDesiredDistribution } from "./desired.ts";
 import { distributionChanged } from "./jobs.ts";
@@ -42,6 +43,7 @@ export async function changeDistribution(
   await work(before);
   await updateDistribution(tx, change.id, { ...change.columns, updatedBy: caller.userId, updatedAt: change.now });
   const after = await stateOf(tx, caller, change.id);
+  if (after.record.cachePolicyId !== before.record.cachePolicyId) await assertPolicyKept(tx, after.record);
   await assertDeployable(tx, change.id);
   await enqueueJob(tx, distributionChanged, { distribution_id: change.id });
   return recordChange(tx, caller, change, { before, after });
@@ -50,6 +52,7 @@ export async function changeDistribution(
 /** The first version of a new distribution. */
 export async function recordCreation(tx: Tx, caller: Caller, change: Change): Promise<DistributionState> {
   const after = await stateOf(tx, caller, change.id);
+  await assertPolicyKept(tx, after.record);
   await assertDeployable(tx, change.id);
   await enqueueJob(tx, distributionChanged, { distribution_id: change.id });
   return recordChange(tx, caller, change, { before: undefined, after });
@@ -70,6 +73,12 @@ export async function lockedState(
 
 async function stateOf(tx: Tx, caller: Caller, id: string): Promise<DistributionState> {
   return readState(tx, assertOwned(await findDistribution(tx, id), caller.accountId));
+}
+
+/** A policy that is named from now on: it stays until the transaction ends, and then it is in use. */
+async function assertPolicyKept(tx: Tx, { accountId, cachePolicyId }: DistributionRecord): Promise<void> {
+  if (cachePolicyId === null || (await isPolicyOf(tx, accountId, cachePolicyId))) return;
+  throw invalidRequest([{ pointer: "/cache_policy_id", detail: "names a cache policy that is no longer there." }]);
 }
 
 /** What no edge could carry is a fault of the request, not of a deployment later. */

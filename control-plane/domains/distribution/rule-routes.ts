@@ -31,7 +31,7 @@ function listRoutes(rules: RuleService, kind: RuleKind): Route[] {
       path,
       operationId: `create${operation}`,
       tag,
-      summary: `Add a ${noun}: ${kind.about}`,
+      summary: `Add ${one(noun)}: ${kind.about}`,
       access: writing,
       params: distributionParams,
       body: kind.create,
@@ -117,7 +117,7 @@ function singleRoutes(rules: RuleService, kind: RuleKind): Route[] {
       path,
       operationId: `delete${operation}`,
       tag,
-      summary: `Remove a ${noun}`,
+      summary: `Remove ${one(noun)}`,
       access: writing,
       ifMatch: true,
       params: ruleParams,
@@ -129,6 +129,10 @@ function singleRoutes(rules: RuleService, kind: RuleKind): Route[] {
       },
     }),
   ];
+}
+
+function one(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 }
 
 function listToReply(rules: readonly RuleRecord[]) {

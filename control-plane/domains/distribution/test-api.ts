@@ -1,0 +1,113 @@
+// The routes of this domain on a real server and a real database; the bearer token is the name of who asks. Tests only.
+import { z } from "zod";
+import { createLogger } from "../../../platform/log.ts";
+import { createTestDatabase } from "../../database/test-database.ts";
+import type { Database } from "../../database/transaction.ts";
+import type { Caller } from "../../http/caller.ts";
+import { unauthorized } from "../../http/problems.ts";
+import { startApiServer } from "../../http/server.ts";
+import { cachePolicyRoutes, createCachePolicyService } from "../cache-policy/index.ts";
+import {
+  countDistributionsOfPolicy,
+  createRuleService,
+  distributionRoutes,
+  originRoutes,
+  ruleRoutes,
+  versionRoutes,
+} from "./index.ts";
+import { createTestServices, insertPerson } from "./test-customer.ts";
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  /** Undefined: none. */
+  readonly body: unknown;
+}
+
+export interface TestApi {
+  readonly db: Database;
+  readonly services: ReturnType<typeof createTestServices>;
+  /** `owner` and `viewer` of one account, `stranger` of another. */
+  readonly people: Readonly<Record<"owner" | "viewer" | "stranger", Caller>>;
+  call(
+    who: keyof TestApi["people"],
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Readonly<Record<string, string>>,
+  ): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+const ANSWER_TIMEOUT_MS = 10_000;
+
+export async function startTestApi(): Promise<TestApi> {
+  const database = await createTestDatabase();
+  const { db } = database;
+  const services = createTestServices(db);
+  const clock = () => new Date();
+  const owner = await insertPerson(db, "owner");
+  const people = {
+    owner,
+    viewer: { ...(await insertPerson(db, "viewer")), accountId: owner.accountId, accountRole: "viewer" as const },
+    stranger: await insertPerson(db, "stranger"),
+  };
+  const byToken = new Map<string, Caller>(Object.entries(people).map(([name, caller]) => [`Bearer ${name}`, caller]));
+  const policies = createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy });
+  const { url, part } = await startApiServer({
+    routes: [
+      ...distributionRoutes(services.distributions, async () => {}),
+      ...originRoutes(services.origins),
+      ...versionRoutes(services.versions),
+      ...ruleRoutes(createRuleService({ db, clock, seal: services.seal }, services.distributions)),
+      ...cachePolicyRoutes(policies),
+    ],
+    authenticate: {
+      account: async ({ header }) => {
+        const caller = byToken.get(header("authorization") ?? "");
+        if (caller === undefined) throw unauthorized("Say who you are.");
+        return caller;
+      },
+      user: () => Promise.reject(new Error("nobody asks for themselves here")),
+      edge: () => Promise.reject(new Error("no edge asks here")),
+    },
+    readiness: [],
+    log: createLogger({ role: "test", level: "silent" }),
+    host: "127.0.0.1",
+    port: 0,
+  });
+  return {
+    db,
+    services,
+    people,
+    async call(who, method, path, body, headers = {}) {
+      const answer = await fetch(`${url}/api/v1${path}`, {
+        method,
+        headers: { authorization: `Bearer ${who}`, "content-type": "application/json", ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      });
+      const text = await answer.text();
+      return { status: answer.status, headers: answer.headers, body: text === "" ? undefined : JSON.parse(text) };
+    },
+    async stop() {
+      await part.stop();
+      await database.stop();
+    },
+  };
+}
+
+const identified = z.looseObject({ id: z.uuid() });
+
+/** The id in an answer of one thing. */
+export function idIn({ body }: Answer): string {
+  return identified.parse(body).id;
+}
+
+/** The ids in the answer of a list, in its order. */
+export function idsIn({ body }: Answer): readonly string[] {
+  return z
+    .object({ data: z.array(identified) })
+    .parse(body)
+    .data.map(({ id }) => id);
+}
