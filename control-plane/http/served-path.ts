@@ -3,7 +3,16 @@
 export const API_BASE = "/api/v1";
 
 // These stand outside the API's base: their callers (agents, probes, Prometheus, browsers) know them by these names.
-const ROOT_PATHS = ["/edge/v1", "/health", "/ready", "/metrics", "/docs"];
+const ROOT_PATHS = [
+  "/edge/v1",
+  "/health",
+  "/ready",
+  "/metrics",
+  "/docs",
+  "/verify-email",
+  "/reset-password",
+  "/openid",
+];
 
 export function servedPath(path: string): string {
   const standsAlone = ROOT_PATHS.some((root) => path === root || path.startsWith(`${root}/`));

@@ -32,6 +32,8 @@ const DRAIN_TIMEOUT_MS = 10_000;
 
 export interface ApiServerOptions {
   readonly routes: readonly Route[];
+  /** What people open in a browser: no part of the API's description. */
+  readonly pages?: readonly Route[];
   readonly authenticate: Authentication;
   readonly readiness: readonly Dependency[];
   /** As TRUSTED_PROXIES names them; none: X-Forwarded-For counts for nothing. */
@@ -62,7 +64,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
   app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
   if (cors !== undefined) app.use(cors);
-  routeRequests(app, [...withPlatformRoutes(routes, { readiness, registry }), ...docsRoutes()], {
+  const described = withPlatformRoutes(routes, { readiness, registry });
+  routeRequests(app, [...described, ...docsRoutes(), ...(options.pages ?? [])], {
     admission,
     idempotency: options.idempotency,
     log,

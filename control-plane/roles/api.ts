@@ -3,7 +3,7 @@ import { errorCode, StartError } from "../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { authRoutes, createAuthenticators } from "../domains/auth/index.ts";
+import { authPages, authRoutes, createAuthenticators } from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
@@ -40,6 +40,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   try {
     const { part } = await startApiServer({
       routes: apiRoutes(services, connections, gateway, log),
+      pages: authPages(services.auth),
       authenticate: {
         ...createAuthenticators(services.auth),
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),

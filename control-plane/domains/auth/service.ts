@@ -1,8 +1,12 @@
 // The themes of this domain, put together: who somebody is, and by which session. A token says who; the membership in the
 // database says what they may do.
+import { z } from "zod";
+import type { Cache } from "../../cache/cache.ts";
+import { instant } from "../../cache/instant.ts";
 import type { Database } from "../../database/transaction.ts";
+import { platformRoles } from "../../http/caller.ts";
 import { unauthorized } from "../../http/problems.ts";
-import { findMembership, type MembershipRecord } from "../account/index.ts";
+import type { KnownMembership, Memberships } from "../account/index.ts";
 import type { Post } from "../mail/index.ts";
 import { createEmailVerification } from "./email/verification.ts";
 import { createLogIns } from "./log-in/service.ts";
@@ -13,7 +17,7 @@ import { createProfileService } from "./profile/service.ts";
 import { createSessions } from "./session/sessions.ts";
 import type { Tokens } from "./token.ts";
 import { createAdministrators } from "./user/administrator.ts";
-import { findUser, type UserRecord } from "./user/store.ts";
+import { findUser, PEOPLE } from "./user/store.ts";
 import { assertActive } from "./user/suspension.ts";
 
 export type AuthService = ReturnType<typeof createAuthService>;
@@ -23,18 +27,30 @@ export interface AuthSettings {
   readonly clock: () => Date;
   readonly tokens: Tokens;
   readonly post: Post;
+  readonly cache: Pick<Cache, "space">;
+  readonly memberships: Memberships;
   readonly passwords?: Passwords;
 }
 
+/** What each request asks of the person behind it. */
+const knownPerson = z.object({
+  id: z.uuid(),
+  platformRole: z.enum(platformRoles),
+  suspendedAt: instant.nullable(),
+  suspensionReason: z.string().nullable(),
+});
+type KnownPerson = z.output<typeof knownPerson>;
+
 export function createAuthService(settings: AuthSettings) {
-  const { db, clock, tokens, post, passwords = createPasswords() } = settings;
-  const sessions = createSessions({ db, clock, tokens });
+  const { db, clock, tokens, post, cache, memberships, passwords = createPasswords() } = settings;
+  const people = cache.space(PEOPLE, { load: (id) => findUser(db, id), schema: knownPerson });
+  const sessions = createSessions({ db, clock, tokens, cache });
   const proof = createOwnerProof({ db, clock, passwords });
 
   /** Whom a token names. */
-  async function recogniseUser(token: string): Promise<{ user: UserRecord; sessionId: string }> {
+  async function recogniseUser(token: string): Promise<{ user: KnownPerson; sessionId: string }> {
     const { userId, sessionId } = await tokens.verify(token);
-    const [session, user] = await Promise.all([sessions.findLive(sessionId), findUser(db, userId)]);
+    const [session, user] = await Promise.all([sessions.findLive(sessionId), people.read(userId)]);
     if (session === undefined) throw unauthorized("The session of this token has ended: log in again.");
     if (user === undefined) throw unauthorized("The token's user is gone.");
     assertActive(user);
@@ -45,15 +61,15 @@ export function createAuthService(settings: AuthSettings) {
   async function recognise(
     token: string,
     accountId: string | undefined,
-  ): Promise<{ user: UserRecord; membership: MembershipRecord } | undefined> {
+  ): Promise<{ user: KnownPerson; membership: KnownMembership } | undefined> {
     const { user } = await recogniseUser(token);
-    const membership = await findMembership(db, { userId: user.id, accountId });
+    const membership = await memberships.find({ userId: user.id, accountId });
     return membership === undefined ? undefined : { user, membership };
   }
 
   /** Whom an API token acts for. Undefined: gone. Throws while they are suspended. */
-  async function findActive(userId: string): Promise<UserRecord | undefined> {
-    const user = await findUser(db, userId);
+  async function findActive(userId: string): Promise<KnownPerson | undefined> {
+    const user = await people.read(userId);
     if (user !== undefined) assertActive(user);
     return user;
   }

@@ -2,14 +2,17 @@
 import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
+import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
 import { type Authentication, startApiServer } from "../../http/server.ts";
+import { createMemberships } from "../account/index.ts";
 import { createMailer, createPost, mailHandlers } from "../mail/index.ts";
 import { type ReceivedMail, startTestMailServer, type TestMailServer } from "../mail/test-mail-server.ts";
 import {
   type AuthService,
   authHandlers,
+  authPages,
   authRoutes,
   createAuthenticators,
   createAuthService,
@@ -62,10 +65,13 @@ export async function createTestPeople(options: { passwords?: Passwords } = {}):
   const clock = () => now;
   const seal = createSeal(Buffer.alloc(32, 0x0f));
   const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
-  const auth = createAuthService({ db, clock, tokens, post: createPost(seal), ...options });
+  const cache = directReads;
+  const memberships = createMemberships({ db, cache });
+  const auth = createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships, ...options });
   const authenticate = createAuthenticators(auth);
   const { url, part } = await startApiServer({
     routes: authRoutes(auth),
+    pages: authPages(auth),
     authenticate: { ...authenticate, edge: () => Promise.reject(new Error("no edge asks here")) },
     readiness: [],
     log,

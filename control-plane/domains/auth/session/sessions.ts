@@ -1,5 +1,8 @@
 // Sessions: what a token stands for. Each is a row, so that a log-out holds whatever the caches forget (docs/adr/0012).
+import { z } from "zod";
 import { Problem } from "../../../../platform/problem.ts";
+import type { Cache } from "../../../cache/cache.ts";
+import { instant } from "../../../cache/instant.ts";
 import type { PageQuery } from "../../../database/paging.ts";
 import { type Database, inTransaction, type Tx } from "../../../database/transaction.ts";
 import type { Actor, UserCaller } from "../../../http/caller.ts";
@@ -13,6 +16,7 @@ import {
   insertSession,
   type ListedSession,
   listSessions,
+  SESSIONS,
   type SessionRecord,
 } from "./store.ts";
 
@@ -23,7 +27,23 @@ export interface PreparedToken extends IssuedToken {
 
 export type Sessions = ReturnType<typeof createSessions>;
 
-export function createSessions({ db, clock, tokens }: { db: Database; clock: () => Date; tokens: Tokens }) {
+/** What each request with a token asks of its session. */
+const knownSession = z.object({ id: z.uuid(), expiresAt: instant, endedAt: instant.nullable() });
+type KnownSession = z.output<typeof knownSession>;
+
+export function createSessions({
+  db,
+  clock,
+  tokens,
+  cache,
+}: {
+  db: Database;
+  clock: () => Date;
+  tokens: Tokens;
+  cache: Pick<Cache, "space">;
+}) {
+  const known = cache.space(SESSIONS, { load: (id) => findSession(db, id), schema: knownSession });
+
   /** Signed before the transaction that begins the session: one connection must not wait for another to read the keys. */
   async function prepare(userId: string): Promise<PreparedToken> {
     return { ...(await tokens.issue(userId)), userId };
@@ -48,8 +68,8 @@ export function createSessions({ db, clock, tokens }: { db: Database; clock: () 
   }
 
   /** Undefined: it has ended, expired, or never was. */
-  async function findLive(id: string): Promise<SessionRecord | undefined> {
-    const session = await findSession(db, id);
+  async function findLive(id: string): Promise<KnownSession | undefined> {
+    const session = await known.read(id);
     const isLive = session !== undefined && session.endedAt === null && session.expiresAt > clock();
     return isLive ? session : undefined;
   }

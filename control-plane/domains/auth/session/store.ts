@@ -22,6 +22,8 @@ class SessionModel extends Model {
   declare pageKey?: string;
 }
 export type SessionRecord = Omit<Columns<SessionModel>, "pageKey">;
+/** The space of cached reads of sessions. */
+export const SESSIONS = "session";
 export type ListedSession = SessionRecord & { readonly page_key: string };
 
 export async function insertSession(tx: Tx, session: SessionRecord): Promise<void> {
@@ -65,5 +67,5 @@ export async function deleteExpiredSessions(tx: Tx, now: Date): Promise<void> {
 }
 
 function staleSession(id: string): string {
-  return `session:${id}`;
+  return `${SESSIONS}:${id}`;
 }

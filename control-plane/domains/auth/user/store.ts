@@ -26,6 +26,8 @@ class UserModel extends Model {
 }
 export type UserRecord = Columns<UserModel>;
 export type UserChanges = Partial<Omit<UserRecord, "id" | "createdAt" | "updatedAt">>;
+/** The space of cached reads that tell who somebody is. */
+export const PEOPLE = "user";
 /** What no two people share. */
 export type UniqueField = "username" | "email";
 
@@ -79,5 +81,5 @@ export async function findAdministrator(reads: Reads): Promise<UserRecord | unde
 }
 
 function staleUser(id: string): string {
-  return `user:${id}`;
+  return `${PEOPLE}:${id}`;
 }
