@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createSecureContext } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { DesiredOrigin } from "../edge-templates/index.ts";
+import type { DesiredDistribution, DesiredOrigin } from "../edge-templates/index.ts";
 import { createTestAuthority } from "./test-authority.ts";
 import { startTestEdge, type TestEdge } from "./test-edge.ts";
 import { aDistribution, anOrigin, createTestFeed } from "./test-feed.ts";
@@ -87,12 +87,16 @@ async function startSecureOrigin(
   };
 }
 
-async function serve(host: string, origins: readonly Partial<DesiredOrigin>[]): Promise<void> {
+async function serve(
+  host: string,
+  origins: readonly Partial<DesiredOrigin>[],
+  fields: Partial<DesiredDistribution> = {},
+): Promise<void> {
   const whole = origins.map((fields) =>
     anOrigin({ scheme: "https", port: secure.port, host: "origin.test", hostHeader: host, ...fields }),
   );
   await edge.pin(Object.fromEntries(whole.map((origin) => [`${origin.host}:${origin.port}`, ["127.0.0.1"]])));
-  const { body } = await edge.apply([feed.put(aDistribution({ hosts: [host], origins: whole }))]);
+  const { body } = await edge.apply([feed.put(aDistribution({ hosts: [host], origins: whole, ...fields }))]);
   expect(body).toMatchObject({ refused: [] });
 }
 
@@ -167,6 +171,20 @@ test("three servers that must be asked in different ways are asked in turn, and 
     { scheme: "http", host: "three.origin.test", port: plain.port, primary: false },
   ]);
   expect((await ask(edge, { host: "three.test", path: "/" })).body).toBe("plain");
+});
+
+test("header rules are written once, however many servers are asked", async () => {
+  plain.seen.length = 0;
+  plain.handle((_, response) => response.end("plain"));
+  const rule = { paths: [], phase: "request", action: "add", name: "x-note", value: "once" } as const;
+  const origins = [
+    { sni: WRONG[0], isTlsVerified: true, host: "one.test", primary: true },
+    { sni: RIGHT, isTlsVerified: false, host: "two.test", port: 1, primary: false },
+    { scheme: "http", host: "three.origin.test", port: plain.port, primary: false },
+  ] as const;
+  await serve("rules.test", origins, { headerRules: [rule] });
+  expect((await ask(edge, { host: "rules.test", path: "/" })).body).toBe("plain");
+  expect(plain.seen[0]?.headers["x-note"]).toBe("once");
 });
 
 test("when all fail, the viewer gets one short page", async () => {

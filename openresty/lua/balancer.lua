@@ -56,8 +56,11 @@ end
 local function present(var, server, target)
   var.edge_origin_host = server.host_header
   var.edge_origin_sni = server.sni
-  if server.bucket then s3.sign(var, server, target) end
+  if server.bucket then s3.sign(var, server, target) else s3.unsign(var) end
 end
+
+--- Whether a server was asked already: then what is written into requests once is there.
+function M.is_again(var) return (var.edge_origin_target or "") ~= "" end
 
 --- Chooses whom this request is sent to. Returns the place that must ask, `verified` or `unverified`: when it is not
 -- `here`, the request is to go there and to choose again. nil when there is nobody to ask. `fits`: leaves servers out.

@@ -1,10 +1,11 @@
--- The agent's door: documents, addresses and what this nginx holds. Phase: content of the control server; one request
--- at a time writes. Writes the dicts of `documents`, `facts` and `addresses` through their modules.
+-- The agent's door: documents, addresses, secrets and what this nginx holds. Phase: content of the control server; one
+-- request at a time writes. Writes the dicts of `documents`, `facts`, `addresses` and `secrets` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
 local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
+local secrets = require "secrets"
 local sha256 = require "sha256"
 
 local ngx = ngx
@@ -128,10 +129,18 @@ local function show_document()
   reply_text(200, format('{"id":"%s","rev":%d,"hosts":%s,"document":%s}', id, rev, hosts, text))
 end
 
+-- What is wrong is said without a word of what was sent.
+local function put_secrets()
+  local ok, err = secrets.merge(cjson.decode(read_body()))
+  if not ok then return reply(find(err or "", "no memory", 1, true) and 507 or 400, { error = err }) end
+  reply(200, {})
+end
+
 local ROUTES = {
   ["POST /apply"] = apply,
   ["GET /state"] = state,
   ["PUT /addresses"] = put_addresses,
+  ["PUT /secrets"] = put_secrets,
   ["GET /document"] = show_document,
 }
 

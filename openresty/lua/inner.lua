@@ -36,11 +36,12 @@ function M.access(here)
   hop_headers.strip_request()
   local path = match(var.request_uri, "^[^?]*")
   ctx.rule = cache_rules.find(found.cache, path)
+  local is_again = balancer.is_again(var)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
   if place ~= here then return ngx.exec("@" .. place) end
   local credentials = var.http_authorization
-  header_rules.write_request(found.headers, path)
+  if not is_again then header_rules.write_request(found.headers, path) end
   -- What a rule writes is the distribution's own, and what it takes away the origin does not see.
   ctx.authorized = credentials ~= nil and var.http_authorization == credentials
 end

@@ -29,10 +29,11 @@ function M.access(here)
   local found = documents.find(var.edge_distribution)
   if not found then return ngx.exit(503) end
   hop_headers.strip_request()
+  local is_again = balancer.is_again(var)
   local place, refusal = origin_request.place(found.origin, var.edge_target, here)
   if not place then return refuse(refusal) end
   if place ~= here then return ngx.exec(PLACES[place]) end
-  header_rules.write_request(found.headers, var.edge_path)
+  if not is_again then header_rules.write_request(found.headers, var.edge_path) end
 end
 
 function M.header_filter()

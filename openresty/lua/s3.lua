@@ -47,10 +47,16 @@ function M.sign(var, server, target)
   if not secret then return end
   local now = date("!%Y%m%dT%H%M%SZ", time())
   var.edge_origin_amz_date = now
-  var.edge_origin_authorization = sigv4.authorization(
+  var.edge_origin_signature = sigv4.authorization(
     { access_key_id = bucket.access_key_id, region = bucket.region, secret = secret }, now, var.request_method, target,
     "host:" .. lower(server.host_header) .. "\nx-amz-content-sha256:" .. EMPTY_HASH .. "\nx-amz-date:" .. now .. "\n",
     SIGNED, EMPTY_HASH)
+end
+
+--- The next server is no bucket.
+function M.unsign(var)
+  if (var.edge_origin_signature or "") == "" then return end
+  var.edge_origin_signature, var.edge_origin_amz_date = "", ""
 end
 
 --- Takes out of the viewer's request what would speak to S3, or for the viewer.
@@ -66,13 +72,13 @@ end
 -- What the customer put on the object itself.
 local function is_of_the_object(name) return sub(name, 1, 11) == "x-amz-meta-" end
 
---- Takes the storage's own words out of an answer. An error is told by the edge's own page: S3's names the bucket, its key
+--- Takes the storage's own words out of an answer: its ids of requests, where and how it keeps the object. An error is told by the edge's own page: S3's names the bucket, its key
 -- and what was signed. A redirect leads past the edge and is an error too.
 function M.strip_response()
   local header, status = ngx.header, ngx.status
   for name in pairs(ngx.resp.get_headers(LINES_MAX, true)) do
     local known = lower(name)
-    if sub(known, 1, 6) == "x-amz-" and not is_of_the_object(known) then header[name] = nil end
+    if sub(known, 1, 2) == "x-" and not is_of_the_object(known) then header[name] = nil end
   end
   header["Server"] = "edgewright"
   if status < 300 or status == 304 then return end
