@@ -4,6 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import { createSealOf, type Seal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
+import { createMemberships } from "../domains/account/index.ts";
 import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
@@ -27,16 +28,18 @@ export type Services = ReturnType<typeof createServices>;
 
 export const clock = () => new Date();
 
-export function createServices(config: ControlPlaneConfig, { db, clickhouse }: Connections, log: Logger) {
+export function createServices(config: ControlPlaneConfig, { db, cache, clickhouse }: Connections, log: Logger) {
   const seal = createSealOf(openMasterKeys(config, log));
   const authority = createEdgeAuthority({ db, seal, clock });
   const keys = createSigningKeys({ db, seal, clock, log });
+  const memberships = createMemberships({ db, cache });
+  const tokens = createTokens({ keys, clock });
   const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {
     // Half of the pool, so that what runs in these transactions can read beside them.
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
-    auth: createAuthService({ db, clock, tokens: createTokens({ keys, clock }), post: createPost(seal) }),
+    auth: createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships }),
     distributions,
     origins: createOriginService({ db, clock, seal, platform }, distributions),
     rules: createRuleService({ db, clock, seal }, distributions),
