@@ -11,6 +11,8 @@ import { createLogger } from "../../platform/log.ts";
 import { createSeal, masterKey } from "../../platform/seal.ts";
 import { countByMasterKey } from "../database/sealed-columns.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
+import { inTransaction } from "../database/transaction.ts";
+import { createPost } from "../domains/mail/index.ts";
 import { type KeyRotation, rotateKeys } from "./key-rotation.ts";
 import type { Order } from "./test-key-holder.ts";
 import { localKeys } from "./up/local-keys.ts";
@@ -168,7 +170,7 @@ describe("under `npm start`", () => {
     const [former = ""] = fileKeys();
     await storeBy([former]);
     const first = await rotate();
-    expect(first).toMatchObject({ rewrapped: 1, former: [{ key: idOf(former), values: 0 }], pruned: [] });
+    expect(first).toMatchObject({ rewrapped: 1, former: [{ key: idOf(former), values: 0, jobs: 0 }], pruned: [] });
     expect(first.added).toBe(first.current);
     expect(await countByMasterKey(database.db)).toEqual(new Map([[first.current, 1]]));
     const second = await rotate();
@@ -207,6 +209,18 @@ describe("under `npm start`", () => {
     const long = new Date(Date.now() - 16 * MINUTE_MS);
     utimesSync(keyFile, long, long);
     expect((await rotate({ prune: true })).pruned).toEqual([idOf(former)]);
+  });
+
+  test("a former key stays while a letter waits that was sealed with it, and is no reason against a new one", async () => {
+    const [former = ""] = fileKeys();
+    const letter = { to: "ada@example.com", subject: "Hello", paragraphs: [], closing: "" };
+    await inTransaction(database.db, (tx) => createPost(createSeal(Buffer.from(former, "hex"))).post(tx, letter));
+    expect(await rotate()).toMatchObject({ rewrapped: 0, former: [{ values: 0, jobs: 1 }] });
+    const waiting = await rotate({ prune: true, now: afterMinutes(16) });
+    expect(waiting).toMatchObject({ pruned: [], next: expect.stringContaining("is the mail server away?") });
+    expect((await rotate()).added).not.toBeNull();
+    await database.db("outbox").update({ failed_at: new Date() });
+    expect((await rotate({ prune: true, now: afterMinutes(16) })).pruned).toHaveLength(2);
   });
 
   test("two runs at once: one works, the other says so and changes nothing", async () => {
@@ -250,7 +264,7 @@ describe("under `npm start`", () => {
         tag: "Vu1mFtAQfj7A1Wnsm8Bmpg==",
       },
     });
-    expect(await rotate()).toMatchObject({ rewrapped: 1, former: [{ key: "6a2f5bff7767c559", values: 0 }] });
+    expect(await rotate()).toMatchObject({ rewrapped: 1, former: [{ key: "6a2f5bff7767c559", values: 0, jobs: 0 }] });
     const { sealed } = await database.db("platform_secret").first();
     expect(createSeal(Buffer.from(fileKeys()[0] ?? "", "hex")).open(sealed, "edge-ca")).toBe("schlüssel");
   });
@@ -290,7 +304,7 @@ describe("with keys that somebody else hands out", () => {
       await restartAll(`${former},${current}`);
       await restartAll(`${current},${former}`);
       const done = await traffic.during(holders, () => rotate({ MASTER_KEY: `${current},${former}` }));
-      expect(done.former).toEqual([{ key: idOf(former), values: 0 }]);
+      expect(done.former).toEqual([{ key: idOf(former), values: 0, jobs: 0 }]);
       await restartAll(current);
     },
     PROCESSES_TIMEOUT_MS,

@@ -12,6 +12,7 @@ import type { ControlPlaneConfig } from "../config.ts";
 import { countByMasterKey, type RewrapFailure, rewrapSealed } from "../database/sealed-columns.ts";
 import type { Database } from "../database/transaction.ts";
 import { resealPlatformSecrets } from "../domains/secret/index.ts";
+import { countSealedJobs } from "../jobs/outbox.ts";
 import { openMasterKeys, readMasterKeyFile } from "../roles/keys.ts";
 import { localKeys } from "./up/local-keys.ts";
 
@@ -28,7 +29,8 @@ export interface KeyRotation {
   readonly added: string | null;
   readonly current: string;
   readonly rewrapped: number;
-  readonly former: readonly { readonly key: string; readonly values: number }[];
+  /** With the values, and the jobs still to be done, that need them. */
+  readonly former: readonly { readonly key: string; readonly values: number; readonly jobs: number }[];
   readonly pruned: readonly string[];
   /** What is left to do, as a sentence. */
   readonly next: string;
@@ -87,7 +89,8 @@ async function rotateFile(path: string, { db, prune, now, say }: Rotation): Prom
   const rewrapped = await rewrapAll(db, keys, say);
   const former = await formerKeys(db, keys);
   const settledAt = new Date(statSync(path).mtimeMs + SETTLED_AFTER_MS);
-  const pruned = prune && now >= settledAt ? former.filter(({ values }) => values === 0).map(({ key }) => key) : [];
+  const unused = former.filter(({ values, jobs }) => values + jobs === 0).map(({ key }) => key);
+  const pruned = prune && now >= settledAt ? unused : [];
   if (pruned.length > 0) writeKeys(path, [keys[0], ...keys.slice(1).filter(({ id }) => !pruned.includes(id))]);
   const left = former.filter(({ key }) => !pruned.includes(key));
   const next = nextHere({ path, isUnfinished, prune, left, settledAt });
@@ -131,8 +134,9 @@ function describeFailures(failures: readonly RewrapFailure[], { id }: MasterKey)
 }
 
 async function formerKeys(db: Database, keys: MasterKeys): Promise<KeyRotation["former"]> {
-  const used = await countByMasterKey(db);
-  return keys.slice(1).map(({ id }) => ({ key: id, values: used.get(id) ?? 0 }));
+  const values = await countByMasterKey(db);
+  const jobs = await countSealedJobs(db);
+  return keys.slice(1).map(({ id }) => ({ key: id, values: values.get(id) ?? 0, jobs: jobs.get(id) ?? 0 }));
 }
 
 function writeKeys(path: string, keys: MasterKeys): void {
@@ -147,12 +151,11 @@ function nextHere(state: {
   settledAt: Date;
 }): string {
   const { path, left, settledAt } = state;
-  if (left.some(({ values }) => values > 0)) {
-    return "Some values were sealed with a former key meanwhile: run `edgewright keys:rotate --prune` again.";
-  }
   const finished =
     state.isUnfinished && !state.prune ? "An earlier rotation was finished; run it again for a new key. " : "";
   if (left.length === 0) return `${finished}No former key is left.`;
+  const inUse = whyInUse(left);
+  if (inUse !== undefined) return `${finished}${inUse} Then run \`edgewright keys:rotate --prune\`.`;
   const when = settledAt.toISOString();
   return `${finished}From ${when} on, \`edgewright keys:rotate --prune\` takes the former keys out of ${path}. Backups from before need them: keep a copy of the file beside those.`;
 }
@@ -161,8 +164,17 @@ function nextElsewhere(former: KeyRotation["former"]): string {
   if (former.length === 0) {
     return `There is one key, and it stays. To change it, put a new one behind it, everywhere, and then in front: ${RUNBOOK} tells the steps.`;
   }
-  if (former.some(({ values }) => values > 0)) {
-    return "Some values were sealed with a former key meanwhile: see that every process has the current key in front, and run this again.";
-  }
+  const inUse = whyInUse(former);
+  if (inUse !== undefined) return `${inUse} Then run this again.`;
   return `Nothing uses the former keys. When every process has had the current key in front for 15 minutes, run this once more, then take the others out: ${RUNBOOK} tells the steps.`;
+}
+
+function whyInUse(former: KeyRotation["former"]): string | undefined {
+  if (former.some(({ values }) => values > 0)) {
+    return "Values were sealed with a former key meanwhile: see that every process has the current one in front.";
+  }
+  if (former.some(({ jobs }) => jobs > 0)) {
+    return "Jobs that wait carry values under a former key: wait until they are done (is the mail server away?).";
+  }
+  return undefined;
 }

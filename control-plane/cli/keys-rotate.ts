@@ -27,7 +27,7 @@ function present({ added, current, rewrapped, former, pruned, next }: KeyRotatio
   return [
     ...(added === null ? [] : [`New master key ${added}.`]),
     `${rewrapped} values rewrapped; master key ${current} is the current one.`,
-    ...former.map(({ key, values }) => `Former key ${key}: ${values === 0 ? "unused" : `${values} values`}.`),
+    ...former.map(({ key, values, jobs }) => `Former key ${key}: used by ${values} values and ${jobs} jobs.`),
     ...pruned.map((key) => `Removed ${key}.`),
     next,
   ].join("\n");
