@@ -3,6 +3,7 @@ import type { Readable } from "node:stream";
 import { z } from "zod";
 import type { ProblemKind } from "../../platform/problem.ts";
 import type { Access, CallerOf } from "./caller.ts";
+import type { PreparedJson } from "./prepared-json.ts";
 import { isEdgePath } from "./served-path.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -47,6 +48,8 @@ export interface Reply<Body> {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;
+  /** Instead of `body`: made by `prepareJson` of the declared schema. */
+  readonly prepared?: PreparedJson;
   /**
    * Awaited once the change is committed; what it returns is answered instead. When it fails, this reply is answered: the
    * change stands.

@@ -17,7 +17,7 @@ export function sendReply(context: Context, route: Route, reply: CheckedReply): 
   if (WITHOUT_BODY.has(reply.status)) {
     context.body = null;
   } else if ("body" in route.reply) {
-    sendJson(context, route, reply.body);
+    sendJson(context, route, reply);
   } else if ("raw" in route.reply) {
     sendRaw(context, route.reply.raw, reply.body);
   } else {
@@ -28,16 +28,18 @@ export function sendReply(context: Context, route: Route, reply: CheckedReply): 
 /** A reply that its own declaration does not describe is a defect: clients are generated from the declaration. */
 export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply {
   const sent = { ...reply, status: reply.status ?? route.reply.status };
-  if (!("body" in route.reply) || WITHOUT_BODY.has(sent.status)) return sent;
+  if (!("body" in route.reply) || reply.prepared !== undefined || WITHOUT_BODY.has(sent.status)) return sent;
   const checked = route.reply.body.safeParse(reply.body);
   if (checked.success) return sent;
   throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);
 }
 
-function sendJson(context: Context, route: Route, body: unknown): void {
-  const json = JSON.stringify(body);
+function sendJson(context: Context, route: Route, { body, prepared }: CheckedReply): void {
+  const json = prepared?.json ?? JSON.stringify(body);
   context.set("content-type", "application/json");
-  if (context.status === 200 && hasTag(route) && !context.res.hasHeader("etag")) context.set("etag", etagOfText(json));
+  if (context.status === 200 && hasTag(route) && !context.res.hasHeader("etag")) {
+    context.set("etag", prepared?.etag ?? etagOfText(json));
+  }
   const isRead = context.method === "GET" || context.method === "HEAD";
   if (isRead && isNotModified(context.headers["if-none-match"], context.response.get("etag"))) {
     context.status = 304;

@@ -88,7 +88,7 @@ export function apiRoutes(
 ): Route[] {
   return [
     ...authRoutes(services.auth),
-    ...distributionRoutes(services.distributions, waitForDeployments(db)),
+    ...distributionRoutes(services.distributions, services.distributionReads, waitForDeployments(db)),
     ...originRoutes(services.origins),
     ...ruleRoutes(services.rules),
     ...versionRoutes(services.versions),

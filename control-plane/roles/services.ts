@@ -10,6 +10,7 @@ import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
 import {
   countDistributionsOfPolicy,
+  createDistributionReads,
   createDistributionService,
   createOriginService,
   createRuleService,
@@ -41,6 +42,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
     auth: createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships }),
     distributions,
+    distributionReads: createDistributionReads({ db, cache }),
     origins: createOriginService({ db, clock, seal, platform }, distributions),
     rules: createRuleService({ db, clock, seal }, distributions),
     versions: createVersionService({ db, clock }, distributions),

@@ -6,6 +6,7 @@ export { originRoutes } from "./origin-routes.ts";
 export { createOriginService } from "./origin-service.ts";
 export { policyChangeHandler } from "./policy-change.ts";
 export { unknownDistribution } from "./problems.ts";
+export { createDistributionReads } from "./reads.ts";
 export { distributionToReply } from "./reply.ts";
 export { distributionRoutes, type UntilDeployed } from "./routes.ts";
 export { ruleRoutes } from "./rule-routes.ts";

@@ -1,8 +1,8 @@
 // The distributions of an account over HTTP.
-import { pageOf, pageSchema } from "../../database/paging.ts";
 import { defineRoute, type Reply, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
 import { distributionDeleted, domainAlreadyUsed, unknownDistribution } from "./problems.ts";
+import { type DistributionReads, distributionPage } from "./reads.ts";
 import { distributionToReply } from "./reply.ts";
 import {
   cloneDistributionInput,
@@ -24,7 +24,11 @@ export type UntilDeployed = (
   limits: { readonly waitSeconds: number; readonly signal: AbortSignal },
 ) => Promise<void>;
 
-export function distributionRoutes(distributions: DistributionService, untilDeployed: UntilDeployed): Route[] {
+export function distributionRoutes(
+  distributions: DistributionService,
+  reads: DistributionReads,
+  untilDeployed: UntilDeployed,
+): Route[] {
   return [
     defineRoute({
       method: "POST",
@@ -49,9 +53,9 @@ export function distributionRoutes(distributions: DistributionService, untilDepl
       summary: "The account's distributions, filtered, searched and sorted",
       access: { kind: "account", role: "viewer", scope: "distributions:read" },
       query: listDistributionsQuery,
-      reply: { status: 200, body: pageSchema(distributionReply) },
+      reply: { status: 200, body: distributionPage },
       async handle({ query, caller }) {
-        return { body: pageOf(await distributions.list(caller, query), query, distributionToReply) };
+        return { prepared: await reads.list(caller, query) };
       },
     }),
     defineRoute({
@@ -65,7 +69,7 @@ export function distributionRoutes(distributions: DistributionService, untilDepl
       reply: { status: 200, body: distributionReply },
       problems: [unknownDistribution],
       async handle({ params, caller }) {
-        return { body: distributionToReply(await distributions.get(caller, params.id)) };
+        return { prepared: await reads.get(caller, params.id) };
       },
     }),
     defineRoute({

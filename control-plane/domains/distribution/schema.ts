@@ -1,6 +1,7 @@
 // A distribution as a customer writes it and reads it.
 import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
+import { lineOfText } from "../../http/plain-text.ts";
 import { hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
 
 const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
@@ -48,8 +49,8 @@ const oneOrMoreOrigins = z
 
 /** What may be written at creation and changed later. */
 const settings = {
-  label: z.string().min(1).max(100),
-  description: z.string().max(255),
+  label: lineOfText(100),
+  description: z.union([z.literal(""), lineOfText(255)]),
   acceleration_type: z.enum(accelerationTypes).meta({ description: "Brings a built-in cache policy." }),
   origin_type: z
     .enum(["custom", "http", "s3"])
@@ -214,8 +215,8 @@ export const listDistributionsQuery = z.object({
     .meta({ description: "`deleting` and `deleted` show what is gone, which is left out otherwise." }),
   acceleration_type: z.enum(accelerationTypes).optional(),
   type: z.enum(cdnTypes).optional(),
-  domain: z.string().min(1).max(253).optional().meta({ description: "Exactly this name." }),
-  search: z.string().min(1).max(100).optional().meta({ description: "Part of the domain, label or cname." }),
+  domain: lineOfText(253).optional().meta({ description: "Exactly this name." }),
+  search: lineOfText(100).optional().meta({ description: "Part of the domain, label or cname." }),
 });
 export type ListDistributionsQuery = z.output<typeof listDistributionsQuery>;
 

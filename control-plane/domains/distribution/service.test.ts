@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { createSeal } from "../../../platform/seal.ts";
+import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { type Caller, noRequest } from "../../http/caller.ts";
@@ -11,6 +12,7 @@ import {
   findDesiredDistribution,
   recordDeployment,
 } from "./index.ts";
+import { createDistributionReads, distributionPage } from "./reads.ts";
 import { listDistributionsQuery } from "./schema.ts";
 
 let database: TestDatabase;
@@ -193,12 +195,35 @@ test("a subdomain distribution gets a name below the platform's zone", async () 
   });
 });
 
-test("a list shows the account's own, newest first, a page at a time", async () => {
+test("a list shows the account's own in the order that was asked for, a page at a time", async () => {
   const lister = await person("lister");
-  for (const name of ["a", "b", "c"]) await distributions.create(lister, input(`${name}.listed.example.com`));
-  const listed = await distributions.list(lister, listDistributionsQuery.parse({ limit: "2" }));
-  expect(listed.map(({ record }) => record.domain)).toEqual(
-    ["c", "b", "a"].map((name) => `${name}.listed.example.com`),
-  );
-  expect(listed[0]?.origins).toHaveLength(1);
+  for (const name of ["b", "c", "a"]) await distributions.create(lister, input(`${name}.listed.example.com`));
+  await distributions.create(stranger, input("d.listed.example.com"));
+  const reads = createDistributionReads({ db: database.db, cache: directReads });
+  const listed = async (asked: object) => {
+    const { json } = await reads.list(lister, listDistributionsQuery.parse(asked));
+    return distributionPage.parse(JSON.parse(json));
+  };
+  const namesOf = (page: { data: { domain: string }[] }) => page.data.map(({ domain }) => domain.slice(0, 1)).join("");
+
+  const first = await listed({ limit: "2" });
+  expect(namesOf(first)).toBe("ac");
+  expect(first.data[0]?.origin).toHaveLength(1);
+  expect(namesOf(await listed({ limit: "2", cursor: first.next_cursor }))).toBe("b");
+  for (const [asked, names] of [
+    [{ sort: "domain" }, "abc"],
+    [{ sort: "-label" }, "cba"],
+    [{ sort: "created_at" }, "bca"],
+    [{ search: "B.LISTED" }, "b"],
+    [{ search: "%" }, ""],
+    [{ domain: "C.listed.example.com" }, "c"],
+    [{ status: "active" }, ""],
+    [{ acceleration_type: "static", type: "gotipath" }, "acb"],
+  ] as const) {
+    expect(namesOf(await listed(asked)), JSON.stringify(asked)).toBe(names);
+  }
+  const byName = await listed({ sort: "domain", limit: "1" });
+  await expect(listed({ sort: "created_at", cursor: byName.next_cursor })).rejects.toMatchObject({
+    errors: [{ pointer: "?cursor" }],
+  });
 });

@@ -7,20 +7,15 @@ import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { recordAudit } from "../audit/index.ts";
 import { isPolicyOf } from "../cache-policy/index.ts";
-import { originsByDistribution, planOrigins, replaceOrigins, sealedSettings } from "../origin/index.ts";
+import { planOrigins, replaceOrigins, sealedSettings } from "../origin/index.ts";
 import { changeDistribution, lockedState } from "./change.ts";
 import { columnsOfInput, columnsOfPatch } from "./columns.ts";
 import { chooseName, insertNew } from "./create.ts";
 import { distributionChanged } from "./jobs.ts";
 import { copyOf } from "./rollback.ts";
-import type {
-  CloneDistributionInput,
-  CreateDistributionInput,
-  ListDistributionsQuery,
-  PatchDistributionInput,
-} from "./schema.ts";
+import type { CloneDistributionInput, CreateDistributionInput, PatchDistributionInput } from "./schema.ts";
 import { assertOwned, type DistributionState, type DistributionWithOrigins, withOrigins } from "./state.ts";
-import { findDistribution, findDistributionsOfAccount, type ListedDistribution, updateDistribution } from "./store.ts";
+import { findDistribution, updateDistribution } from "./store.ts";
 
 export type DistributionService = ReturnType<typeof createDistributionService>;
 
@@ -61,18 +56,6 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
   /** Also one that was deleted: whoever asks what became of it is told. */
   async function get(caller: Pick<Caller, "accountId">, id: string): Promise<DistributionWithOrigins> {
     return withOrigins(db, assertOwned(await findDistribution(db, id), caller.accountId));
-  }
-
-  async function list(
-    caller: Pick<Caller, "accountId">,
-    asked: ListDistributionsQuery,
-  ): Promise<readonly (ListedDistribution & DistributionWithOrigins)[]> {
-    const listed = await findDistributionsOfAccount(db, caller.accountId, asked);
-    const origins = await originsByDistribution(
-      db,
-      listed.map(({ id }) => id),
-    );
-    return listed.map((row) => ({ ...row, origins: origins.get(row.id) ?? [] }));
   }
 
   async function update(
@@ -169,7 +152,7 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
     };
   }
 
-  return { create, get, list, update, setEnabled, clone, remove };
+  return { create, get, update, setEnabled, clone, remove };
 }
 
 async function recordStatus(

@@ -28,8 +28,10 @@ export async function readState(reads: Reads, record: DistributionRecord): Promi
 
 /** Absent and foreign look the same. */
 export function assertOwned(record: DistributionRecord | undefined, accountId: string): DistributionRecord {
-  if (record === undefined || record.accountId !== accountId) {
-    throw new Problem(unknownDistribution, "No distribution of this account has this id.");
-  }
-  return record;
+  return assertKnown(record?.accountId === accountId ? record : undefined);
+}
+
+export function assertKnown<Found>(found: Found | undefined): Found {
+  if (found === undefined) throw new Problem(unknownDistribution, "No distribution of this account has this id.");
+  return found;
 }

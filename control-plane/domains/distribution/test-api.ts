@@ -1,6 +1,7 @@
 // The routes of this domain on a real server and a real database; the bearer token is the name of who asks. Tests only.
 import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
+import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
@@ -9,6 +10,7 @@ import { startApiServer } from "../../http/server.ts";
 import { cachePolicyRoutes, createCachePolicyService } from "../cache-policy/index.ts";
 import {
   countDistributionsOfPolicy,
+  createDistributionReads,
   createRuleService,
   distributionRoutes,
   originRoutes,
@@ -56,7 +58,11 @@ export async function startTestApi(): Promise<TestApi> {
   const policies = createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy });
   const { url, part } = await startApiServer({
     routes: [
-      ...distributionRoutes(services.distributions, async () => {}),
+      ...distributionRoutes(
+        services.distributions,
+        createDistributionReads({ db, cache: directReads }),
+        async () => {},
+      ),
       ...originRoutes(services.origins),
       ...versionRoutes(services.versions),
       ...ruleRoutes(createRuleService({ db, clock, seal: services.seal }, services.distributions)),

@@ -1,5 +1,6 @@
 // An origin as a customer writes it and reads it.
 import { z } from "zod";
+import { lineOfText } from "../../http/plain-text.ts";
 
 const balancers = ["failover", "round_robin", "weighted", "consistent_hash"] as const;
 const WEIGHT_MAX = 1000;
@@ -47,14 +48,10 @@ export const healthCheckSchema = z
 export type HealthCheck = z.output<typeof healthCheckSchema>;
 
 const fields = {
-  url: z
-    .string()
-    .min(1)
-    .max(2048)
-    .meta({
-      description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
-    }),
-  label: z.string().min(1).max(100),
+  url: z.string().min(1).max(2048).meta({
+    description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
+  }),
+  label: lineOfText(100),
   type: z.enum(["custom", "http", "s3"]).meta({ description: "`http` is read as `custom`." }),
   load_balancer_type: z
     .enum(balancers)
