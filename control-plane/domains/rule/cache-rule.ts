@@ -33,11 +33,12 @@ const contentType = canonical(z.string().min(1).max(100), (input) => {
     : fault("must be the beginning of a content type without parameters, such as image/ or text/css.");
 });
 
-/** As viewers write it: what is no plain character in a query stands as its escape. */
-const parameterName = canonical(z.string().min(1).max(128), (input) => {
-  if (holdsControl(input)) return fault("must not hold control characters or broken ones.");
-  if (/[&=#]/.test(input)) return fault("must be the name alone, without &, = or #.");
-  return input.replaceAll(/[^!$'()*+,\-./0-9:;?@A-Z_a-z~[\]%]/gu, (text) => encodeURIComponent(text));
+/** As programs know it: edges undo the escapes of a query before they compare. */
+const parameterName = canonical(z.string().min(1).max(128), (name) => {
+  if (holdsControl(name)) return fault("must not hold control characters or broken ones.");
+  if (/[\s&=#]/.test(name)) return fault("must be one name alone, without blanks, &, = or #.");
+  if (/%[0-9A-F]{2}/i.test(name)) return fault("must be the name itself, not its escape: a[] instead of a%5B%5D.");
+  return name;
 });
 
 // RFC 6265 § 4.1.1: a cookie's name is a token.
@@ -46,12 +47,13 @@ const cookieName = z
   .max(128)
   .regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/, { error: "must be the name of a cookie, without = and blanks." });
 
+const STATUS_KEY = "must be a status from 200 to 599 but 206 and 304, or a class such as 4xx.";
 const statusKey = z
   .string()
-  .regex(/^(?:[2-5][0-9]{2}|[2-5]xx)$/)
-  .meta({ description: "A status from 200 to 599, or a class such as 4xx." });
+  .regex(/^(?!206|304)[2-5](?:[0-9]{2}|xx)$/)
+  .meta({ description: "A part (206) and a confirmation (304) have no life of their own." });
 const sayStatusKey = (issue: { readonly code?: string | undefined }) =>
-  issue.code === "invalid_key" ? "must be a status from 200 to 599, or a class such as 4xx." : undefined;
+  issue.code === "invalid_key" ? STATUS_KEY : undefined;
 
 const query = {
   mode: queryModes,

@@ -30,9 +30,6 @@ const conditions = "is a part of the cache's own questions to the origin.";
 const reserved: Readonly<Record<string, string>> = {
   connection,
   "keep-alive": connection,
-  "proxy-connection": connection,
-  "proxy-authenticate": connection,
-  "proxy-authorization": connection,
   "http2-settings": connection,
   te: connection,
   upgrade: connection,
@@ -50,6 +47,7 @@ const reserved: Readonly<Record<string, string>> = {
   "x-cache": cacheWords,
   "cache-status": cacheWords,
   age: cacheWords,
+  expect: "is settled between the viewer and the edge.",
   date: "is the clock of whoever made the answer.",
   "alt-svc": "follows from is_http3 of the distribution.",
 };
@@ -57,27 +55,31 @@ const reservedBeginnings: Readonly<Record<string, string>> = {
   "x-forwarded-": chain,
   "x-edge-": "is how the hops of the edge speak with each other.",
   "x-accel-": "would steer nginx itself.",
+  "proxy-": connection,
   "sec-websocket-": connection,
 };
+/** Of requests alone: an answer is cut from what is stored whole. */
 const reservedInRequests: Readonly<Record<string, string>> = {
   range: conditions,
-  "if-range": conditions,
-  "if-match": conditions,
-  "if-none-match": conditions,
-  "if-modified-since": conditions,
-  "if-unmodified-since": conditions,
-  expect: "is settled between the viewer and the edge.",
   "accept-encoding": "is chosen by the edge, which compresses itself.",
 };
+const reservedBeginningsInRequests: Readonly<Record<string, string>> = { "if-": conditions };
 
 /** Why a rule must not touch this field; undefined: it may. */
 export function headerFault(name: string, phase: Phase): string | undefined {
-  const beginning = Object.keys(reservedBeginnings).find((text) => name.startsWith(text));
-  return (
-    (Object.hasOwn(reserved, name) ? reserved[name] : undefined) ??
-    (beginning === undefined ? undefined : reservedBeginnings[beginning]) ??
-    (phase === "request" && Object.hasOwn(reservedInRequests, name) ? reservedInRequests[name] : undefined)
-  );
+  const ofRequests =
+    phase === "request"
+      ? (exactly(reservedInRequests, name) ?? beginning(reservedBeginningsInRequests, name))
+      : undefined;
+  return exactly(reserved, name) ?? beginning(reservedBeginnings, name) ?? ofRequests;
+}
+
+function exactly(reasons: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.hasOwn(reasons, name) ? reasons[name] : undefined;
+}
+
+function beginning(reasons: Readonly<Record<string, string>>, name: string): string | undefined {
+  return Object.entries(reasons).find(([text]) => name.startsWith(text))?.[1];
 }
 
 const notInKeys: Readonly<Record<string, string>> = {
@@ -87,5 +89,5 @@ const notInKeys: Readonly<Record<string, string>> = {
 
 /** Why this request header cannot tell answers apart; undefined: it can. */
 export function keyHeaderFault(name: string): string | undefined {
-  return (Object.hasOwn(notInKeys, name) ? notInKeys[name] : undefined) ?? headerFault(name, "request");
+  return exactly(notInKeys, name) ?? headerFault(name, "request");
 }

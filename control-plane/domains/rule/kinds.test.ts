@@ -63,6 +63,7 @@ test.each<[RuleKindName, object, string, string]>([
   ["cache_rule", { ttl_seconds: 31_536_001 }, "/ttl_seconds", "<=31536000"],
   ["cache_rule", { ttl_seconds: 1.5 }, "/ttl_seconds", "int"],
   ["cache_rule", { ttl_by_status: { 199: 1 } }, "/ttl_by_status/199", "200 to 599"],
+  ["cache_rule", { ttl_by_status: { 304: 1 } }, "/ttl_by_status/304", "but 206 and 304"],
   ["cache_rule", { ttl_by_status: { "6xx": 1 } }, "/ttl_by_status/6xx", "class such as 4xx"],
   ["cache_rule", { ttl_by_status: { "4xx": null } }, "/ttl_by_status/4xx", "expected number"],
   ["cache_rule", { ttl_seconds: 60, ttl_max_seconds: 10 }, "/ttl_seconds", "ttl_max_seconds, 10"],
@@ -79,6 +80,8 @@ test.each<[RuleKindName, object, string, string]>([
   ["cache_rule", { query: { mode: "include" } }, "/query/names", "must name the parameters"],
   ["cache_rule", { query: { names: ["a"] } }, "/query/names", "must be empty"],
   ["cache_rule", { query: { mode: "include", names: ["a=1"] } }, "/query/names/0", "name alone"],
+  ["cache_rule", { query: { mode: "include", names: ["a b"] } }, "/query/names/0", "without blanks"],
+  ["cache_rule", { query: { mode: "include", names: ["a%5B%5D"] } }, "/query/names/0", "not its escape"],
   ["cache_rule", { query: { mode: "include", names: ["a"], extra: 1 } }, "/query/extra", "not a field"],
   ["cache_rule", { cookies: ["a=b"] }, "/cookies/0", "without ="],
   ["cache_rule", { headers: ["a b"] }, "/headers/0", "header name"],
@@ -102,6 +105,8 @@ test.each<[object, string, string]>([
   [{ name: "" }, "/name", ">=1"],
   [{ name: "x".repeat(129) }, "/name", "<=128"],
   [{ name: "Connection" }, "/name", "belongs to one connection"],
+  [{ name: "Proxy-Whatever" }, "/name", "belongs to one connection"],
+  [{ phase: "request", name: "If-Whatever" }, "/name", "own questions"],
   [{ name: "Keep-Alive" }, "/name", "belongs to one connection"],
   [{ name: "Upgrade" }, "/name", "belongs to one connection"],
   [{ name: "Content-Length" }, "/name", "framed"],
@@ -329,6 +334,6 @@ test("what has several spellings is kept in one", () => {
     extensions: ["jpg"],
     content_types: ["image/"],
     headers: ["accept-language"],
-    query: { names: ["gr%C3%B6%C3%9Fe", "a[]"] },
+    query: { names: ["größe", "a[]"] },
   });
 });
