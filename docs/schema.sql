@@ -5,8 +5,29 @@ create table "account" (
   name text not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  deleted_at timestamp with time zone,
   constraint account_pkey PRIMARY KEY (id)
 );
+
+create table "api_token" (
+  id uuid not null,
+  account_id uuid not null,
+  user_id uuid not null,
+  membership_id uuid not null,
+  name text not null,
+  scopes text[] not null,
+  token_hash text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone,
+  last_used_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_token_token_hash_unique UNIQUE (token_hash),
+  constraint api_token_pkey PRIMARY KEY (id),
+  constraint api_token_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint api_token_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id)
+);
+CREATE INDEX api_token_listed ON public.api_token USING btree (account_id, created_at DESC, id DESC) WHERE (revoked_at IS NULL);
+CREATE INDEX api_token_membership_id_index ON public.api_token USING btree (membership_id);
 
 create table "audit_entry" (
   id uuid not null,
@@ -22,8 +43,38 @@ create table "audit_entry" (
   changes jsonb not null,
   constraint audit_entry_pkey PRIMARY KEY (id)
 );
+CREATE INDEX audit_entry_listed ON public.audit_entry USING btree (created_at DESC, id DESC);
 CREATE INDEX audit_entry_of_account ON public.audit_entry USING btree (account_id, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_account_and_action ON public.audit_entry USING btree (account_id, action text_pattern_ops, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_account_and_type ON public.audit_entry USING btree (account_id, resource_type, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_action ON public.audit_entry USING btree (action text_pattern_ops, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_api_token ON public.audit_entry USING btree (api_token_id, created_at DESC, id DESC) WHERE (api_token_id IS NOT NULL);
 CREATE INDEX audit_entry_of_resource ON public.audit_entry USING btree (resource_id, created_at DESC, id DESC);
+CREATE INDEX audit_entry_of_user ON public.audit_entry USING btree (user_id, created_at DESC, id DESC);
+
+create table "cache_epoch" (
+  singleton boolean not null default true,
+  epoch bigint not null,
+  constraint cache_epoch_pkey PRIMARY KEY (singleton),
+  constraint cache_epoch_singleton_check CHECK ((singleton = true))
+);
+
+create table "cache_policy" (
+  id uuid not null,
+  account_id uuid not null,
+  name text not null,
+  description text not null,
+  rules jsonb not null,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint cache_policy_pkey PRIMARY KEY (id),
+  constraint cache_policy_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint cache_policy_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint cache_policy_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id)
+);
+CREATE UNIQUE INDEX cache_policy_name_unique ON public.cache_policy USING btree (account_id, lower(name));
 
 create table "deployment" (
   distribution_id uuid not null,
@@ -69,6 +120,10 @@ create table "distribution" (
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   deleted_at timestamp with time zone,
   gotipath_deleted_at timestamp with time zone,
+  cache_policy_id uuid,
+  cors jsonb,
+  compression jsonb not null default '{"gzip": true, "brotli": true}'::jsonb,
+  configuration_version integer not null default 0,
   constraint distribution_cname_unique UNIQUE (cname),
   constraint distribution_domain_id_unique UNIQUE (domain_id),
   constraint distribution_pkey PRIMARY KEY (id),
@@ -82,7 +137,25 @@ create table "distribution" (
   constraint distribution_origin_type_check CHECK ((origin_type = ANY (ARRAY['custom'::text, 's3'::text]))),
   constraint distribution_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'deploying'::text, 'active'::text, 'failed'::text, 'disabled'::text, 'deleting'::text, 'deleted'::text])))
 );
+CREATE INDEX distribution_cache_policy_id_index ON public.distribution USING btree (cache_policy_id);
 CREATE INDEX distribution_listed ON public.distribution USING btree (account_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX distribution_listed_by_change ON public.distribution USING btree (account_id, updated_at DESC, id DESC) WHERE (deleted_at IS NULL);
+CREATE INDEX distribution_listed_by_domain ON public.distribution USING btree (account_id, lower(domain), id) WHERE (deleted_at IS NULL);
+CREATE INDEX distribution_listed_by_label ON public.distribution USING btree (account_id, lower(label), id) WHERE (deleted_at IS NULL);
+
+create table "distribution_version" (
+  distribution_id uuid not null,
+  number integer not null,
+  source_version bigint not null,
+  action text not null,
+  user_id uuid,
+  api_token_id uuid,
+  created_at timestamp with time zone not null,
+  configuration jsonb not null,
+  changes jsonb not null,
+  constraint distribution_version_pkey PRIMARY KEY (distribution_id, number),
+  constraint distribution_version_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id)
+);
 
 create table "domain" (
   id uuid not null,
@@ -145,6 +218,13 @@ create table "edge_node" (
 );
 CREATE INDEX edge_node_group_id_index ON public.edge_node USING btree (group_id);
 
+create table "ethereum_nonce" (
+  nonce text not null,
+  expires_at timestamp with time zone not null,
+  constraint ethereum_nonce_pkey PRIMARY KEY (nonce)
+);
+CREATE INDEX ethereum_nonce_expires_at_index ON public.ethereum_nonce USING btree (expires_at);
+
 create table "feed" (
   singleton boolean not null default true,
   feed_id uuid not null,
@@ -196,17 +276,80 @@ create table "feed_scope" (
   constraint feed_scope_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id)
 );
 
+create table "idempotency_key" (
+  caller text not null,
+  key text not null,
+  answer_sealed jsonb,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint idempotency_key_pkey PRIMARY KEY (caller, key)
+);
+CREATE INDEX idempotency_key_created_at_index ON public.idempotency_key USING btree (created_at);
+
+create table "identity" (
+  id uuid not null,
+  user_id uuid not null,
+  kind text not null,
+  issuer text not null,
+  subject text not null,
+  created_at timestamp with time zone not null,
+  constraint identity_kind_issuer_subject_unique UNIQUE (kind, issuer, subject),
+  constraint identity_pkey PRIMARY KEY (id),
+  constraint identity_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
+  constraint identity_kind_check CHECK ((kind = ANY (ARRAY['ethereum'::text, 'openid'::text])))
+);
+CREATE INDEX identity_user_id_index ON public.identity USING btree (user_id);
+
+create table "invitation" (
+  id uuid not null,
+  account_id uuid not null,
+  email text not null,
+  role text not null,
+  status text not null,
+  token_hash text not null,
+  invited_by uuid not null,
+  mails integer not null,
+  created_at timestamp with time zone not null,
+  mailed_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  constraint invitation_token_hash_unique UNIQUE (token_hash),
+  constraint invitation_pkey PRIMARY KEY (id),
+  constraint invitation_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint invitation_invited_by_foreign FOREIGN KEY (invited_by) REFERENCES "user"(id),
+  constraint invitation_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text]))),
+  constraint invitation_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'accepted'::text, 'declined'::text, 'revoked'::text, 'expired'::text])))
+);
+CREATE INDEX invitation_listed ON public.invitation USING btree (account_id, created_at DESC, id DESC);
+CREATE UNIQUE INDEX invitation_pending_unique ON public.invitation USING btree (account_id, lower(email)) WHERE (status = 'pending'::text);
+
 create table "membership" (
   account_id uuid not null,
   user_id uuid not null,
   role text not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  id uuid not null default gen_random_uuid(),
+  constraint membership_id_unique UNIQUE (id),
   constraint membership_pkey PRIMARY KEY (account_id, user_id),
   constraint membership_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
   constraint membership_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
   constraint membership_role_check CHECK ((role = ANY (ARRAY['owner'::text, 'admin'::text, 'editor'::text, 'viewer'::text])))
 );
 CREATE INDEX membership_user_id_index ON public.membership USING btree (user_id);
+
+create table "one_time_token" (
+  hash text not null,
+  purpose text not null,
+  user_id uuid not null,
+  email text,
+  cause uuid not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  constraint one_time_token_pkey PRIMARY KEY (hash),
+  constraint one_time_token_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
+  constraint one_time_token_purpose_check CHECK ((purpose = ANY (ARRAY['verify-email'::text, 'reset-password'::text, 'log-in'::text])))
+);
+CREATE INDEX one_time_token_expires_at_index ON public.one_time_token USING btree (expires_at);
+CREATE INDEX one_time_token_user_id_purpose_index ON public.one_time_token USING btree (user_id, purpose);
 
 create table "origin" (
   id uuid not null,
@@ -226,6 +369,18 @@ create table "origin" (
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   gotipath_deleted_at timestamp with time zone,
+  is_tls_verified boolean not null default true,
+  connect_timeout_seconds integer not null default 5,
+  read_timeout_seconds integer not null default 30,
+  health_check jsonb,
+  "position" integer not null default 0,
+  s3_type text,
+  s3_style text,
+  s3_region text,
+  s3_bucket_name text,
+  s3_storage_hostname text,
+  s3_access_key_id text,
+  s3_secret_id uuid,
   constraint origin_pkey PRIMARY KEY (id),
   constraint origin_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
   constraint origin_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
@@ -233,6 +388,8 @@ create table "origin" (
   constraint origin_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
   constraint origin_load_balancer_type_check CHECK ((load_balancer_type = ANY (ARRAY['failover'::text, 'round_robin'::text, 'weighted'::text, 'consistent_hash'::text]))),
   constraint origin_protocol_check CHECK ((protocol = ANY (ARRAY['http'::text, 'https'::text]))),
+  constraint origin_s3_style_check CHECK ((s3_style = ANY (ARRAY['path'::text, 'virtual'::text]))),
+  constraint origin_s3_type_check CHECK ((s3_type = ANY (ARRAY['aws'::text, 'other'::text]))),
   constraint origin_type_check CHECK ((type = ANY (ARRAY['custom'::text, 's3'::text])))
 );
 CREATE INDEX origin_distribution_id_index ON public.origin USING btree (distribution_id);
@@ -258,16 +415,98 @@ create table "platform_secret" (
   constraint platform_secret_pkey PRIMARY KEY (name)
 );
 
+create table "recovery_code" (
+  user_id uuid not null,
+  hash text not null,
+  constraint recovery_code_pkey PRIMARY KEY (user_id, hash),
+  constraint recovery_code_user_id_foreign FOREIGN KEY (user_id) REFERENCES user_totp(user_id) ON DELETE CASCADE
+);
+
+create table "rule" (
+  id uuid not null,
+  distribution_id uuid not null,
+  account_id uuid not null,
+  kind text not null,
+  "position" integer not null,
+  body jsonb not null,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint rule_place_unique UNIQUE (distribution_id, kind, "position") DEFERRABLE INITIALLY DEFERRED,
+  constraint rule_pkey PRIMARY KEY (id),
+  constraint rule_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint rule_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint rule_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint rule_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint rule_kind_check CHECK ((kind = ANY (ARRAY['cache_rule'::text, 'header_rule'::text, 'redirect'::text, 'access_rule'::text, 'rate_limit'::text])))
+);
+
+create table "secret" (
+  id uuid not null,
+  account_id uuid not null,
+  purpose text not null,
+  sealed jsonb not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint secret_pkey PRIMARY KEY (id),
+  constraint secret_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
+);
+CREATE INDEX secret_account_id_index ON public.secret USING btree (account_id);
+
+create table "session" (
+  id uuid not null,
+  user_id uuid not null,
+  method text not null,
+  created_at timestamp with time zone not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  client_address text,
+  user_agent text,
+  constraint session_pkey PRIMARY KEY (id),
+  constraint session_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
+  constraint session_method_check CHECK ((method = ANY (ARRAY['password'::text, 'ethereum'::text, 'openid'::text])))
+);
+CREATE INDEX session_expires_at_index ON public.session USING btree (expires_at);
+CREATE INDEX session_user_id_created_at_id_index ON public.session USING btree (user_id, created_at, id);
+
+create table "signing_key" (
+  kid uuid not null,
+  sealed jsonb not null,
+  created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  constraint signing_key_pkey PRIMARY KEY (kid)
+);
+
 create table "user" (
   id uuid not null,
   username text not null,
-  email text not null,
-  password_hash text not null,
+  email text,
+  password_hash text,
   platform_role text not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  email_verified_at timestamp with time zone,
+  name text,
+  bio text,
+  avatar_url text,
+  suspended_at timestamp with time zone,
+  suspension_reason text,
   constraint user_pkey PRIMARY KEY (id),
   constraint user_platform_role_check CHECK ((platform_role = ANY (ARRAY['user'::text, 'premium'::text, 'moderator'::text, 'admin'::text])))
 );
+CREATE INDEX user_email_begins ON public."user" USING btree (lower(email) text_pattern_ops);
 CREATE UNIQUE INDEX user_email_unique ON public."user" USING btree (lower(email));
+CREATE INDEX user_listed ON public."user" USING btree (created_at DESC, id DESC);
+CREATE INDEX user_username_begins ON public."user" USING btree (lower(username) text_pattern_ops);
 CREATE UNIQUE INDEX user_username_unique ON public."user" USING btree (lower(username));
+
+create table "user_totp" (
+  user_id uuid not null,
+  sealed jsonb not null,
+  created_at timestamp with time zone not null,
+  confirmed_at timestamp with time zone,
+  last_step integer,
+  failures integer not null default 0,
+  locked_until timestamp with time zone,
+  constraint user_totp_pkey PRIMARY KEY (user_id),
+  constraint user_totp_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id)
+);
