@@ -4,15 +4,15 @@ import type { Authentication } from "../../http/authorize.ts";
 import type { Caller, PlatformRole } from "../../http/caller.ts";
 import { forbidden, unauthorized } from "../../http/problems.ts";
 import type { Credentials } from "../../http/request-facts.ts";
-import type { MembershipRecord } from "../account/index.ts";
+import type { Memberships } from "../account/index.ts";
 import type { LastUse } from "./last-use.ts";
+import type { KnownToken, TokenReads } from "./reads.ts";
 import { hashOf, isMeantAsToken, isToken } from "./rules.ts";
-import type { ApiTokenRecord } from "./store.ts";
 
 /** What a token is worth is asked at each request; who answers may have it in memory. */
 export interface TokenSources {
-  findToken(hash: string): Promise<ApiTokenRecord | undefined>;
-  findMembership(of: { userId: string; accountId: string }): Promise<Pick<MembershipRecord, "id" | "role"> | undefined>;
+  readonly tokens: TokenReads;
+  readonly memberships: Memberships;
   /** Throws when the person may do nothing at present. */
   findPerson(userId: string): Promise<{ readonly platformRole: PlatformRole } | undefined>;
 }
@@ -33,11 +33,11 @@ export function acceptApiTokens(
   async function recognise(token: string): Promise<Omit<Caller, "requestId" | "clientAddress">> {
     if (!isToken(token)) throw unauthorized(NOT_GOOD);
     const hash = hashOf(token);
-    const found = await sources.findToken(hash);
+    const found = await sources.tokens.find(hash);
     if (found === undefined || !isLive(found, clock())) throw unauthorized(NOT_GOOD);
     const { userId, accountId } = found;
     const [membership, person] = await Promise.all([
-      sources.findMembership({ userId, accountId }),
+      sources.memberships.find({ userId, accountId }),
       sources.findPerson(userId),
     ]);
     if (membership?.id !== found.membershipId || person === undefined) throw unauthorized(NOT_GOOD);
@@ -77,7 +77,7 @@ function apiTokenOf({ header }: Credentials): string | undefined {
   return token !== undefined && isMeantAsToken(token) ? token : undefined;
 }
 
-function isLive(token: ApiTokenRecord, now: Date): boolean {
+function isLive(token: KnownToken, now: Date): boolean {
   return token.revokedAt === null && (token.expiresAt === null || token.expiresAt > now);
 }
 

@@ -23,6 +23,8 @@ class ApiTokenModel extends Model {
   declare revokedAt: Date | null;
 }
 export type ApiTokenRecord = Columns<ApiTokenModel>;
+/** The space of cached reads of tokens, by their hashes. */
+export const API_TOKENS = "api-token";
 
 export async function insertApiToken(tx: Tx, token: ApiTokenRecord): Promise<void> {
   makeStale(tx, cachedAs(token));
@@ -61,5 +63,5 @@ export async function recordUse(db: Reads, ids: readonly string[], now: Date, be
 }
 
 function cachedAs({ tokenHash }: Pick<ApiTokenRecord, "tokenHash">): string {
-  return `api-token:${tokenHash}`;
+  return `${API_TOKENS}:${tokenHash}`;
 }
