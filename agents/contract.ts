@@ -88,6 +88,8 @@ export const capabilitiesSchema = z.object({
   http2_directive: z.boolean(),
   /** `balancer_keepalive` is a directive (from lua-nginx-module 0.10.28 on): how many connections to origins are kept. */
   balancer_keepalive: z.boolean().default(false),
+  /** The module ngx_http_brotli_filter_module is there. */
+  brotli: z.boolean().default(false),
 });
 export type Capabilities = z.infer<typeof capabilitiesSchema>;
 

@@ -126,7 +126,16 @@ describe("a structure", () => {
     const structure = JSON.parse(compileStructure(exampleGroup).body);
     expect(structure).toMatchObject({ format: 1, group: exampleGroup.id });
     expect(structure.files.map(({ path }: { path: string }) => path)).toEqual([
-      ...["nginx.conf", "memory.conf", "tls.conf", "cache.conf", "log.conf", "outer.conf", "listeners.conf"],
+      ...[
+        "nginx.conf",
+        "memory.conf",
+        "tls.conf",
+        "cache.conf",
+        "log.conf",
+        "compression.conf",
+        "outer.conf",
+        "listeners.conf",
+      ],
       ...["viewer.conf", "inner.conf", "origin.conf", "origin-verified.conf", "pass.conf", "control.conf"],
     ]);
     expect(structure.taste.map(({ path }: { path: string }) => path)).toEqual(["listeners.conf"]);

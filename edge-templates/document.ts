@@ -4,6 +4,7 @@ import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredDistribution } from "./desired.ts";
 import { cacheSchema } from "./features/cache/schema.ts";
 import { cachePart } from "./features/cache/view.ts";
+import { compressionSchema } from "./features/compression/schema.ts";
 import { headersSchema } from "./features/headers/schema.ts";
 import { headersPart } from "./features/headers/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
@@ -34,6 +35,7 @@ const documentSchema = z.strictObject({
   redirect_to_https: z.boolean(),
   origin: originSchema,
   cache: cacheSchema,
+  compression: compressionSchema,
   headers: headersSchema.optional(),
 });
 
@@ -49,6 +51,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     redirect_to_https: distribution.redirectHttpToHttps,
     origin: originPart(distribution),
     cache: cachePart(distribution),
+    compression: distribution.compression,
     headers: headersPart(distribution),
   });
   if (!parsed.success) throw refusalOf(parsed.error);

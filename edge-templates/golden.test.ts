@@ -5,6 +5,7 @@ import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import { cacheConf } from "./features/cache/view.ts";
+import { compressionConf } from "./features/compression/view.ts";
 import {
   controlConf,
   innerConf,
@@ -30,6 +31,7 @@ type GroupView = (group: DesiredGroup) => Record<string, string>;
 
 const structures: Readonly<Record<string, GroupView>> = {
   cache: (group) => ({ "cache.conf": cacheConf(group) }),
+  compression: (group) => ({ "compression.conf": compressionConf(group) }),
   hops: (group) => ({
     "outer.conf": outerConf(group),
     "viewer.conf": viewerConf(),

@@ -2,6 +2,7 @@
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredGroup } from "./desired.ts";
 import { cacheConf } from "./features/cache/view.ts";
+import { compressionConf } from "./features/compression/view.ts";
 import {
   controlConf,
   innerConf,
@@ -32,6 +33,7 @@ export function compileStructure(group: DesiredGroup): Compiled {
     { path: "tls.conf", text: tlsConf() },
     { path: "cache.conf", text: cacheConf(group) },
     { path: "log.conf", text: logConf() },
+    { path: "compression.conf", text: compressionConf(group) },
     { path: "outer.conf", text: outerConf(group) },
     { path: LISTENERS_FILE, text: listenersConf(group) },
     { path: "viewer.conf", text: viewerConf() },

@@ -65,6 +65,7 @@ const distributionSchema = z
     balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
     cacheRules: z.array(cacheRuleSchema),
     headerRules: z.array(headerRuleSchema),
+    compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),
   })
   .partial()
   .extend({ desired: z.literal("distribution") });
@@ -73,7 +74,12 @@ const groupSchema = z
   .strictObject({
     settings: edgeGroupSettingsSchema,
     capabilities: z
-      .strictObject({ http3: z.boolean(), http2_directive: z.boolean(), balancer_keepalive: z.boolean() })
+      .strictObject({
+        http3: z.boolean(),
+        http2_directive: z.boolean(),
+        balancer_keepalive: z.boolean(),
+        brotli: z.boolean(),
+      })
       .partial(),
     ownNames: texts,
   })

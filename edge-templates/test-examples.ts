@@ -87,6 +87,6 @@ export const exampleGroup: DesiredGroup = {
   id: "3f0b1a52-5a53-4d5e-9a5e-1234567890ab",
   name: "Example",
   settings: edgeGroupSettingsSchema.parse({}),
-  capabilities: { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true },
+  capabilities: { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true, brotli: true },
   ownNames: ["localhost", "127.0.0.1"],
 };

@@ -19,7 +19,7 @@ let client: ControlPlane;
 let folder: string;
 let identity: Identity;
 const signal = AbortSignal.timeout(60_000);
-const capabilities = { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true };
+const capabilities = { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true, brotli: true };
 const DAY_MS = 24 * 3_600_000;
 
 beforeEach(async () => {

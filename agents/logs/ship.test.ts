@@ -22,7 +22,7 @@ beforeEach(async () => {
   controlPlane = await startTestControlPlane();
   folder = await mkdtemp(join(tmpdir(), "edgewright-logs-"));
   client = createControlPlane({ url: controlPlane.url, token: createTokenSource(() => identity) });
-  const capabilities = { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true };
+  const capabilities = { nginx: "1.26.3", http3: true, http2_directive: true, balancer_keepalive: true, brotli: true };
   const wish = { token: controlPlane.token, name: "logs", capabilities };
   const signal = AbortSignal.timeout(60_000);
   identity = await enrol(join(folder, "identity"), wish, (request) => client.enrol(request, signal));

@@ -1,6 +1,7 @@
 -- What viewers are told beside the origin's own words, whichever way an answer came. Phase: header_filter of the hops
 -- that viewers see; reads documents through `documents`.
 local browser = require "browser"
+local compression = require "compression"
 local documents = require "documents"
 local header_rules = require "header_rules"
 
@@ -24,6 +25,7 @@ function M.finish(var, status)
   if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = alt_svc end
   local document = documents.find(var.edge_distribution)
   if not document then return end
+  compression.limit(var, document.compression)
   browser.tell(var, document)
   header_rules.write_response(document.headers, var.edge_path)
 end

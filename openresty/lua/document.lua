@@ -2,6 +2,7 @@
 -- no dict.
 local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
+local compression = require "compression"
 local header_rules = require "header_rules"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
@@ -45,10 +46,10 @@ local function policy_of(text)
   return decoded.cache
 end
 
--- In canonical JSON `cache` stands before `format`. Both parts must be whole JSON, or the split was no split.
+-- In canonical JSON `cache` stands before `compression`. Both parts must be whole JSON, or the split was no split.
 local function decode_around_policy(body)
   local from = find(body, '"cache":', 1, true)
-  local to = from and find(body, ',"format":', from, true)
+  local to = from and find(body, ',"compression":', from, true)
   local policy = to and policy_of(sub(body, from, to - 1))
   if not policy then return nil end
   local decoded = decoder.decode(sub(body, 1, from - 1) .. sub(body, to + 1))
@@ -86,7 +87,7 @@ local function fault_of(decoded, id)
   for _, name in ipairs(FLAGS) do
     if not is_flag(decoded[name]) then return name .. ": not a flag" end
   end
-  return origins.fault(decoded.origin) or parts_fault(decoded)
+  return origins.fault(decoded.origin) or compression.fault(decoded.compression) or parts_fault(decoded)
 end
 
 --- The document, ready for look-ups; or nil, what is wrong and whatever could be decoded.

@@ -12,13 +12,13 @@ local REST = '{"ttl":3}'
 
 -- As the compiler writes it.
 local function canonical(cache)
-  return ('{"account":"a","cache":%s,"format":2,"hosts":["a.test"],"http2":true,"http3":true,"https":true,"id":"%s","origin":%s,'
+  return ('{"account":"a","cache":%s,"compression":{"brotli":true,"gzip":true},"format":2,"hosts":["a.test"],"http2":true,"http3":true,"https":true,"id":"%s","origin":%s,'
     .. '"redirect_to_https":false}'):format(cache, ID, ORIGIN)
 end
 
 -- The same value, its names in another order.
 local function shuffled(cache)
-  return ('{"format":2,"id":"%s","origin":%s,"cache":%s,"redirect_to_https":false,"https":true,"http3":true,"http2":true,'
+  return ('{"format":2,"id":"%s","origin":%s,"cache":%s,"compression":{"brotli":true,"gzip":true},"redirect_to_https":false,"https":true,"http3":true,"http2":true,'
     .. '"hosts":["a.test"],"account":"a"}'):format(ID, ORIGIN, cache)
 end
 
@@ -52,11 +52,11 @@ function T.test_a_bad_policy_is_refused_in_every_spelling()
 end
 
 function T.test_a_text_that_looks_like_the_end_of_the_policy_does_not_mislead()
-  local cache = cjson.encode { rules = { { paths = '/,"format":2,"hosts":[' } } }
+  local cache = cjson.encode { rules = { { paths = '/,"compression":{' } } }
   local decoded = assert(document.decode(canonical(cache), ID))
-  lu.assertEquals(decoded.cache.rules[1].paths, { { exact = '/,"format":2,"hosts":[' } })
-  local nested = '{"rules":[{"x":{"a":1,"format":2}}]}'
-  lu.assertEquals(assert(document.decode(canonical(nested), ID)).cache.rules[1].x, { a = 1, format = 2 })
+  lu.assertEquals(decoded.cache.rules[1].paths, { { exact = '/,"compression":{' } })
+  local nested = '{"rules":[{"x":{"a":1,"compression":2}}]}'
+  lu.assertEquals(assert(document.decode(canonical(nested), ID)).cache.rules[1].x, { a = 1, compression = 2 })
   local twice = canonical(rules(REST)):gsub('"format":2', '"format":2,"cache":1')
   lu.assertNil((document.decode(twice, ID)))
 end

@@ -15,7 +15,7 @@ end
 local function body_of(id, hosts, extra)
   local document = {
     format = 2, id = id, account = id, hosts = hosts, http2 = true, http3 = true, https = true,
-    redirect_to_https = false,
+    redirect_to_https = false, compression = { gzip = true, brotli = true },
     origin = { balancer = "failover", servers = { { id = id, scheme = "http", host = "o", port = 80, host_header = "o",
       sni = "o", weight = 1, primary = true, verify = true, connect_timeout = 5, read_timeout = 30 } } },
     cache = { rules = { { ttl = 1 } } },
@@ -78,7 +78,7 @@ function T.test_a_bad_document_leaves_the_last_good_version()
   local id = new_id()
   put(id, 1, { "good.test" })
   for _, extra in ipairs {
-    { format = 3 }, { id = new_id() }, { hosts = {} }, { hosts = { "UPPER.test" } }, { http3 = "yes" },
+    { format = 3 }, { id = new_id() }, { hosts = {} }, { hosts = { "UPPER.test" } }, { http3 = "yes" }, { compression = {} },
     { origin = { balancer = "failover", servers = {} } }, { origin = { balancer = "dice", servers = { 1 } } },
     { cache = { rules = { { paths = {} } } } }, { cache = { rules = { { ttl = -1 } } } },
   } do

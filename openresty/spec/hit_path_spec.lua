@@ -5,6 +5,7 @@ local bit = require "bit"
 local browser = require "browser"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local compression = require "compression"
 local documents = require "documents"
 local encodings = require "encodings"
 local facts = require "facts"
@@ -65,6 +66,7 @@ function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
     ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of,
+    ["compression.limit"] = compression.limit,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,

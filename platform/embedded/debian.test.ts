@@ -60,6 +60,7 @@ test("the tools run with their own libraries: nginx with Lua and HTTP/3, curl wi
     nginx: expect.stringMatching(/^1\.\d+/),
     http3: true,
     balancer_keepalive: true,
+    brotli: true,
   });
   expect(await outputOf([...tools.command("curl"), "--version"])).toMatch(/HTTP3/);
   expect(await outputOf([...tools.command("redis-server"), "--version"])).toMatch(/Redis server v=/);

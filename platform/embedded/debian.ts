@@ -13,6 +13,8 @@ import { assertDiskSpace, diskFull, explainDiskFault, type Progress, StartError,
 const SUITE = "trixie";
 const PACKAGES = [
   "curl",
+  "libmaxminddb0",
+  "libnginx-mod-http-brotli-filter",
   "libnginx-mod-http-lua",
   "lua-cjson",
   "lua-resty-core",

@@ -14,12 +14,19 @@ export const nginxInstallationSchema = z.object({
   /** For `lua_package_path` and `lua_package_cpath`; put your own folders in front. */
   luaPath: z.string(),
   luaCpath: z.string(),
-  capabilities: z.object({ nginx: z.string(), http3: z.boolean(), balancer_keepalive: z.boolean() }),
+  capabilities: z.object({
+    nginx: z.string(),
+    http3: z.boolean(),
+    balancer_keepalive: z.boolean(),
+    brotli: z.boolean(),
+  }),
 });
 export type NginxInstallation = z.infer<typeof nginxInstallationSchema>;
 
 const VERSION_TIMEOUT_MS = 10_000;
-const LUA_MODULES = ["ndk_http_module.so", "ngx_http_lua_module.so"];
+const LUA_MODULE = "ngx_http_lua_module.so";
+const LUA_MODULES = ["ndk_http_module.so", LUA_MODULE];
+const BROTLI_MODULE = "ngx_http_brotli_filter_module.so";
 
 /** The one that is named, else an installed OpenResty, else the Debian tools'. */
 export async function openNginx(settings: {
@@ -50,7 +57,12 @@ export async function installedNginx(path: string): Promise<NginxInstallation> {
     modules: [],
     luaPath: ";;",
     luaCpath: ";;",
-    capabilities: capabilitiesOf({ version, configured, luaProgram: path }),
+    capabilities: capabilitiesOf({
+      version,
+      configured,
+      luaProgram: path,
+      brotli: /--add-module=\S*brotli/.test(configured),
+    }),
   };
 }
 
@@ -69,22 +81,31 @@ async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
   const command = tools.command("nginx");
   const { version, configured } = await describeNginx(command);
   const lua = tools.path("usr/share/lua/5.1");
-  const modules = LUA_MODULES.map((name) => tools.path(`usr/lib/nginx/modules/${name}`));
+  const module = (name: string) => tools.path(`usr/lib/nginx/modules/${name}`);
   return {
     command: [...command],
-    modules,
+    modules: [...LUA_MODULES, BROTLI_MODULE].map(module),
     luaPath: `${lua}/?.lua;${lua}/?/init.lua;;`,
     luaCpath: `${tools.path(`usr/lib/${tools.triplet}/lua/5.1`)}/?.so;;`,
-    capabilities: capabilitiesOf({ version, configured, luaProgram: modules.at(-1) ?? "" }),
+    capabilities: capabilitiesOf({ version, configured, luaProgram: module(LUA_MODULE), brotli: true }),
   };
 }
 
+interface Described {
+  readonly version: string;
+  readonly configured: string;
+  /** The file that holds the Lua module. */
+  readonly luaProgram: string;
+  readonly brotli: boolean;
+}
+
 /** The Lua module tells nobody its version: whether it knows a directive is read off its strings. */
-function capabilitiesOf(nginx: { version: string; configured: string; luaProgram: string }) {
+function capabilitiesOf({ version, configured, luaProgram, brotli }: Described): NginxInstallation["capabilities"] {
   return {
-    nginx: nginx.version,
-    http3: nginx.configured.includes("--with-http_v3_module"),
-    balancer_keepalive: readFileSync(nginx.luaProgram).includes("balancer_keepalive"),
+    nginx: version,
+    http3: configured.includes("--with-http_v3_module"),
+    balancer_keepalive: readFileSync(luaProgram).includes("balancer_keepalive"),
+    brotli,
   };
 }
 

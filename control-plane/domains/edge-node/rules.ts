@@ -11,6 +11,7 @@ export function sharedCapabilities(nodes: readonly Capabilities[]): Capabilities
       http3: shared.http3 && node.http3,
       http2_directive: shared.http2_directive && node.http2_directive,
       balancer_keepalive: shared.balancer_keepalive && node.balancer_keepalive,
+      brotli: shared.brotli && node.brotli,
     }),
     first,
   );

@@ -95,10 +95,10 @@ describe("a group", () => {
     expect(await findGroup(database.db, groupId)).toMatchObject({ capabilities, version: 2 });
     await enrolled({
       name: "old",
-      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false },
+      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false, brotli: false },
     });
     expect(await findGroup(database.db, groupId)).toMatchObject({
-      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false },
+      capabilities: { nginx: "1.9.15", http3: false, http2_directive: false, balancer_keepalive: false, brotli: false },
       version: 3,
     });
     await enrolled({ name: "another new" });

@@ -9,6 +9,7 @@ export const capabilities: Capabilities = {
   http3: true,
   http2_directive: true,
   balancer_keepalive: true,
+  brotli: true,
 };
 
 export interface TestKey {
