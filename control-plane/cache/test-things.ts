@@ -30,6 +30,8 @@ export async function createThings(db: Database): Promise<void> {
 /** Commits that change this thing wait, inside Postgres, until the function that comes back is called. */
 export async function holdCommit(db: Database, id: string): Promise<() => Promise<void>> {
   const gate = await db.transaction();
+  // A test that fails lets nobody wait for it.
+  await gate.raw("set local idle_in_transaction_session_timeout = '15s'");
   await gate.raw(`select pg_advisory_xact_lock(${GATE}, hashtext(?))`, [id]);
   return async () => void (await gate.commit());
 }

@@ -5,6 +5,7 @@ import { createSealOf, type Seal } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
 import { createMemberships } from "../domains/account/index.ts";
+import { createTokenReads } from "../domains/api-token/index.ts";
 import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
@@ -40,6 +41,8 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
   return {
     // Half of the pool, so that what runs in these transactions can read beside them.
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
+    memberships,
+    tokenReads: createTokenReads({ db, cache }),
     auth: createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships }),
     distributions,
     distributionReads: createDistributionReads({ db, cache }),
