@@ -2,9 +2,15 @@
 import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
+import { signingKeySchedules } from "../domains/auth/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
+import { idempotencySchedules } from "../http/idempotency-jobs.ts";
 import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
 
 export async function startScheduler(config: ControlPlaneConfig, log: Logger): Promise<Part> {
-  return startJobScheduler({ redisUrl: config.REDIS_URL, schedules: deploymentSchedules, log });
+  return startJobScheduler({
+    redisUrl: config.REDIS_URL,
+    schedules: [...deploymentSchedules, ...signingKeySchedules, ...idempotencySchedules],
+    log,
+  });
 }

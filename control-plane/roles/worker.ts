@@ -1,19 +1,24 @@
 // The worker: carries the outbox into the queue, compiles what changed, and signs it. The only role with the signing key.
 import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
+import { createSealOf } from "../../platform/seal.ts";
 import type { ControlPlaneConfig } from "../config.ts";
+import { signingKeyHandlers } from "../domains/auth/index.ts";
 import { deploymentHandlers } from "../domains/deployment/index.ts";
+import { policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
+import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
 import { openConnections } from "./connections.ts";
-import { readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
+import { openMasterKeys, readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
 import { clock } from "./services.ts";
 
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
+  const seal = createSealOf(openMasterKeys(config, log));
   const { db, redis, storage, part } = await openConnections(config, "worker", log);
-  const handlers = deploymentHandlers({
+  const deployments = deploymentHandlers({
     db,
     signer,
     storage,
@@ -22,6 +27,8 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     announce: announceOver(redis),
     log,
   });
+  const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });
+  const handlers = [...deployments, policyChangeHandler({ db }), ...signingKeys, ...idempotencyHandlers({ db, log })];
   try {
     await openFeed(db, { signer, now: clock() });
     const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, WORKER_CONCURRENCY: concurrency } = config;

@@ -1,7 +1,7 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
 import type { Logger } from "../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
-import { type AccessLogRow, type Batch, createClientHash, parseBatch } from "./access-log.ts";
+import { type AccessLogRow, type Batch, createClientHash, type HashClient, parseBatch } from "./access-log.ts";
 import { findAbsentRows, insertRows } from "./access-log-store.ts";
 
 export type AccessLogService = ReturnType<typeof createAccessLogService>;
@@ -9,20 +9,31 @@ export type AccessLogService = ReturnType<typeof createAccessLogService>;
 export function createAccessLogService({
   clickhouse,
   clock,
-  masterKey,
+  hashKey,
   log,
 }: {
   clickhouse: ClickHouse;
   clock: () => Date;
-  masterKey: Buffer;
+  /** The platform's own: it stays when the master key that seals it rotates. */
+  hashKey: () => Promise<Buffer>;
   log: Logger;
 }) {
-  const hashClient = createClientHash(masterKey);
+  let hashing: Promise<HashClient> | undefined;
+
+  function hashClient(): Promise<HashClient> {
+    hashing ??= hashKey()
+      .then(createClientHash)
+      .catch((error: unknown) => {
+        hashing = undefined;
+        throw error;
+      });
+    return hashing;
+  }
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
   async function storeBatch(sent: { id: string; edgeId: string; isRetry: boolean; body: Buffer }): Promise<void> {
     const batch: Batch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const { rows, faulty } = await parseBatch(sent.body, batch, hashClient);
+    const { rows, faulty } = await parseBatch(sent.body, batch, await hashClient());
     if (faulty.count > 0) {
       log.warn(
         { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },

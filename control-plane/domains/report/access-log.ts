@@ -149,12 +149,12 @@ function secondsOf(time: Date): string {
 
 const HASH_HEX_DIGITS = 32;
 
-/** The day's salt comes from the master key, so all processes have the same one and none is stored. */
-export function createClientHash(masterKey: Buffer): HashClient {
+/** The day's salt comes from one key, so all processes have the same one and none is stored. */
+export function createClientHash(key: Buffer): HashClient {
   const salts = new Map<string, Buffer>();
   return (address, at) => {
     const day = at.toISOString().slice(0, 10);
-    const salt = salts.get(day) ?? Buffer.from(hkdfSync("sha256", masterKey, "", `edgewright client hash ${day}`, 32));
+    const salt = salts.get(day) ?? Buffer.from(hkdfSync("sha256", key, "", `edgewright client hash ${day}`, 32));
     if (salts.size >= KEPT_DAYS) salts.clear();
     salts.set(day, salt);
     return createHmac("sha256", salt).update(address).digest("hex").slice(0, HASH_HEX_DIGITS);

@@ -24,7 +24,7 @@ beforeAll(async () => {
   accessLog = createAccessLogService({
     clickhouse: server.clickhouse,
     clock: () => new Date(),
-    masterKey: Buffer.alloc(32, 9),
+    hashKey: async () => Buffer.alloc(32, 9),
     log: createLogger({ role: "test", level: "warn", destination: logged }),
   });
 });
