@@ -43,7 +43,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
     memberships,
     tokenReads: createTokenReads({ db, cache }),
-    auth: createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships }),
+    auth: createAuthService({ db, clock, tokens, seal, post: createPost(seal), cache, memberships }),
     distributions,
     distributionReads: createDistributionReads({ db, cache }),
     origins: createOriginService({ db, clock, seal, platform }, distributions),

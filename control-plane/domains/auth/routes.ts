@@ -6,6 +6,7 @@ import { passwordRoutes } from "./password/routes.ts";
 import { profileRoutes } from "./profile/routes.ts";
 import type { AuthService } from "./service.ts";
 import { sessionRoutes } from "./session/routes.ts";
+import { totpRoutes } from "./totp/routes.ts";
 
 export function authRoutes(auth: AuthService): Route[] {
   return [
@@ -14,5 +15,6 @@ export function authRoutes(auth: AuthService): Route[] {
     ...profileRoutes(auth),
     ...passwordRoutes(auth),
     ...emailRoutes(auth),
+    ...totpRoutes(auth),
   ];
 }

@@ -1,6 +1,7 @@
 // The themes of this domain, put together: who somebody is, and by which session. A token says who; the membership in the
 // database says what they may do.
 import { z } from "zod";
+import type { Seal } from "../../../platform/seal.ts";
 import type { Cache } from "../../cache/cache.ts";
 import { instant } from "../../cache/instant.ts";
 import type { Database } from "../../database/transaction.ts";
@@ -16,6 +17,8 @@ import { createPasswordService } from "./password/service.ts";
 import { createProfileService } from "./profile/service.ts";
 import { createSessions } from "./session/sessions.ts";
 import type { Tokens } from "./token.ts";
+import { createSecondFactor } from "./totp/second-factor.ts";
+import { createTotpService } from "./totp/service.ts";
 import { createAdministrators } from "./user/administrator.ts";
 import { findUser, PEOPLE } from "./user/store.ts";
 import { assertActive } from "./user/suspension.ts";
@@ -27,6 +30,7 @@ export interface AuthSettings {
   readonly clock: () => Date;
   readonly tokens: Tokens;
   readonly post: Post;
+  readonly seal: Seal;
   readonly cache: Pick<Cache, "space">;
   readonly memberships: Memberships;
   readonly passwords?: Passwords;
@@ -42,10 +46,11 @@ const knownPerson = z.object({
 type KnownPerson = z.output<typeof knownPerson>;
 
 export function createAuthService(settings: AuthSettings) {
-  const { db, clock, tokens, post, cache, memberships, passwords = createPasswords() } = settings;
+  const { db, clock, tokens, post, seal, cache, memberships, passwords = createPasswords() } = settings;
   const people = cache.space(PEOPLE, { load: (id) => findUser(db, id), schema: knownPerson });
   const sessions = createSessions({ db, clock, tokens, cache });
   const proof = createOwnerProof({ db, clock, passwords });
+  const secondFactor = createSecondFactor({ clock, seal });
 
   /** Whom a token names. */
   async function recogniseUser(token: string): Promise<{ user: KnownPerson; sessionId: string }> {
@@ -75,12 +80,13 @@ export function createAuthService(settings: AuthSettings) {
   }
 
   return {
-    ...createLogIns({ db, clock, passwords, sessions }),
+    ...createLogIns({ db, clock, passwords, sessions, secondFactor }),
     ...createAdministrators({ db, clock, passwords }),
     sessions,
     email: createEmailVerification({ db, clock }),
     password: createPasswordService({ db, clock, passwords, proof, sessions, post }),
     profile: createProfileService({ db, clock, proof, post }),
+    totp: createTotpService({ db, clock, seal, proof, post, secondFactor }),
     recognise,
     recogniseUser,
     findActive,

@@ -67,7 +67,7 @@ export async function createTestPeople(options: { passwords?: Passwords } = {}):
   const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
   const cache = directReads;
   const memberships = createMemberships({ db, cache });
-  const auth = createAuthService({ db, clock, tokens, post: createPost(seal), cache, memberships, ...options });
+  const auth = createAuthService({ db, clock, tokens, seal, post: createPost(seal), cache, memberships, ...options });
   const authenticate = createAuthenticators(auth);
   const { url, part } = await startApiServer({
     routes: authRoutes(auth),

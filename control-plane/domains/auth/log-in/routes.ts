@@ -2,7 +2,7 @@
 import { defineRoute, type Route } from "../../../http/define-route.ts";
 import { notAllowed, unauthorized } from "../../../http/problems.ts";
 import { accountToReply } from "../../account/index.ts";
-import { identityTaken, loginRefused } from "../problems.ts";
+import { identityTaken, loginRefused, totpLocked, totpRefused, totpRequired } from "../problems.ts";
 import { tokenReply } from "../schema.ts";
 import type { AuthService } from "../service.ts";
 import { tokenToReply, userToReply } from "../user/reply.ts";
@@ -39,7 +39,7 @@ export function logInRoutes(auth: AuthService): Route[] {
       attempts: true,
       body: loginInput,
       reply: { status: 200, body: tokenReply },
-      problems: [loginRefused, notAllowed],
+      problems: [loginRefused, totpRequired, totpRefused, totpLocked, notAllowed],
       handle: async ({ body, facts }) => ({ body: tokenToReply(await auth.logIn(body, visitOf(facts))) }),
     }),
     defineRoute({

@@ -13,6 +13,7 @@ import {
   username,
   userReply,
 } from "../schema.ts";
+import { secondFactorFields } from "../totp/schema.ts";
 
 export const registerInput = z.strictObject({ username, email: emailAddress, password: newPassword }).meta({
   id: "Registration",
@@ -20,9 +21,14 @@ export const registerInput = z.strictObject({ username, email: emailAddress, pas
 });
 export type RegisterInput = z.output<typeof registerInput>;
 
-export const loginInput = z
-  .strictObject({ login, password: givenPassword })
-  .meta({ id: "Login", examples: [{ login: "ada", password: "correct-horse-1" }] });
+export const loginInput = z.strictObject({ login, password: givenPassword, ...secondFactorFields }).meta({
+  id: "Login",
+  description: "Who has an authenticator is asked for a code by the problem totp-required: send all again, with it.",
+  examples: [
+    { login: "ada", password: "correct-horse-1" },
+    { login: "ada@example.com", password: "correct-horse-1", totp_code: "492039" },
+  ],
+});
 export type LoginInput = z.output<typeof loginInput>;
 
 const anAccount = { id: "6f1d3c52-2f1d-4a86-8b5e-9b6a0c0f7a11", name: "ada", created_at: aUser.created_at };

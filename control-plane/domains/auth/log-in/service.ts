@@ -8,6 +8,7 @@ import { loginRefused } from "../problems.ts";
 import { normaliseEmail } from "../rules.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { IssuedToken } from "../token.ts";
+import { type SecondFactor, secondStepProblem } from "../totp/second-factor.ts";
 import { type CreatedPerson, createPerson } from "../user/person.ts";
 import { findUserByLogin, lockUser } from "../user/store.ts";
 import { assertActive } from "../user/suspension.ts";
@@ -19,11 +20,13 @@ export function createLogIns({
   clock,
   passwords,
   sessions,
+  secondFactor,
 }: {
   db: Database;
   clock: () => Date;
   passwords: Passwords;
   sessions: Sessions;
+  secondFactor: SecondFactor;
 }) {
   async function register(input: RegisterInput, visit: Visit = noVisit): Promise<CreatedPerson & IssuedToken> {
     const passwordHash = await passwords.hash(input.password);
@@ -38,18 +41,21 @@ export function createLogIns({
     });
   }
 
-  async function logIn({ login, password }: LoginInput, visit: Visit = noVisit): Promise<IssuedToken> {
+  async function logIn({ login, password, ...given }: LoginInput, visit: Visit = noVisit): Promise<IssuedToken> {
     const user = await findUserByLogin(db, login.includes("@") ? normaliseEmail(login) : login);
     const isRight = await passwords.matches(password, user?.passwordHash);
     if (user === undefined || !isRight) throw refused();
     const token = await sessions.prepare(user.id);
-    await inTransaction(db, async (tx) => {
+    const step = await inTransaction(db, async (tx) => {
       // Whoever changes the password at this moment ends all sessions: this one must not slip in behind.
       const locked = await lockUser(tx, user.id);
       if (locked?.passwordHash !== user.passwordHash) throw refused();
       assertActive(locked);
-      await sessions.begin(tx, token, { method: "password", visit });
+      const passed = await secondFactor.pass(tx, user.id, given, visit);
+      if (passed === "passed") await sessions.begin(tx, token, { method: "password", visit });
+      return passed;
     });
+    if (step !== "passed") throw secondStepProblem(step);
     return token;
   }
 
