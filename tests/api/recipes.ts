@@ -1,6 +1,7 @@
 // For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { ruleRecipes } from "./rule-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
 
 export interface Recipe {
@@ -78,6 +79,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
     query: { against: "1" },
   }),
   rollBackDistribution: async (kitchen) => ({ params: { id: await withVersions(kitchen) }, body: { version: 1 } }),
+  ...ruleRecipes(createDistribution),
 };
 
 export function hasRecipe({ operationId }: Operation): boolean {
