@@ -142,6 +142,8 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
     MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? (settings.MASTER_KEY === undefined ? keys.masterKeyFile : undefined),
     FEED_SIGNING_KEY_FILE: settings.FEED_SIGNING_KEY_FILE ?? keys.feedSigningKeyFile,
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
+    TRUSTED_PROXIES: settings.TRUSTED_PROXIES.join(","),
+    CORS_ORIGINS: settings.CORS_ORIGINS.join(","),
   });
 }
 
