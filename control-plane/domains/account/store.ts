@@ -80,7 +80,7 @@ export async function findMembership(
   reads: Reads,
   { userId, accountId }: { userId: string; accountId?: string | undefined },
 ): Promise<MembershipRecord | undefined> {
-  const query = MembershipModel.query(reads).where({ user_id: userId }).orderBy(["created_at", "id"]).first();
+  const query = MembershipModel.query(reads).where({ user_id: userId }).orderBy(["created_at", "id"]).limit(1).first();
   if (accountId !== undefined) query.where({ account_id: accountId });
   return query;
 }
