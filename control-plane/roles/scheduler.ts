@@ -2,7 +2,7 @@
 import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { signingKeySchedules } from "../domains/auth/index.ts";
+import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
 import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
@@ -10,7 +10,7 @@ import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
 export async function startScheduler(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   return startJobScheduler({
     redisUrl: config.REDIS_URL,
-    schedules: [...deploymentSchedules, ...signingKeySchedules, ...idempotencySchedules],
+    schedules: [...deploymentSchedules, ...signingKeySchedules, ...authSchedules, ...idempotencySchedules],
     log,
   });
 }

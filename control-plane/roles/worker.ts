@@ -2,16 +2,18 @@
 import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf } from "../../platform/seal.ts";
-import type { ControlPlaneConfig } from "../config.ts";
-import { signingKeyHandlers } from "../domains/auth/index.ts";
+import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
+import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { deploymentHandlers } from "../domains/deployment/index.ts";
 import { policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
+import { mailHandlers } from "../domains/mail/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
 import { openConnections } from "./connections.ts";
 import { openMasterKeys, readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
+import { openMailer } from "./mail.ts";
 import { clock } from "./services.ts";
 
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
@@ -28,7 +30,15 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     log,
   });
   const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });
-  const handlers = [...deployments, policyChangeHandler({ db }), ...signingKeys, ...idempotencyHandlers({ db, log })];
+  const mailer = openMailer(config, log);
+  const handlers = [
+    ...deployments,
+    policyChangeHandler({ db }),
+    ...signingKeys,
+    ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),
+    ...mailHandlers({ mailer, seal }),
+    ...idempotencyHandlers({ db, log }),
+  ];
   try {
     await openFeed(db, { signer, now: clock() });
     const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, WORKER_CONCURRENCY: concurrency } = config;
