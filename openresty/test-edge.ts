@@ -63,6 +63,8 @@ export interface TestEdge {
   reload(): Promise<void>;
   /** The process id of nginx's master. */
   master(): number;
+  /** Those of its workers. */
+  workers(): Promise<number[]>;
   restart(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -141,6 +143,7 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
       if (nginx?.pid !== undefined) await reload(nginx.pid);
     },
     master: () => nginx?.pid ?? 0,
+    workers: () => workersOf(nginx?.pid ?? 0),
     async restart() {
       await end();
       await start();

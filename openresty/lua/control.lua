@@ -5,10 +5,12 @@ local cjson = require "cjson.safe"
 local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
+local health = require "origin_health"
 local secrets = require "secrets"
 local sha256 = require "sha256"
 
 local ngx = ngx
+local concat = table.concat
 local find, format, sub = string.find, string.format, string.sub
 local ipairs, next, tonumber = ipairs, next, tonumber
 
@@ -136,12 +138,30 @@ local function put_secrets()
   reply(200, {})
 end
 
+local function is_out(id, address) return health.is_out(id, address) and true or false end
+
+-- How the servers of a distribution are; addresses that are out are asked when all others fail.
+local function show_origins()
+  local found = documents.find(ngx.var.arg_id or "")
+  if not found then return reply(404, { error = "this edge has no such document" }) end
+  local servers = {}
+  for index, server in ipairs(found.origin.servers) do
+    local list = {}
+    for place, address in ipairs(addresses.of_origin(server.host, server.port) or {}) do
+      list[place] = cjson.encode { address = address, out = is_out(server.id, address) }
+    end
+    servers[index] = format('{"id":"%s","ill":%s,"addresses":[%s]}', server.id, health.is_ill(server.id), concat(list, ","))
+  end
+  reply_text(200, "[" .. concat(servers, ",") .. "]")
+end
+
 local ROUTES = {
   ["POST /apply"] = apply,
   ["GET /state"] = state,
   ["PUT /addresses"] = put_addresses,
   ["PUT /secrets"] = put_secrets,
   ["GET /document"] = show_document,
+  ["GET /origins"] = show_origins,
 }
 
 function M.handle()

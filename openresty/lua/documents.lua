@@ -1,6 +1,7 @@
 -- The store of documents: what every host of this edge is served by. Owns the dicts `documents` (immutable values),
 -- `pointers` (which value counts) and `hosts` (whose a name is). Reading: any phase. Writing: init_by_lua and the control
 -- socket, one writer at a time. A failed write leaves the last good version; nothing is ever flushed while it serves.
+local check_roster = require "check_roster"
 local document = require "document"
 local facts = require "facts"
 local lrucache = require "resty.lrucache"
@@ -180,6 +181,7 @@ local function switch(record, decoded, key)
   if not old then facts.count_documents(1) end
   if left then release_hosts(left, id) end
   if old and old ~= pointer then forget(value_key(id, old)) end
+  check_roster.note(id, decoded.origin.has_checks)
   return true
 end
 
@@ -218,19 +220,21 @@ function M.remove(record)
   if pointer and is_newer(pointer, record) then return end
   unreserve(id, {})
   if not pointer then return end
+  check_roster.note(id, false)
   release_hosts(held_hosts(id, pointer), id)
   pointers:delete(id)
   facts.count_documents(-1)
   forget(value_key(id, pointer))
 end
 
---- Marks the three dicts as filled. A reload that changes a dict's size empties it, and the mark goes with it.
+--- Marks the dicts as filled. A reload that changes a dict's size empties it, and the mark goes with it.
 function M.mark_loaded()
   return documents:safe_set("loaded", "1") and pointers:safe_set("loaded", "1") and hosts:safe_set("loaded", "1")
+    and check_roster.mark_loaded()
 end
 
 function M.is_loaded()
-  return documents:get("loaded") and pointers:get("loaded") and hosts:get("loaded") and true or false
+  return documents:get("loaded") and pointers:get("loaded") and hosts:get("loaded") and check_roster.is_loaded()
 end
 
 --- Before a load only: forgets what a reload with other sizes has left in some of the dicts.
@@ -241,6 +245,7 @@ function M.clear()
   documents:flush_expired()
   pointers:flush_expired()
   hosts:flush_expired()
+  check_roster.clear()
   facts.forget_counts()
 end
 
@@ -281,6 +286,9 @@ function M.find_text(id)
   if not pointer then return nil end
   return documents:get(value_key(id, pointer)), rev_of(pointer)
 end
+
+--- Changes whenever another document counts; nil when there is none.
+function M.pointer_of(id) return pointers:get(id) end
 
 --- Whose this exact name is (a wildcard is `*.` and the rest).
 function M.id_of_host(host) return hosts:get(host) end

@@ -34,6 +34,9 @@ function M.begin()
   edge:set("document_bytes", 0)
 end
 
+--- Whether this is the agent's throw-away nginx, which tries a structure out (agents/apply/taste.ts).
+function M.is_taste() return match(ngx.config.prefix(), "/run/taste/$") ~= nil end
+
 function M.boot_id() return edge:get("boot_id") end
 function M.probe_secret() return edge:get("probe_secret") end
 

@@ -10,12 +10,12 @@ local byte, find, format, gsub, lower, match, sub = string.byte, string.find, st
   string.match, string.sub
 local date, pairs, time = os.date, pairs, ngx.time
 
+local M = {}
+
 local LINES_MAX = 1000
 -- SHA-256 of nothing: only requests without a body are signed.
-local EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+M.EMPTY_HASH = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 local SIGNED = "host;x-amz-content-sha256;x-amz-date"
-
-local M = {}
 
 local function escape(char) return format("%%%02X", byte(char)) end
 
@@ -49,8 +49,8 @@ function M.sign(var, server, target)
   var.edge_origin_amz_date = now
   var.edge_origin_signature = sigv4.authorization(
     { access_key_id = bucket.access_key_id, region = bucket.region, secret = secret }, now, var.request_method, target,
-    "host:" .. lower(server.host_header) .. "\nx-amz-content-sha256:" .. EMPTY_HASH .. "\nx-amz-date:" .. now .. "\n",
-    SIGNED, EMPTY_HASH)
+    "host:" .. lower(server.host_header) .. "\nx-amz-content-sha256:" .. M.EMPTY_HASH .. "\nx-amz-date:" .. now .. "\n",
+    SIGNED, M.EMPTY_HASH)
 end
 
 --- The next server is no bucket.

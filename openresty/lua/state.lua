@@ -18,6 +18,7 @@ require "inner"
 require "outer"
 require "pages"
 require "pass"
+require "workers"
 
 local ngx = ngx
 local concat = table.concat

@@ -7,6 +7,7 @@ interface View {
   readonly pointersKb: number;
   readonly hostsKb: number;
   readonly addressesKb: number;
+  readonly checksKb: number;
 }
 
 const template = readTemplate<View>(import.meta.url, "memory.hbs");
@@ -32,5 +33,6 @@ export function memoryConf({ settings }: DesiredGroup): string {
     // Two names each.
     hostsKb: dictKb(documents * 2, 256),
     addressesKb: dictKb(documents, 256),
+    checksKb: dictKb(documents, 64),
   });
 }
