@@ -73,6 +73,8 @@ export const controlPlaneSchema = z.object({
   /** Of log-ins, registrations and the like, per client address; one more, and it waits LOGIN_BAN_SECONDS. */
   LOGIN_ATTEMPTS_PER_MINUTE: setting.count.default(5),
   LOGIN_BAN_SECONDS: setting.count.default(900),
+  /** How long an API token may live; without it, as long as its maker likes. */
+  API_TOKEN_DAYS_MAX: setting.count.optional(),
 });
 export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
 

@@ -3,7 +3,10 @@ import { errorCode, StartError } from "../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { authPages, authRoutes, createAuthenticators } from "../domains/auth/index.ts";
+import { accountRoutes } from "../domains/account/index.ts";
+import { acceptApiTokens, apiTokenRoutes, type LastUse, recordLastUse } from "../domains/api-token/index.ts";
+import { auditRoutes } from "../domains/audit/index.ts";
+import { authPages, authRoutes, createAuthenticators, operatorRoutes } from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
@@ -36,13 +39,14 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   listenForChanges(subscriber, gateway.wake);
   const listening: Part = { name: "feed wake-ups", stop: async () => subscriber.disconnect() };
   const counting = countRequests(config, log);
-  const opened = [connections.part, listening, counting.part, gateway.part];
+  const lastUse = recordLastUse({ db: connections.db, clock, log });
+  const opened = [connections.part, lastUse.part, listening, counting.part, gateway.part];
   try {
     const { part } = await startApiServer({
       routes: apiRoutes(services, connections, gateway, log),
       pages: authPages(services.auth),
       authenticate: {
-        ...createAuthenticators(services.auth),
+        ...authenticateCustomers(services, lastUse),
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
       },
       readiness: dependenciesOf(config, connections),
@@ -62,6 +66,12 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
     const fault = `Port ${config.API_PORT} is taken: stop what listens there, or set API_PORT to another port.`;
     throw new StartError(fault, { cause: error });
   }
+}
+
+/** People by their sessions, programs by API tokens. */
+function authenticateCustomers({ auth, tokenReads: tokens, memberships }: Services, lastUse: LastUse) {
+  const sources = { tokens, memberships, findPerson: auth.findActive };
+  return acceptApiTokens(createAuthenticators(auth), { sources, lastUse, clock });
 }
 
 /** On a connection of its own, where nothing else stands in line. */
@@ -88,6 +98,10 @@ export function apiRoutes(
 ): Route[] {
   return [
     ...authRoutes(services.auth),
+    ...operatorRoutes(services.operators),
+    ...accountRoutes({ ...services, clock }),
+    ...apiTokenRoutes(services.apiTokens),
+    ...auditRoutes({ db }),
     ...distributionRoutes(services.distributions, services.distributionReads, waitForDeployments(db)),
     ...originRoutes(services.origins),
     ...ruleRoutes(services.rules),

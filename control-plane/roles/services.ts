@@ -2,11 +2,16 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf, type Seal } from "../../platform/seal.ts";
-import type { ControlPlaneConfig } from "../config.ts";
+import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
-import { createMemberships } from "../domains/account/index.ts";
-import { createTokenReads } from "../domains/api-token/index.ts";
-import { createAuthService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
+import {
+  createAccountService,
+  createInvitationService,
+  createMemberService,
+  createMemberships,
+} from "../domains/account/index.ts";
+import { createApiTokenService, createTokenReads } from "../domains/api-token/index.ts";
+import { createAuthService, createOperatorService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
 import {
@@ -36,6 +41,8 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
   const keys = createSigningKeys({ db, seal, clock, log });
   const memberships = createMemberships({ db, cache });
   const tokens = createTokens({ keys, clock });
+  const post = createPost(seal);
+  const auth = createAuthService({ db, clock, tokens, seal, post, cache, memberships });
   const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {
@@ -43,7 +50,12 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
     memberships,
     tokenReads: createTokenReads({ db, cache }),
-    auth: createAuthService({ db, clock, tokens, seal, post: createPost(seal), cache, memberships }),
+    auth,
+    operators: createOperatorService({ db, clock, sessions: auth.sessions }),
+    accounts: createAccountService({ db, clock }),
+    members: createMemberService({ db, clock }),
+    invitations: createInvitationService({ db, clock, post, publicUrl: publicUrlOf(config) }),
+    apiTokens: createApiTokenService({ db, clock, daysMax: config.API_TOKEN_DAYS_MAX }),
     distributions,
     distributionReads: createDistributionReads({ db, cache }),
     origins: createOriginService({ db, clock, seal, platform }, distributions),

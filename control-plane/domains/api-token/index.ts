@@ -1,6 +1,6 @@
 // Tokens that programs act by. The only door of this domain.
 export { acceptApiTokens, type TokenSources } from "./authenticator.ts";
-export { recordLastUse } from "./last-use.ts";
+export { type LastUse, recordLastUse } from "./last-use.ts";
 export { createTokenReads } from "./reads.ts";
 export { apiTokenRoutes } from "./routes.ts";
 export { createApiTokenService } from "./service.ts";
