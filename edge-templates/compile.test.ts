@@ -106,6 +106,25 @@ describe("a document", () => {
     expect(() => compileDocument(withRule({ headers: [name] }))).toThrow(CompileRefusal);
   });
 
+  test.each([
+    ["another host without a scheme", { target: "//evil.example/" }, "target"],
+    ["a backslash", { target: "/\\evil.example" }, "target"],
+    ["a line feed", { target: "/a\r\nSet-Cookie: a=b" }, "target"],
+    ["a blank", { target: "/a b" }, "target"],
+    ["a script", { target: "javascript:alert(1)" }, "target"],
+    ["a host that viewers could add to", { source: "/a*", target: "https://example.com:splat/" }, "target"],
+    ["a host without its slash", { source: "/a*", target: "https://example.com" }, "target"],
+    ["a user", { target: "https://user@example.com/" }, "target"],
+    [":splat without a star", { target: "/b/:splat" }, "target"],
+    ["a star in the middle", { source: "/a*b" }, "source"],
+    ["a source that is no path", { source: "*" }, "source"],
+  ])("redirects to nowhere with %s", (_, fields, field) => {
+    const redirects = [{ source: "/a", target: "/b", status: 301 as const, isQueryKept: true, ...fields }];
+    expect(() => compileDocument({ ...exampleDistribution, redirects })).toThrow(
+      expect.objectContaining({ field: `redirects/0/${field}` }),
+    );
+  });
+
   test("that grows too large is refused", () => {
     const hosts = Array.from(
       { length: 100 },

@@ -9,6 +9,8 @@ import { headersSchema } from "./features/headers/schema.ts";
 import { headersPart } from "./features/headers/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
 import { originPart } from "./features/origin/view.ts";
+import { redirectsSchema } from "./features/redirects/schema.ts";
+import { redirectsPart } from "./features/redirects/view.ts";
 import { CompileRefusal } from "./refusal.ts";
 
 const DOCUMENT_FORMAT = 2;
@@ -36,7 +38,10 @@ const documentSchema = z.strictObject({
   origin: originSchema,
   cache: cacheSchema,
   compression: compressionSchema,
+  /** A switch that is on; absent: off. */
+  disabled: z.literal(true).optional(),
   headers: headersSchema.optional(),
+  redirects: redirectsSchema.optional(),
 });
 
 export function compileDocument(distribution: DesiredDistribution): Compiled {
@@ -52,7 +57,9 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     origin: originPart(distribution),
     cache: cachePart(distribution),
     compression: distribution.compression,
+    disabled: distribution.isDisabled || undefined,
     headers: headersPart(distribution),
+    redirects: redirectsPart(distribution),
   });
   if (!parsed.success) throw refusalOf(parsed.error);
   const body = canonicalJson(parsed.data);

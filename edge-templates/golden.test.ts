@@ -55,6 +55,7 @@ const documents: Readonly<Record<string, (distribution: DesiredDistribution) => 
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
   headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,
   origin: originPart,
+  redirects: (distribution) => JSON.parse(compileDocument(distribution).body).redirects,
 };
 
 function outputOf(feature: string, text: string): string {

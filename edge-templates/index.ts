@@ -29,10 +29,12 @@ export {
   keyHeaderName,
   pathPattern,
   queryName,
+  redirectSource,
+  redirectTarget,
   requestHeaderName,
   responseHeaderName,
   statusOrClass,
 } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 5;
+export const COMPILER_VERSION = 6;

@@ -58,6 +58,13 @@ const headerRuleSchema = z.strictObject({
   paths: texts.default([]),
 });
 
+const redirectSchema = z.strictObject({
+  source: z.string(),
+  target: z.string(),
+  status: z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)]),
+  isQueryKept: z.boolean(),
+});
+
 const distributionSchema = z
   .strictObject({
     hosts: texts,
@@ -65,6 +72,7 @@ const distributionSchema = z
     balancer: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
     cacheRules: z.array(cacheRuleSchema),
     headerRules: z.array(headerRuleSchema),
+    redirects: z.array(redirectSchema),
     compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),
   })
   .partial()

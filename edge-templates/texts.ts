@@ -73,3 +73,15 @@ export const headerValue = z
 
 /** `404`, or `4xx` for a class. Parts (206) and confirmations (304) have no life of their own. */
 export const statusOrClass = z.string().regex(/^(?!206|304)[2-5](?:\d\d|xx)$/, "must be a status such as 404, or 4xx");
+
+/** A path, or with a `*` at its end all that begins like it. */
+export const redirectSource = pathPattern.regex(/^\/[^*]*\*?$/, "must begin with /, and a * may only end it");
+
+/** A path on the same host, or a URL whose host no viewer can add to: `:splat` stands behind the host's slash. */
+export const redirectTarget = z
+  .string()
+  .max(2000)
+  .regex(
+    /^(?:https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\/|\/(?!\/))[A-Za-z0-9\-._~!$&'()*+,;=:@/?#[\]%]*$/,
+    "must be a path or a URL of http or https",
+  );

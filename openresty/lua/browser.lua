@@ -4,7 +4,9 @@ local cache_rules = require "cache_rules"
 
 local ngx = ngx
 local header, http_time, time = ngx.header, ngx.http_time, ngx.time
+local concat = table.concat
 local find, lower = string.find, string.lower
+local type = type
 
 -- What a rule's times hold for: what was found, whole, in part or confirmed.
 local FOUND = { [200] = true, [203] = true, [206] = true, [300] = true, [301] = true, [304] = true, [308] = true }
@@ -15,6 +17,7 @@ local M = {}
 local function is_private(said)
   if header["Set-Cookie"] then return true end
   if not said then return false end
+  if type(said) == "table" then said = concat(said, ",") end
   said = lower(said)
   return find(said, "private", 1, true) ~= nil or find(said, "no-store", 1, true) ~= nil
 end

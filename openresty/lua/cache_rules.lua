@@ -3,6 +3,7 @@
 local lists = require "lists"
 local patterns = require "patterns"
 
+local unescape = ngx.unescape_uri
 local gsub, lower, match = string.gsub, string.lower, string.match
 local floor = math.floor
 local ipairs, pairs, tonumber, type = ipairs, pairs, tonumber, type
@@ -71,6 +72,13 @@ local function variables_of(rule)
   return variables
 end
 
+-- A name may be written as it is or as it stands in a URL.
+local function decoded_names(text)
+  local names = {}
+  for _, name in ipairs(lists.of(text)) do names[unescape(name)] = true end
+  return names
+end
+
 --- Makes them ready for look-ups, in place.
 function M.prepare(cache)
   for _, rule in ipairs(cache.rules) do
@@ -80,7 +88,7 @@ function M.prepare(cache)
     rule.ttl_by_status = times_of(rule.ttl_by_status)
     rule.key_variables = variables_of(rule)
     if rule.browser_ttl then cache.tells_browsers = true end
-    if rule.query then rule.query.names = lists.set_of(rule.query.names) end
+    if rule.query then rule.query.names = decoded_names(rule.query.names) end
   end
   return cache
 end

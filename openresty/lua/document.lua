@@ -6,6 +6,7 @@ local compression = require "compression"
 local header_rules = require "header_rules"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
+local redirects = require "redirects"
 
 local ipairs, pairs, type = ipairs, pairs, type
 local find, lower, sub = string.find, string.lower, string.sub
@@ -59,7 +60,7 @@ local function decode_around_policy(body)
 end
 
 -- What a document may have besides: checked and made ready by the module that reads it.
-local PARTS = { headers = header_rules }
+local PARTS = { headers = header_rules, redirects = redirects }
 
 local function parts_fault(decoded)
   for name, part in pairs(PARTS) do
@@ -76,6 +77,8 @@ local function prepare(decoded)
   return decoded
 end
 
+-- Absent: off.
+local SWITCHES = { "disabled" }
 local FLAGS = { "http2", "http3", "https", "redirect_to_https" }
 
 local function fault_of(decoded, id)
@@ -86,6 +89,9 @@ local function fault_of(decoded, id)
   if not M.hosts_of(decoded) then return "hosts" end
   for _, name in ipairs(FLAGS) do
     if not is_flag(decoded[name]) then return name .. ": not a flag" end
+  end
+  for _, name in ipairs(SWITCHES) do
+    if decoded[name] ~= nil and decoded[name] ~= true then return name .. ": not a switch" end
   end
   return origins.fault(decoded.origin) or compression.fault(decoded.compression) or parts_fault(decoded)
 end

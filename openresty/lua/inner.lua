@@ -27,6 +27,13 @@ local function read_hop(ctx, hop)
   return sub(key, 1, 36)
 end
 
+-- Credentials that a rule writes are the distribution's own, and those that it takes away no origin sees.
+local function write_request(var, headers, path)
+  local credentials = var.http_authorization
+  header_rules.write_request(headers, path)
+  if credentials and var.http_authorization == credentials then var.edge_authorized = "1" end
+end
+
 --- `here`: the place that this location is, see balancer.lua.
 function M.access(here)
   local var, ctx = ngx.var, ngx.ctx
@@ -40,10 +47,7 @@ function M.access(here)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
   if place ~= here then return ngx.exec("@" .. place) end
-  local credentials = var.http_authorization
-  if not is_again then header_rules.write_request(found.headers, path) end
-  -- What a rule writes is the distribution's own, and what it takes away the origin does not see.
-  ctx.authorized = credentials ~= nil and var.http_authorization == credentials
+  if not is_again then write_request(var, found.headers, path) end
 end
 
 local function read_answer(var)
@@ -60,7 +64,7 @@ local function read_answer(var)
     vary = var.upstream_http_vary,
     content_type = var.upstream_http_content_type,
     sets_cookie = var.upstream_http_set_cookie ~= nil,
-    authorized = ngx.ctx.authorized,
+    authorized = var.edge_authorized == "1",
   }
 end
 

@@ -9,7 +9,9 @@ local encodings = require "encodings"
 local health = require "health"
 local probe = require "probe"
 local query = require "query"
+local redirects = require "redirects"
 local renewals = require "renewals"
+local responses = require "ngx.resp"
 local route = require "route"
 local url = require "url"
 
@@ -61,6 +63,31 @@ local function look_up(var, id, document, target, path)
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
 end
 
+-- Whether the distribution speaks this protocol. Its own refusal is 421: the same name may be served another way.
+local function is_spoken(var, document)
+  if not document.http3 then
+    if var.server_protocol == "HTTP/3.0" then return false end
+    var.edge_alt_svc = ""
+  end
+  return var.scheme ~= "https" or document.https
+end
+
+-- Where a request leads that is answered with another place, and by which status; nil: it stays.
+local function elsewhere(document, path, query_text)
+  if not document.redirects then return nil end
+  local found, splat = redirects.find(document.redirects, path)
+  if found then return redirects.location(found, splat, query_text), found.status end
+end
+
+-- A request whose distribution and canonical target are known, in the order that viewers and customers expect.
+local function serve(var, id, document, target, path)
+  if not is_spoken(var, document) then return exit(421) end
+  if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
+  local location, status = elsewhere(document, path, sub(target, #path + 1))
+  if location then return redirect(location, status) end
+  return look_up(var, id, document, target, path)
+end
+
 function M.access()
   local var = ngx.var
   local host = var.host
@@ -74,19 +101,10 @@ function M.access()
   var.edge_distribution = id
   var.edge_account = document.account
   local target, path = url.canonical(var.request_uri)
-  if not target then
-    var.edge_path = var.uri
-    return refuse_target()
-  end
-  var.edge_path = path
-  if not document.http3 then
-    if var.server_protocol == "HTTP/3.0" then return exit(421) end
-    var.edge_alt_svc = ""
-  end
-  local scheme = var.scheme
-  if scheme == "https" and not document.https then return exit(421) end
-  if document.redirect_to_https and scheme == "http" then return redirect_to_https(var, target) end
-  return look_up(var, id, document, target, path)
+  var.edge_path = path or var.uri
+  if document.disabled then return exit(503) end
+  if not target then return refuse_target() end
+  return serve(var, id, document, target, path)
 end
 
 -- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`.
@@ -126,7 +144,7 @@ function M.header_filter()
   end
   local age = stored and age_of(stored, status)
   if age and (age > 0 or status == "HIT") then header["Age"] = age end
-  answers.append("Cache-Status", cache_status(status))
+  responses.add_header("Cache-Status", cache_status(status))
   answers.finish(var, status)
 end
 

@@ -47,10 +47,10 @@ end
 
 function T.test_what_look_ups_need_is_made_once()
   local rule = prepared({ ttl_by_status = { ["404"] = 1, ["5xx"] = 2 }, browser_ttl = 3, cookies = "a B",
-    headers = "x-device-kind", query = { mode = "include", names = "a b[]" } }).rules[1]
+    headers = "x-device-kind", query = { mode = "include", names = "a b[] %C3%A4" } }).rules[1]
   lu.assertEquals(rule.ttl_by_status, { [404] = 1, [5] = 2 })
   lu.assertEquals(rule.key_variables, { "cookie_a", "cookie_B", "http_x_device_kind" })
-  lu.assertEquals(rule.query.names, { a = true, ["b[]"] = true })
+  lu.assertEquals(rule.query.names, { a = true, ["b[]"] = true, ["ä"] = true })
   lu.assertTrue(prepared({ browser_ttl = 3 }).tells_browsers)
   lu.assertNil(prepared({ ttl = 3 }).tells_browsers)
 end

@@ -15,6 +15,7 @@ local lu = require "luaunit"
 local outer = require "outer"
 local patterns = require "patterns"
 local query = require "query"
+local redirects = require "redirects"
 local renewals = require "renewals"
 local route = require "route"
 local url = require "url"
@@ -70,7 +71,7 @@ function T.test_the_hit_path_makes_nothing()
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,
-    ["query.kept"] = query.kept,
+    ["query.kept"] = query.kept, ["redirects.find"] = redirects.find,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,
     ["health.is_asked"] = health.is_asked, ["renewals.apply"] = renewals.apply,
