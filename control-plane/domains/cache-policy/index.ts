@@ -1,5 +1,5 @@
 // Cache policies: named lists of cache rules, built in or an account's own. The only door of this domain.
-export { type BuiltInPolicy, builtInPolicies } from "./built-in.ts";
+export { builtInPolicies } from "./built-in.ts";
 export { cachePolicyChanged } from "./jobs.ts";
 export { cachePolicyRoutes } from "./routes.ts";
-export { type CachePolicyService, createCachePolicyService, findPolicyRules, isPolicyOf } from "./service.ts";
+export { createCachePolicyService, findPolicyRules, isPolicyOf } from "./service.ts";

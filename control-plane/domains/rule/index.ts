@@ -11,11 +11,10 @@ export {
   description as ruleDescription,
   type RuleInput,
   type RuleKind,
-  type RuleKindName,
   ruleKindNames,
 } from "./kind.ts";
 export { ruleKinds } from "./kinds.ts";
 export { tooManyRules, unknownRule } from "./problems.ts";
 export { insertedAt, merged, replacedAt, without } from "./rules.ts";
-export { type DesiredRules, desiredRules, replaceRules, rulesByDistribution, ruleToReply } from "./service.ts";
+export { desiredRules, replaceRules, rulesByDistribution, ruleToReply } from "./service.ts";
 export type { RuleRecord } from "./store.ts";

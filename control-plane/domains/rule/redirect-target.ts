@@ -22,7 +22,7 @@ export interface RedirectTarget {
   readonly fragment: string;
 }
 
-export function canonicalTarget(input: string): string | Fault {
+function canonicalTarget(input: string): string | Fault {
   const parts = partsOf(input);
   if ("fault" in parts) return parts;
   const { origin, path, query, fragment } = parts;

@@ -64,7 +64,7 @@ export function ruleToReply(rule: RuleRecord): object {
   };
 }
 
-export type DesiredRules = Pick<
+type DesiredRules = Pick<
   DesiredDistribution,
   "cacheRules" | "headerRules" | "redirects" | "accessRules" | "rateLimits"
 >;
