@@ -89,8 +89,8 @@ describe("never logged", () => {
 });
 
 describe("still logged", () => {
-  test("is which token, secret or password it was, and whether there is one", () => {
-    const fields = { api_token_id: "t1", secretId: "s1", token_count: 3, password_changed_at: "now", has_secret: true };
+  test("is which token, secret or password it was, whether there is one, and how many", () => {
+    const fields = { api_token_id: "t1", secretId: "s1", tokens: 3, password_changed_at: "now", has_secret: true };
     log.info({ ...fields, password: null }, "ids");
     expect(line()).toMatchObject({ ...fields, password: null, role: "test", level: "info", msg: "ids" });
   });

@@ -43,9 +43,9 @@ function valueAt(value: unknown, depth: number): unknown {
   return fieldsAt(value, depth);
 }
 
-/** Whether there is one is no secret. */
+/** Whether there is one, or how many, is no secret. */
 function censored(value: unknown): unknown {
-  return value === undefined || value === null || typeof value === "boolean" ? value : CENSORED;
+  return typeof value === "string" || (typeof value === "object" && value !== null) ? CENSORED : value;
 }
 
 function textOf(text: string): string {
