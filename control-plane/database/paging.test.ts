@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { NEWEST_FIRST, PAGE_KEY, type PageQuery, pageOf, rowsAfter } from "./paging.ts";
+import { z } from "zod";
+import { NEWEST_FIRST, PAGE_KEY, type PageQuery, pageOf, pageSchema, rowsAfter } from "./paging.ts";
 import { createTestDatabase, type TestDatabase } from "./test-database.ts";
 
 let database: TestDatabase;
@@ -49,3 +50,10 @@ test.each(["x", "bnVsbA", Buffer.from(JSON.stringify(["'; drop table account", r
     });
   },
 );
+
+test("a page shows what an item of it shows", () => {
+  const book = z.object({ title: z.string() });
+  const shown = pageSchema(book.meta({ examples: [{ title: "Emma" }] })).meta();
+  expect(shown).toEqual({ examples: [{ data: [{ title: "Emma" }], next_cursor: null }] });
+  expect(pageSchema(book).meta()).toBeUndefined();
+});

@@ -83,9 +83,11 @@ export function pageOf<Row extends PageRow, Item>(
   return { data: shown.map(present), next_cursor: hasMore ? writeCursor(last) : null };
 }
 
-/** The reply shape of a list. */
+/** The reply shape of a list. Its example is a page of the item's own. */
 export function pageSchema<Item extends z.ZodType>(item: Item) {
-  return z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+  const page = z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+  const { examples } = item.meta() ?? {};
+  return examples === undefined ? page : page.meta({ examples: [{ data: examples, next_cursor: null }] });
 }
 
 function writeCursor(row: PageRow): string {
