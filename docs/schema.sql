@@ -464,7 +464,7 @@ create table "session" (
   user_agent text,
   constraint session_pkey PRIMARY KEY (id),
   constraint session_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id),
-  constraint session_method_check CHECK ((method = ANY (ARRAY['password'::text, 'ethereum'::text, 'openid'::text])))
+  constraint session_method_check CHECK ((method = ANY (ARRAY['password'::text, 'ethereum'::text, 'openid'::text, 'command'::text])))
 );
 CREATE INDEX session_expires_at_index ON public.session USING btree (expires_at);
 CREATE INDEX session_user_id_created_at_id_index ON public.session USING btree (user_id, created_at, id);

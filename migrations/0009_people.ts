@@ -16,7 +16,7 @@ export async function up(knex: Knex): Promise<void> {
     // The `jti` of the token that stands for it.
     table.uuid("id").primary();
     table.uuid("user_id").notNullable().references("user.id");
-    table.text("method").notNullable().checkIn(["password", "ethereum", "openid"]);
+    table.text("method").notNullable().checkIn(["password", "ethereum", "openid", "command"]);
     table.timestamp("created_at").notNullable();
     table.timestamp("expires_at").notNullable().index();
     table.timestamp("ended_at");

@@ -1,8 +1,10 @@
 // What every command has: --help, --json, one way to print, and exit codes: 0 done, 1 failed, 2 wrong use.
 import { Command } from "commander";
+import { z } from "zod";
+import { ApiProblem } from "../../client/index.ts";
 import { ConfigError } from "../../platform/config.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
-import { Problem } from "../../platform/problem.ts";
+import { Problem, type ProblemBody } from "../../platform/problem.ts";
 import { SealError } from "../../platform/seal.ts";
 import { outageOf } from "../database/outage.ts";
 import type { Environment } from "./running.ts";
@@ -39,14 +41,19 @@ export function answeringCommand<Answer>(
 
 /** What a person reads when a command fails; a defect keeps its stack, because somebody must mend it. */
 export function explainFailure(error: unknown): string {
-  if (error instanceof Problem) {
-    const faults = (error.errors ?? []).map(({ pointer, detail }) => `  ${pointer} ${detail}`);
-    return [`${error.kind.title}. ${error.detail}`, ...faults].join("\n");
-  }
+  if (error instanceof Problem) return explainProblem(error.body());
+  if (error instanceof ApiProblem)
+    return explainProblem({ ...error.problem, detail: error.problem.detail ?? error.message });
   if (error instanceof ConfigError || error instanceof StartError) return error.message;
   if (error instanceof SealError)
     return `${error.message}: give the MASTER_KEY (or MASTER_KEY_FILE) that this database was made with.`;
   const away = outageOf(error);
   if (away !== undefined) return `The ${away} does not answer: check that it runs, and ${away.toUpperCase()}_URL.`;
+  if (error instanceof z.ZodError) return error.issues.map(({ message }) => message).join("\n");
   return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+function explainProblem({ title, detail, errors = [] }: Partial<ProblemBody>): string {
+  const faults = errors.map((fault) => `  ${fault.pointer} ${fault.detail}`);
+  return [[title, detail].filter((text) => text !== undefined).join(". "), ...faults].join("\n");
 }

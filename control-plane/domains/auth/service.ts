@@ -10,7 +10,11 @@ import { unauthorized } from "../../http/problems.ts";
 import type { KnownMembership, Memberships } from "../account/index.ts";
 import type { Post } from "../mail/index.ts";
 import { createEmailVerification } from "./email/verification.ts";
+import type { Verifier } from "./ethereum/rules.ts";
+import { createEthereumService } from "./ethereum/service.ts";
+import { createIdentities } from "./identity/identities.ts";
 import { createLogIns } from "./log-in/service.ts";
+import { openOperatorSession } from "./operator-session.ts";
 import { createPasswords, type Passwords } from "./password/passwords.ts";
 import { createOwnerProof } from "./password/proof.ts";
 import { createPasswordService } from "./password/service.ts";
@@ -30,6 +34,8 @@ export interface AuthSettings {
   readonly clock: () => Date;
   readonly tokens: Tokens;
   readonly post: Post;
+  /** Whom wallets sign in to. */
+  readonly verifier: Verifier;
   readonly seal: Seal;
   readonly cache: Pick<Cache, "space">;
   readonly memberships: Memberships;
@@ -46,11 +52,12 @@ const knownPerson = z.object({
 type KnownPerson = z.output<typeof knownPerson>;
 
 export function createAuthService(settings: AuthSettings) {
-  const { db, clock, tokens, post, seal, cache, memberships, passwords = createPasswords() } = settings;
+  const { db, clock, tokens, post, seal, verifier, cache, memberships, passwords = createPasswords() } = settings;
   const people = cache.space(PEOPLE, { load: (id) => findUser(db, id), schema: knownPerson });
   const sessions = createSessions({ db, clock, tokens, cache });
   const proof = createOwnerProof({ db, clock, passwords });
   const secondFactor = createSecondFactor({ clock, seal });
+  const identities = createIdentities({ db, clock });
 
   /** Whom a token names. */
   async function recogniseUser(token: string): Promise<{ user: KnownPerson; sessionId: string }> {
@@ -83,6 +90,7 @@ export function createAuthService(settings: AuthSettings) {
     ...createLogIns({ db, clock, passwords, sessions, secondFactor }),
     ...createAdministrators({ db, clock, passwords }),
     sessions,
+    openOperatorSession: () => openOperatorSession({ db, sessions }),
     email: createEmailVerification({ db, clock }),
     password: createPasswordService({ db, clock, passwords, proof, sessions, post }),
     profile: createProfileService({ db, clock, proof, post }),

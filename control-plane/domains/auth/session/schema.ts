@@ -16,7 +16,9 @@ const sessionReply = z
   .object({
     id: z.uuid(),
     is_current: z.boolean().meta({ description: "The one of the token that asks." }),
-    method: z.enum(["password", "ethereum", "openid"]).meta({ description: "How the person proved who they are." }),
+    method: z
+      .enum(["password", "ethereum", "openid", "command"])
+      .meta({ description: "How the person proved who they are." }),
     client_address: z.string().nullable(),
     user_agent: z.string().nullable(),
     created_at: z.string(),

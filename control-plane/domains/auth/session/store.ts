@@ -12,7 +12,7 @@ class SessionModel extends Model {
   declare id: string;
   declare userId: string;
   /** How the person proved who they are. */
-  declare method: "password" | "ethereum" | "openid";
+  declare method: "password" | "ethereum" | "openid" | "command";
   declare createdAt: Date;
   declare expiresAt: Date;
   declare endedAt: Date | null;
