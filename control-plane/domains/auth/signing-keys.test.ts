@@ -1,4 +1,4 @@
-// Two processes are two key sets with a pool each: they share the database alone. keys.test.ts of the roles has real ones.
+// Two processes are two key sets with a pool each: they share the database alone. key-rotation.test.ts of the commands has real ones.
 import { randomUUID } from "node:crypto";
 import { SignJWT } from "jose";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -7,6 +7,7 @@ import { createSeal } from "../../../platform/seal.ts";
 import { connectDatabase } from "../../database/connection.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
+import { signingKeyHandlers, signingKeySchedules } from "./signing-key-jobs.ts";
 import { createSigningKeys, rotateSigningKeys } from "./signing-keys.ts";
 import { createTokens } from "./token.ts";
 
@@ -104,6 +105,19 @@ test("a new key waits until every process knows it, then signs alone; the former
   pass(DAY_MS + 60 * MINUTE_MS);
   expect(await rotate()).toEqual({ added: 0, deleted: 1 });
   expect(await countKeys()).toBe(1);
+});
+
+test("the recurring job makes a key when one is due, and none before", async () => {
+  const [job] = signingKeyHandlers({ db: database.db, seal, clock, everyDays: 30, log });
+  expect(signingKeySchedules.map(({ name }) => name)).toEqual([job?.job.name]);
+  const keysAfter = async (ms: number) => {
+    pass(ms);
+    await job?.run({}, AbortSignal.timeout(10_000));
+    return countKeys();
+  };
+  expect(await keysAfter(0)).toBe(1);
+  expect(await keysAfter(EVERY_MS - 1)).toBe(1);
+  expect(await keysAfter(1)).toBe(2);
 });
 
 test("two workers that rotate at once make one key", async () => {
