@@ -1,5 +1,5 @@
 // Requests with which the owner succeeds, for rules of every kind and for cache policies.
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
 import { ruleKinds } from "../../control-plane/domains/rule/index.ts";
 import type { Person } from "./world.ts";
@@ -49,13 +49,17 @@ export function ruleRecipes<Kitchen extends Owned>(
 
 function policyRecipes<Kitchen extends Owned>(): Readonly<Record<string, Make<Kitchen>>> {
   const rule = ruleKinds.cache_rule.example;
-  const bodyOf = (canary: string) => ({ name: randomUUID(), description: canary, rules: [rule] });
+  const bodyOf = (description: string) => ({
+    name: `policy ${randomBytes(6).toString("hex")}`,
+    description,
+    rules: [rule],
+  });
   const ofPolicy = async ({ owner, canary }: Kitchen) => {
     const { id } = await owner.expect(201, withId, "POST", "/api/v1/cache-policies", bodyOf(canary));
     return { params: { id } };
   };
   return {
-    createCachePolicy: async ({ canary }) => ({ body: bodyOf(canary) }),
+    createCachePolicy: async () => ({ body: bodyOf("") }),
     listCachePolicies: async (kitchen) => {
       await ofPolicy(kitchen);
       return {};
