@@ -9,6 +9,7 @@ import {
   compileStructure,
   type DesiredBucket,
   type DesiredCacheRule,
+  type DesiredCors,
   type DesiredHeaderRule,
   type DesiredHealthCheck,
   type DesiredOrigin,
@@ -36,6 +37,18 @@ const withRule = (fields: Partial<DesiredCacheRule>) => ({
 const withHeader = (fields: Partial<DesiredHeaderRule>) => ({
   ...exampleDistribution,
   headerRules: [{ paths: [], phase: "response" as const, action: "set" as const, name: "x-a", value: "b", ...fields }],
+});
+const withCors = (fields: Partial<DesiredCors>) => ({
+  ...exampleDistribution,
+  cors: {
+    allowOrigins: ["https://app.example.com"],
+    allowMethods: ["GET"],
+    allowHeaders: [],
+    exposeHeaders: [],
+    maxAgeSeconds: 60,
+    allowCredentials: false,
+    ...fields,
+  },
 });
 
 describe("a document", () => {
@@ -80,6 +93,13 @@ describe("a document", () => {
     ["a colon in a header's name", withHeader({ name: "x:" }), "headers/response/0/name"],
     ["a header in upper case", withHeader({ name: "X-A" }), "headers/response/0/name"],
     ["a line break in a header's name", withHeader({ name: "x-a\r\nx-b" }), "headers/response/0/name"],
+    ["no CORS origin", withCors({ allowOrigins: [] }), "cors/origins"],
+    ["a CORS origin with a path", withCors({ allowOrigins: ["https://a.example/b"] }), "cors/origins/0"],
+    ["a CORS origin with a line feed", withCors({ allowOrigins: ["https://a.example\n"] }), "cors/origins/0"],
+    ["a CORS header with a line feed", withCors({ exposeHeaders: ["a\r\nb"] }), "cors/expose/0"],
+    ["a CORS method with a comma", withCors({ allowMethods: ["GET,PUT"] }), "cors/methods/0"],
+    ["credentials for everybody", withCors({ allowOrigins: ["*"], allowCredentials: true }), "cors/credentials"],
+    ["everybody and one more", withCors({ allowOrigins: ["*", "https://a.example"] }), "cors/origins"],
     ["a negative time", withRule({ ttlSeconds: -1 }), "cache/rules/0/ttl"],
   ])("with %s is refused", (_, distribution, field) => {
     expect(() => compileDocument(distribution)).toThrow(CompileRefusal);

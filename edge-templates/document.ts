@@ -5,6 +5,8 @@ import type { DesiredDistribution } from "./desired.ts";
 import { cacheSchema } from "./features/cache/schema.ts";
 import { cachePart } from "./features/cache/view.ts";
 import { compressionSchema } from "./features/compression/schema.ts";
+import { corsSchema } from "./features/cors/schema.ts";
+import { corsPart } from "./features/cors/view.ts";
 import { headersSchema } from "./features/headers/schema.ts";
 import { headersPart } from "./features/headers/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
@@ -38,6 +40,7 @@ const documentSchema = z.strictObject({
   origin: originSchema,
   cache: cacheSchema,
   compression: compressionSchema,
+  cors: corsSchema.optional(),
   /** A switch that is on; absent: off. */
   disabled: z.literal(true).optional(),
   headers: headersSchema.optional(),
@@ -57,6 +60,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     origin: originPart(distribution),
     cache: cachePart(distribution),
     compression: distribution.compression,
+    cors: corsPart(distribution),
     disabled: distribution.isDisabled || undefined,
     headers: headersPart(distribution),
     redirects: redirectsPart(distribution),

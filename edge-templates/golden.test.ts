@@ -53,6 +53,7 @@ const structures: Readonly<Record<string, GroupView>> = {
 
 const documents: Readonly<Record<string, (distribution: DesiredDistribution) => unknown>> = {
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
+  cors: (distribution) => JSON.parse(compileDocument(distribution).body).cors,
   headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,
   origin: originPart,
   redirects: (distribution) => JSON.parse(compileDocument(distribution).body).redirects,

@@ -58,6 +58,15 @@ const headerRuleSchema = z.strictObject({
   paths: texts.default([]),
 });
 
+const corsSchema = z.strictObject({
+  allowOrigins: texts,
+  allowMethods: texts,
+  allowHeaders: texts,
+  exposeHeaders: texts,
+  maxAgeSeconds: z.int(),
+  allowCredentials: z.boolean(),
+});
+
 const redirectSchema = z.strictObject({
   source: z.string(),
   target: z.string(),
@@ -73,6 +82,7 @@ const distributionSchema = z
     cacheRules: z.array(cacheRuleSchema),
     headerRules: z.array(headerRuleSchema),
     redirects: z.array(redirectSchema),
+    cors: corsSchema,
     compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),
   })
   .partial()

@@ -85,3 +85,17 @@ export const redirectTarget = z
     /^(?:https?:\/\/(?:[A-Za-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?\/|\/(?!\/))[A-Za-z0-9\-._~!$&'()*+,;=:@/?#[\]%]*$/,
     "must be a path or a URL of http or https",
   );
+
+/** An origin of the web (RFC 6454) as browsers spell it, or `*`. */
+export const webOrigin = z
+  .string()
+  .regex(
+    /^(?:\*|https?:\/\/(?:[a-z0-9._-]{1,253}|\[[0-9a-f:.]+\])(?::\d{1,5})?)$/,
+    "must be * or an origin such as https://app.example.com",
+  );
+
+/** A header's name in whichever case, or `*`. */
+export const headerToken = z.string().regex(TOKEN, "must be the name of a header");
+
+/** A method that no list need name: a token (RFC 9110 § 9.1). */
+export const methodToken = z.string().regex(/^[A-Z]{1,20}$/, "must be a method in upper case");

@@ -3,6 +3,7 @@
 local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
 local compression = require "compression"
+local cors = require "cors"
 local header_rules = require "header_rules"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
@@ -60,7 +61,7 @@ local function decode_around_policy(body)
 end
 
 -- What a document may have besides: checked and made ready by the module that reads it.
-local PARTS = { headers = header_rules, redirects = redirects }
+local PARTS = { cors = cors, headers = header_rules, redirects = redirects }
 
 local function parts_fault(decoded)
   for name, part in pairs(PARTS) do

@@ -4,6 +4,7 @@
 local answers = require "answers"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local cors = require "cors"
 local documents = require "documents"
 local encodings = require "encodings"
 local health = require "health"
@@ -85,6 +86,7 @@ local function serve(var, id, document, target, path)
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end
+  if document.cors and cors.is_preflight(var) then return cors.answer_preflight(var, document.cors) end
   return look_up(var, id, document, target, path)
 end
 

@@ -6,6 +6,7 @@ local browser = require "browser"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
 local compression = require "compression"
+local cors = require "cors"
 local documents = require "documents"
 local encodings = require "encodings"
 local facts = require "facts"
@@ -68,6 +69,7 @@ function T.test_the_hit_path_makes_nothing()
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
     ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of,
     ["compression.limit"] = compression.limit,
+    ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,
