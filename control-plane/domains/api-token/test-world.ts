@@ -10,7 +10,14 @@ import { defineRoute, type Route } from "../../http/define-route.ts";
 import { startApiServer } from "../../http/server.ts";
 import { createMemberships } from "../account/index.ts";
 import { insertMembership } from "../account/store.ts";
-import { createAuthenticators, createAuthService, createSigningKeys, createTokens } from "../auth/index.ts";
+import {
+  createAuthenticators,
+  createAuthService,
+  createOperatorService,
+  createSigningKeys,
+  createTokens,
+  operatorRoutes,
+} from "../auth/index.ts";
 import { createPost } from "../mail/index.ts";
 import { acceptApiTokens, apiTokenRoutes, createApiTokenService, createTokenReads, recordLastUse } from "./index.ts";
 
@@ -26,6 +33,13 @@ const probes: Record<string, Access> = {
 
 const saysWho = z.record(z.string(), z.unknown());
 const createdToken = z.object({ id: z.uuid(), token: z.string() });
+
+interface Asked {
+  readonly bearer: string;
+  readonly account?: string | undefined;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string>;
+}
 
 export type TokenWorld = Awaited<ReturnType<typeof openTokenWorld>>;
 export interface TestPerson {
@@ -46,13 +60,14 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
   const memberships = createMemberships({ db, cache });
   const auth = createAuthService({ db, clock, tokens, post: createPost(seal), seal, cache, memberships });
   const apiTokens = createApiTokenService({ db, clock, daysMax });
+  const operators = createOperatorService({ db, clock, sessions: auth.sessions });
   const lastUse = recordLastUse({ db, clock, log, gatherMs: 0 });
   const authenticate = acceptApiTokens(createAuthenticators(auth), {
     sources: { tokens: createTokenReads({ db, cache }), memberships, findPerson: auth.findActive },
     ...{ lastUse, clock },
   });
   const api = await startApiServer({
-    routes: [...apiTokenRoutes(apiTokens), ...probeRoutes()],
+    routes: [...apiTokenRoutes(apiTokens), ...operatorRoutes(operators), ...probeRoutes()],
     authenticate: { ...authenticate, edge: () => Promise.reject(new Error("no edge asks here")) },
     ...{ readiness: [], log, host: "127.0.0.1", port: 0 },
   });
@@ -60,7 +75,7 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
   async function ask(
     method: string,
     path: string,
-    { bearer, account, body }: { bearer: string; account?: string | undefined; body?: unknown },
+    { bearer, account, body, headers = {} }: Asked,
   ): Promise<{ status: number; body: unknown; headers: Headers }> {
     const reply = await fetch(`${api.url}/api/v1${path}`, {
       method,
@@ -68,6 +83,7 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
         authorization: `Bearer ${bearer}`,
         ...(account === undefined ? {} : { "x-account-id": account }),
         ...(body === undefined ? {} : { "content-type": "application/json" }),
+        ...headers,
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(ASK_TIMEOUT_MS),

@@ -75,9 +75,10 @@ export async function findUserByEmail(reads: Reads, email: string): Promise<User
   return UserModel.query(reads).whereRaw("lower(email) = lower(?)", [email]).first();
 }
 
-/** The first administrator: whose account the operator's commands act for. */
+/** The first administrator who may act: whose account the operator's commands act for. */
 export async function findAdministrator(reads: Reads): Promise<UserRecord | undefined> {
-  return UserModel.query(reads).where({ platform_role: "admin" }).orderBy("created_at").first();
+  const administrators = UserModel.query(reads).where({ platform_role: "admin" }).whereNull("suspended_at");
+  return administrators.orderBy("created_at").first();
 }
 
 function staleUser(id: string): string {
