@@ -8,7 +8,7 @@ import { createLogger } from "../../platform/log.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { inTransaction, makeStale } from "../database/transaction.ts";
 import { openCache } from "./cache.ts";
-import { createThings, openThings, type Things } from "./test-things.ts";
+import { createThings, FOLLOW_MS, openThings, type Things } from "./test-things.ts";
 
 let database: TestDatabase;
 let redis: TestService;
@@ -61,10 +61,10 @@ test("that a thing is absent is cached too, until it is made; that it is there, 
   expect(one.loads() + other.loads()).toBe(1);
   await other.write("unborn");
   expect(await other.version("unborn")).toBe(1);
-  await expect.poll(() => one.version("unborn"), { timeout: 100, interval: 1 }).toBe(1);
+  expect(await one.staleFor("unborn", 1)).toBeLessThan(FOLLOW_MS);
   await one.remove("unborn");
   expect(await one.version("unborn")).toBeUndefined();
-  await expect.poll(() => other.version("unborn"), { timeout: 100, interval: 1 }).toBeUndefined();
+  expect(await other.staleFor("unborn", undefined)).toBeLessThan(FOLLOW_MS);
 });
 
 test("the pages of a list are cached one by one, and die together", async () => {
@@ -109,7 +109,7 @@ test("a process that only writes invalidates all the same, and reads past the ca
   await writer.write("told");
   expect(await reader.version("told")).toBe(1);
   await writer.write("told");
-  await expect.poll(() => reader.version("told"), { timeout: 100, interval: 1 }).toBe(2);
+  expect(await reader.staleFor("told", 2)).toBeLessThan(FOLLOW_MS);
   expect(await writer.version("told")).toBe(2);
   expect(await writer.counted("bypass")).toBe(1);
   expect(await reader.counted("bypass")).toBe(0);

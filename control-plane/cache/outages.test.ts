@@ -10,9 +10,8 @@ import { testTools } from "../../platform/embedded/test-services.ts";
 import { createLogger } from "../../platform/log.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { createTestLink, type TestLink } from "./test-link.ts";
-import { commitsWaiting, createThings, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
+import { commitsWaiting, createThings, FOLLOW_MS, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
 
-const SOON = { timeout: 100, interval: 1 };
 const log = createLogger({ role: "test", level: "silent" });
 
 let database: TestDatabase;
@@ -107,7 +106,7 @@ test("a writer cut off from Redis raises the epoch: readers who still have Redis
   const before = await epoch();
   await writer.write("cut");
   expect(await writer.version("cut")).toBe(2);
-  await expect.poll(() => reader.version("cut"), SOON).toBe(2);
+  expect(await reader.staleFor("cut", 2)).toBeLessThan(FOLLOW_MS);
   expect(await epoch()).toBe(before + 1);
   expect(await reader.cached("cut")).toBe(2);
   wire.mend();
@@ -160,7 +159,7 @@ test("a Redis that hangs is given up once; what it was told is done late and doe
     // The fence is said to a Redis that does not answer.
     await one.write("hung");
     expect(await one.version("hung")).toBe(2);
-    await expect.poll(() => other.version("hung"), SOON).toBe(2);
+    expect(await other.staleFor("hung", 2)).toBeLessThan(FOLLOW_MS);
     await Promise.all([dead(one), dead(other)]);
     const bypassed = await one.counted("bypass");
     for (let n = 0; n < 50; n += 1) expect(await one.version("hung")).toBe(2);
@@ -233,7 +232,7 @@ test("a fence that Redis forgot between raising and commit: what was stored mean
   await commit();
   await writing;
   expect(await one.version("forgot")).toBe(2);
-  await expect.poll(() => other.version("forgot"), SOON).toBe(2);
+  expect(await other.staleFor("forgot", 2)).toBeLessThan(FOLLOW_MS);
 });
 
 test("a fence that was lost, and a writer that cannot say so: the epoch says it before the acknowledgement", async () => {
@@ -253,7 +252,7 @@ test("a fence that was lost, and a writer that cannot say so: the epoch says it 
   await writing;
   expect(await epoch()).toBe(before + 1);
   expect(await writer.version("twice")).toBe(2);
-  await expect.poll(() => reader.version("twice"), SOON).toBe(2);
+  expect(await reader.staleFor("twice", 2)).toBeLessThan(FOLLOW_MS);
 });
 
 test("a Redis that forgot its scripts is given them again", async () => {
@@ -275,7 +274,7 @@ test("a full Redis caches nothing, and nothing is wrong", async () => {
   await onRedis((client) => client.config("SET", "maxmemory", "1"));
   await one.write("full");
   expect(await one.version("full")).toBe(2);
-  await expect.poll(() => other.version("full"), SOON).toBe(2);
+  expect(await other.staleFor("full", 2)).toBeLessThan(FOLLOW_MS);
   await one.live();
   expect(await one.version("full")).toBe(2);
   expect(await stored("full")).toBeNull();

@@ -10,13 +10,13 @@ import { startTestRedis, type TestService } from "../../platform/embedded/test-s
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { INVALIDATIONS } from "./entries.ts";
 import { createTestLink, type TestLink } from "./test-link.ts";
-import { commitsWaiting, createThings, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
+import { commitsWaiting, createThings, FOLLOW_MS, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
 
-/** What the issue allows other processes. */
-const FOLLOW_MS = 100;
-const FENCE_MS = 1_000;
+/** For a machine that has other work too. */
+const PATIENCE_MS = 120_000;
 
 const seenSchema = z.object({ version: z.int(), at: z.number() });
+const followedSchema = z.object({ lastStaleFrom: z.number() });
 const deedsSchema = z.object({
   deeds: z.array(
     z.object({ kind: z.enum(["read", "write"]), id: z.string(), version: z.int(), from: z.number(), to: z.number() }),
@@ -33,22 +33,25 @@ interface Process {
 
 let database: TestDatabase;
 let redis: TestService;
-let children: ChildProcess[] = [];
+const children: ChildProcess[] = [];
 let links: TestLink[] = [];
 let reader: Things;
+let one: Process;
+let other: Process;
 
 beforeAll(async () => {
   [database, redis] = await Promise.all([createTestDatabase(), startTestRedis()]);
   await createThings(database.db);
   reader = openThings({ databaseUrl: database.url, redisUrl: redis.url });
   await reader.live();
+  [one, other] = await Promise.all([startProcess(), startProcess()]);
 });
 afterEach(async () => {
-  await Promise.all(children.map(ended));
   await Promise.all(links.map((link) => link.stop()));
-  [children, links] = [[], []];
+  links = [];
 });
 afterAll(async () => {
+  await Promise.all(children.map(ended));
   await reader.stop();
   await Promise.all([database.stop(), redis.stop()]);
 });
@@ -62,7 +65,7 @@ async function ended(child: ChildProcess): Promise<void> {
 
 async function startProcess(redisUrl = redis.url): Promise<Process> {
   const script = fileURLToPath(new URL("./things.fixture.ts", import.meta.url));
-  const child = fork(script, [database.url, redisUrl, String(FENCE_MS)], { execArgv: ["--import", "tsx"] });
+  const child = fork(script, [database.url, redisUrl], { execArgv: ["--import", "tsx"] });
   children.push(child);
   const waiting = new Map<number, (reply: z.output<typeof replySchema>) => void>();
   let asked = 0;
@@ -105,21 +108,22 @@ async function onRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
 const redisPid = async () => Number(/process_id:(\d+)/.exec(await onRedis((client) => client.info("server")))?.[1]);
 const fences = (id: string) => onRedis((client) => client.zcard(`edgewright:cache:fence:thing:${id}`));
 
-test("the writer's process reads its write at once, and the other one within 100 ms", async () => {
-  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+test("the writer's process reads its write at once, and the other one within 100 ms", {
+  timeout: PATIENCE_MS,
+}, async () => {
   for (let round = 1; round <= 30; round += 1) {
     const [writer, follower] = round % 2 === 0 ? [one, other] : [other, one];
     // Both have it in memory; the follower reads on while the writer writes.
     for (const each of [one, other]) await each.ask({ do: "read", id: "led" });
-    const following = follower.ask({ do: "readUntil", id: "led", version: round });
+    const following = follower.ask({ do: "follow", id: "led", version: round });
     const written = seenSchema.parse(await writer.ask({ do: "write", id: "led" }));
     expect(seenSchema.parse(await writer.ask({ do: "read", id: "led" })).version).toBe(round);
-    const followed = seenSchema.parse(await following);
-    expect(followed.at - written.at).toBeLessThan(FOLLOW_MS);
+    const { lastStaleFrom } = followedSchema.parse(await following);
+    expect(lastStaleFrom - written.at).toBeLessThan(FOLLOW_MS);
   }
 });
 
-test("a writer killed between its fence and its commit changes nothing; its fence ends by itself", async () => {
+test("a writer killed between its fence and its commit changes nothing, and its fence stands", async () => {
   const wire = await createTestLink(redis.url);
   links.push(wire);
   const writer = await startProcess(wire.url);
@@ -135,9 +139,9 @@ test("a writer killed between its fence and its commit changes nothing; its fenc
   await Promise.all([expect(writing).rejects.toThrow("the process ended"), writer.kill()]);
   subscriber.disconnect();
   expect(await fences("victim")).toBe(1);
+  const fenced = await reader.counted("fenced");
   expect(await reader.version("victim")).toBe(1);
-  expect(await reader.counted("fenced")).toBeGreaterThan(0);
-  expect(await reader.cached("victim")).toBe(1);
+  expect((await reader.counted("fenced")) - fenced).toBe(1);
   expect((await database.db("thing").where({ id: "victim" }).first()).version).toBe(1);
 });
 
@@ -149,36 +153,38 @@ test("a writer killed after Postgres heard its commit: nobody keeps what was bef
   const writing = writer.ask({ do: "write", id: "posthumous" });
   await commitsWaiting(database.db);
   await Promise.all([expect(writing).rejects.toThrow("the process ended"), writer.kill()]);
+  expect(await fences("posthumous")).toBe(1);
   expect(await reader.version("posthumous")).toBe(1);
   await commit();
   await vi.waitFor(async () => {
     expect((await database.db("thing").where({ id: "posthumous" }).first()).version).toBe(2);
   }, WAIT);
   expect(await reader.version("posthumous")).toBe(2);
-  expect(await reader.cached("posthumous")).toBe(2);
 });
 
-test("in hundreds of random reads and writes by two processes no read is older than it may be", async () => {
-  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+test("in hundreds of random reads and writes by two processes no read is older than it may be", {
+  timeout: PATIENCE_MS,
+}, async () => {
   const ids = ["ra", "rb", "rc"];
   await Promise.all([
     one.ask({ do: "start", seed: 1, ids, clients: 4 }),
     other.ask({ do: "start", seed: 2, ids, clients: 4 }),
   ]);
-  await Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 1_000 })));
-  const [mine, theirs] = await finish(one, other);
+  await Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 500 })));
+  const [mine, theirs] = await finish();
   expect(tooOld(mine, theirs, FOLLOW_MS)).toEqual([]);
   expect(tooOld(theirs, mine, FOLLOW_MS)).toEqual([]);
 });
 
-test("whatever happens to Redis meanwhile, no process reads what is older than its own writes", async () => {
-  const [one, other] = await Promise.all([startProcess(), startProcess()]);
+test("whatever happens to Redis meanwhile, no process reads what is older than its own writes", {
+  timeout: PATIENCE_MS,
+}, async () => {
   const ids = ["sa", "sb", "sc"];
   await Promise.all([
     one.ask({ do: "start", seed: 3, ids, clients: 4 }),
     other.ask({ do: "start", seed: 4, ids, clients: 4 }),
   ]);
-  const progress = () => Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 150 })));
+  const progress = () => Promise.all([one, other].map((each) => each.ask({ do: "progress", deeds: 60 })));
   await progress();
   const hanging = await redisPid();
   process.kill(hanging, "SIGSTOP");
@@ -195,7 +201,7 @@ test("whatever happens to Redis meanwhile, no process reads what is older than i
   await progress();
   for (const each of [one, other]) await each.ask({ do: "live" });
   await progress();
-  const [mine, theirs] = await finish(one, other);
+  const [mine, theirs] = await finish();
   expect(tooOld(mine, [], 0)).toEqual([]);
   expect(tooOld(theirs, [], 0)).toEqual([]);
   for (const id of ids) {
@@ -206,12 +212,12 @@ test("whatever happens to Redis meanwhile, no process reads what is older than i
   }
 });
 
-async function finish(one: Process, other: Process): Promise<[Deeds, Deeds]> {
+async function finish(): Promise<[Deeds, Deeds]> {
   const [mine, theirs] = await Promise.all(
     [one, other].map(async (each) => deedsSchema.parse(await each.ask({ do: "finish" }))),
   );
   // Or nothing was proven about caches.
-  for (const done of [mine, theirs]) expect(done?.fromMemory).toBeGreaterThan(100);
+  for (const done of [mine, theirs]) expect(done?.fromMemory).toBeGreaterThan(20);
   return [mine?.deeds ?? [], theirs?.deeds ?? []];
 }
 

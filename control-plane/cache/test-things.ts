@@ -1,5 +1,5 @@
 // A table of things with a cache over it, as a domain would have one; its loads and commits can be held. Tests only.
-import { setTimeout } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import { Registry } from "prom-client";
 import { z } from "zod";
 import { createLogger } from "../../platform/log.ts";
@@ -14,6 +14,8 @@ export type Thing = z.output<typeof thingSchema>;
 const log = createLogger({ role: "test", level: "silent" });
 const GATE = 4711;
 export const WAIT = { timeout: 15_000, interval: 5 };
+/** What the product allows other processes. */
+export const FOLLOW_MS = 100;
 
 /** The table, and a trigger that a test can keep a thing's commit waiting with when Postgres has heard it. */
 export async function createThings(db: Database): Promise<void> {
@@ -57,6 +59,8 @@ export interface Things {
   /** Resolves when the write is acknowledged. */
   write(id: string): Promise<number>;
   remove(id: string): Promise<void>;
+  /** From an acknowledged write on: how long the reads lasted that did not see it. */
+  staleFor(id: string, expected: number | undefined): Promise<number>;
   /** How often Postgres was asked for a thing. */
   loads(): number;
   /** The next load of a thing stops when it has read, until it is let go. */
@@ -142,6 +146,11 @@ export function openThings(settings: {
         makeStale(tx, `thing:${id}`);
         makeStale(tx, `things-of:${id.slice(0, 1)}`);
       }),
+    staleFor: (id, expected) =>
+      staleFor(
+        () => version(id),
+        (seen) => seen === expected,
+      ),
     loads: () => loads,
     holdLoad() {
       let read = () => {};
@@ -161,6 +170,23 @@ export function openThings(settings: {
       await part.stop();
     },
   };
+}
+
+/**
+ * Reads until it is told what is expected; comes back with how long after the call the last read began that was told
+ * something else. However busy the machine is: a read that did not begin was not too old.
+ */
+export async function staleFor<T>(read: () => Promise<T>, isExpected: (value: T) => boolean): Promise<number> {
+  const calledAt = performance.now();
+  let staleMs = 0;
+  for (;;) {
+    const begunAt = performance.now();
+    if (isExpected(await read())) return staleMs;
+    staleMs = begunAt - calledAt;
+    if (staleMs > WAIT.timeout) return staleMs;
+    // As between two requests: what other processes say must be heard.
+    await setImmediate();
+  }
 }
 
 /** As `vi.waitFor`, for processes that are no test. */

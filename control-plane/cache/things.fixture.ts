@@ -1,15 +1,13 @@
 // For processes.test.ts: a process of its own with a cache over things, which does what it is told and says when.
 import { setImmediate } from "node:timers/promises";
 import { z } from "zod";
-import { openThings } from "./test-things.ts";
+import { openThings, staleFor } from "./test-things.ts";
 
-const [databaseUrl, redisUrl, fenceMs] = z
-  .tuple([z.string(), z.string(), z.coerce.number()])
-  .parse(process.argv.slice(2));
+const [databaseUrl, redisUrl] = z.tuple([z.string(), z.string()]).parse(process.argv.slice(2));
 const orderSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("write"), id: z.string() }),
   z.object({ do: z.literal("read"), id: z.string() }),
-  z.object({ do: z.literal("readUntil"), id: z.string(), version: z.int() }),
+  z.object({ do: z.literal("follow"), id: z.string(), version: z.int() }),
   z.object({ do: z.literal("live") }),
   z.object({ do: z.literal("start"), seed: z.int(), ids: z.array(z.string()), clients: z.int() }),
   z.object({ do: z.literal("progress"), deeds: z.int() }),
@@ -25,9 +23,10 @@ interface Deed {
   readonly to: number;
 }
 
-const things = openThings({ databaseUrl, redisUrl, fenceMs });
-const deeds: Deed[] = [];
+const things = openThings({ databaseUrl, redisUrl });
+let deeds: Deed[] = [];
 let isRunning = false;
+let fromMemoryBefore = 0;
 let clients: Promise<unknown> = Promise.resolve();
 
 /** One clock for all processes of a machine. */
@@ -41,17 +40,20 @@ async function perform(order: Order): Promise<unknown> {
       return { version: await things.write(order.id), at: now() };
     case "read":
       return { version: (await things.version(order.id)) ?? 0, at: now() };
-    case "readUntil":
-      for (;;) {
-        const version = (await things.version(order.id)) ?? 0;
-        if (version >= order.version) return { version, at: now() };
-        // As between two requests: what other processes say must be heard.
-        await setImmediate();
-      }
+    case "follow": {
+      const startedAt = now();
+      const staleMs = await staleFor(
+        () => things.version(order.id),
+        (version = 0) => version >= order.version,
+      );
+      return { lastStaleFrom: startedAt + staleMs };
+    }
     case "live":
       return things.live();
     case "start":
       isRunning = true;
+      deeds = [];
+      fromMemoryBefore = await things.counted("memory");
       clients = Promise.all(
         Array.from({ length: order.clients }, (_, index) => runClient(order.ids, randomFrom(order.seed + index))),
       );
@@ -64,14 +66,14 @@ async function perform(order: Order): Promise<unknown> {
     case "finish":
       isRunning = false;
       await clients;
-      return { deeds, fromMemory: await things.counted("memory") };
+      return { deeds, fromMemory: (await things.counted("memory")) - fromMemoryBefore };
   }
 }
 
 async function runClient(ids: readonly string[], random: () => number): Promise<void> {
   while (isRunning) {
     const id = ids[Math.floor(random() * ids.length)] ?? "";
-    const kind = random() < 0.25 ? "write" : "read";
+    const kind = random() < 0.12 ? "write" : "read";
     const from = now();
     const version = kind === "write" ? await things.write(id) : ((await things.version(id)) ?? 0);
     deeds.push({ kind, id, version, from, to: now() });
