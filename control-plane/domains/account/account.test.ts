@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { inTransaction } from "../../database/transaction.ts";
-import { holdAccount } from "./index.ts";
+import { assertAccountLives } from "./index.ts";
 import { type AccountWorld, openAccountWorld, type Person } from "./test-world.ts";
 
 const LOCK_WAIT = { timeout: 10_000 };
@@ -165,14 +165,15 @@ test("nobody belongs to a deleted account, and no invitation leads into it", asy
 test("what is about to be added to an account keeps it from being deleted, and finds no account afterwards", async () => {
   const owner = await world.person("racing");
   const { deletion } = await inTransaction(world.db, async (tx) => {
-    expect(await holdAccount(tx, owner.accountId)).toBe(true);
+    await assertAccountLives(tx, owner.accountId);
     const deletion = world.ask("DELETE", "/account", { as: owner });
     await waitingForLock();
     // Not awaited in here: it waits for this transaction.
     return { deletion };
   });
   expect((await deletion).status).toBe(204);
-  expect(await inTransaction(world.db, (tx) => holdAccount(tx, owner.accountId))).toBe(false);
+  const late = inTransaction(world.db, (tx) => assertAccountLives(tx, owner.accountId));
+  await expect(late).rejects.toMatchObject({ kind: { status: 403 } });
 });
 
 /** Until somebody waits for a lock that another transaction holds. */

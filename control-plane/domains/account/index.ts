@@ -5,5 +5,5 @@ export { createMemberships, type KnownMembership, type Memberships } from "./mem
 export { findAccountsOfUser } from "./read-model.ts";
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
-export { accountToReply, createAccount, createAccountService } from "./service.ts";
-export { type AccountRecord, findMembership, holdAccount, type MembershipRecord } from "./store.ts";
+export { accountToReply, assertAccountLives, createAccount, createAccountService } from "./service.ts";
+export { type AccountRecord, findMembership, type MembershipRecord } from "./store.ts";

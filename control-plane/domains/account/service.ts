@@ -18,6 +18,7 @@ import {
   deleteMembershipsOfAccount,
   findAccount,
   findMembership,
+  holdAccount,
   insertAccount,
   insertMembership,
   lockAccount,
@@ -49,7 +50,7 @@ export function createAccountService({ db, clock }: { db: Database; clock: () =>
   }
 
   async function get(caller: Pick<Caller, "accountId">): Promise<AccountRecord> {
-    return (await findAccount(db, caller.accountId)) ?? accountGone();
+    return assertFound(await findAccount(db, caller.accountId));
   }
 
   async function list(caller: UserCaller, page: PageQuery): Promise<readonly AccountOfUserRow[]> {
@@ -62,7 +63,7 @@ export function createAccountService({ db, clock }: { db: Database; clock: () =>
     assertUnchanged: AssertUnchanged,
   ): Promise<AccountRecord> {
     return inTransaction(db, async (tx) => {
-      const account = (await lockAccount(tx, caller.accountId)) ?? accountGone();
+      const account = assertFound(await lockAccount(tx, caller.accountId));
       assertUnchanged(account);
       const changed = { name: patch.name ?? account.name };
       const changes = differences({ name: account.name }, changed);
@@ -101,7 +102,7 @@ export function createAccountService({ db, clock }: { db: Database; clock: () =>
   async function remove(caller: Caller, assertUnchanged: AssertUnchanged): Promise<void> {
     await inTransaction(db, async (tx) => {
       const { accountId } = caller;
-      const account = (await lockAccountWholly(tx, accountId)) ?? accountGone();
+      const account = assertFound(await lockAccountWholly(tx, accountId));
       const membership = await findMembership(tx, { userId: caller.userId, accountId });
       if (membership?.role !== "owner") throw forbidden("Only an owner deletes the account.");
       assertUnchanged(account);
@@ -127,16 +128,25 @@ async function assertEmpty(tx: Tx, accountId: string): Promise<void> {
   throw new Problem(accountInUse, detail, { errors });
 }
 
+/** Whoever adds something that lives in the account asks this in the same transaction: it is not deleted meanwhile. */
+export async function assertAccountLives(tx: Tx, accountId: string): Promise<void> {
+  if (!(await holdAccount(tx, accountId))) throw accountGone();
+}
+
 /** The account's row is held, so that what the caller may do now stays so until the transaction ends. */
 export async function lockCallersMembership(tx: Tx, caller: Caller): Promise<MembershipRecord> {
   await lockAccount(tx, caller.accountId);
-  const membership = await findMembership(tx, { userId: caller.userId, accountId: caller.accountId });
-  return membership ?? accountGone();
+  return assertFound(await findMembership(tx, { userId: caller.userId, accountId: caller.accountId }));
 }
 
 /** Between recognising the caller and now the account was deleted, or the caller removed from it. */
-function accountGone(): never {
-  throw forbidden("You do not belong to this account any more.");
+function accountGone(): Problem {
+  return forbidden("You do not belong to this account any more.");
+}
+
+function assertFound<Found>(found: Found | undefined): Found {
+  if (found === undefined) throw accountGone();
+  return found;
 }
 
 function auditedAs(accountId: string) {
