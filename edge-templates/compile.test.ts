@@ -100,6 +100,11 @@ describe("a document", () => {
     ["a CORS method with a comma", withCors({ allowMethods: ["GET,PUT"] }), "cors/methods/0"],
     ["credentials for everybody", withCors({ allowOrigins: ["*"], allowCredentials: true }), "cors/credentials"],
     ["everybody and one more", withCors({ allowOrigins: ["*", "https://a.example"] }), "cors/origins"],
+    [
+      "a limit of nothing",
+      { ...exampleDistribution, rateLimits: [{ paths: [], requests: 0, perSeconds: 1, burst: 0 }] },
+      "limits/0/requests",
+    ],
     ["a negative time", withRule({ ttlSeconds: -1 }), "cache/rules/0/ttl"],
   ])("with %s is refused", (_, distribution, field) => {
     expect(() => compileDocument(distribution)).toThrow(CompileRefusal);

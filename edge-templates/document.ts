@@ -9,6 +9,8 @@ import { corsSchema } from "./features/cors/schema.ts";
 import { corsPart } from "./features/cors/view.ts";
 import { headersSchema } from "./features/headers/schema.ts";
 import { headersPart } from "./features/headers/view.ts";
+import { limitsSchema } from "./features/limits/schema.ts";
+import { limitsPart } from "./features/limits/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
 import { originPart } from "./features/origin/view.ts";
 import { redirectsSchema } from "./features/redirects/schema.ts";
@@ -44,6 +46,7 @@ const documentSchema = z.strictObject({
   /** A switch that is on; absent: off. */
   disabled: z.literal(true).optional(),
   headers: headersSchema.optional(),
+  limits: limitsSchema.optional(),
   redirects: redirectsSchema.optional(),
 });
 
@@ -63,6 +66,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     cors: corsPart(distribution),
     disabled: distribution.isDisabled || undefined,
     headers: headersPart(distribution),
+    limits: limitsPart(distribution),
     redirects: redirectsPart(distribution),
   });
   if (!parsed.success) throw refusalOf(parsed.error);

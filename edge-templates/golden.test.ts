@@ -55,6 +55,7 @@ const documents: Readonly<Record<string, (distribution: DesiredDistribution) => 
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
   cors: (distribution) => JSON.parse(compileDocument(distribution).body).cors,
   headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,
+  limits: (distribution) => JSON.parse(compileDocument(distribution).body).limits,
   origin: originPart,
   redirects: (distribution) => JSON.parse(compileDocument(distribution).body).redirects,
 };

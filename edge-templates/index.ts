@@ -37,4 +37,4 @@ export {
 } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 7;
+export const COMPILER_VERSION = 8;

@@ -67,6 +67,13 @@ const corsSchema = z.strictObject({
   allowCredentials: z.boolean(),
 });
 
+const rateLimitSchema = z.strictObject({
+  paths: texts,
+  requests: z.int(),
+  perSeconds: z.int(),
+  burst: z.int(),
+});
+
 const redirectSchema = z.strictObject({
   source: z.string(),
   target: z.string(),
@@ -83,6 +90,7 @@ const distributionSchema = z
     headerRules: z.array(headerRuleSchema),
     redirects: z.array(redirectSchema),
     cors: corsSchema,
+    rateLimits: z.array(rateLimitSchema),
     compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),
   })
   .partial()

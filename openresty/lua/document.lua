@@ -7,6 +7,7 @@ local cors = require "cors"
 local header_rules = require "header_rules"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
+local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 
 local ipairs, pairs, type = ipairs, pairs, type
@@ -61,7 +62,7 @@ local function decode_around_policy(body)
 end
 
 -- What a document may have besides: checked and made ready by the module that reads it.
-local PARTS = { cors = cors, headers = header_rules, redirects = redirects }
+local PARTS = { cors = cors, headers = header_rules, limits = rate_limits, redirects = redirects }
 
 local function parts_fault(decoded)
   for name, part in pairs(PARTS) do

@@ -10,6 +10,7 @@ local encodings = require "encodings"
 local health = require "health"
 local probe = require "probe"
 local query = require "query"
+local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 local renewals = require "renewals"
 local responses = require "ngx.resp"
@@ -17,7 +18,7 @@ local route = require "route"
 local url = require "url"
 
 local ngx = ngx
-local exec, exit, header, redirect, time = ngx.exec, ngx.exit, ngx.header, ngx.redirect, ngx.time
+local exec, exit, header, now, redirect, time = ngx.exec, ngx.exit, ngx.header, ngx.now, ngx.redirect, ngx.time
 local set_request_header = ngx.req.set_header
 local match, sub = string.match, string.sub
 local floor, max = math.floor, math.max
@@ -73,6 +74,14 @@ local function is_spoken(var, document)
   return var.scheme ~= "https" or document.https
 end
 
+-- nil for who asks too often: it is answered.
+local function has_waited(var, id, document, path)
+  local seconds = document.limits and rate_limits.wait(document.limits, id, var.binary_remote_addr, path, now())
+  if not seconds then return true end
+  header["Retry-After"] = seconds
+  exit(429)
+end
+
 -- Where a request leads that is answered with another place, and by which status; nil: it stays.
 local function elsewhere(document, path, query_text)
   if not document.redirects then return nil end
@@ -84,6 +93,7 @@ end
 local function serve(var, id, document, target, path)
   if not is_spoken(var, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
+  if not has_waited(var, id, document, path) then return end
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end
   if document.cors and cors.is_preflight(var) then return cors.answer_preflight(var, document.cors) end

@@ -5,7 +5,8 @@ local format = string.format
 
 local REASONS = {
   [400] = "Bad Request", [403] = "Forbidden", [404] = "Not Found", [405] = "Method Not Allowed", [408] = "Request Timeout",
-  [413] = "Content Too Large", [414] = "URI Too Long", [421] = "Misdirected Request", [500] = "Internal Server Error",
+  [413] = "Content Too Large", [414] = "URI Too Long", [421] = "Misdirected Request", [429] = "Too Many Requests",
+  [500] = "Internal Server Error",
   [501] = "Not Implemented", [505] = "HTTP Version Not Supported",
   [502] = "Bad Gateway", [503] = "Service Unavailable", [504] = "Gateway Timeout", [508] = "Loop Detected",
 }

@@ -16,6 +16,7 @@ local lu = require "luaunit"
 local outer = require "outer"
 local patterns = require "patterns"
 local query = require "query"
+local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 local renewals = require "renewals"
 local route = require "route"
@@ -74,6 +75,7 @@ function T.test_the_hit_path_makes_nothing()
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,
     ["query.kept"] = query.kept, ["redirects.find"] = redirects.find,
+    ["rate_limits.wait"] = rate_limits.wait,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,
     ["health.is_asked"] = health.is_asked, ["renewals.apply"] = renewals.apply,
