@@ -42,7 +42,8 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
   const memberships = createMemberships({ db, cache });
   const tokens = createTokens({ keys, clock });
   const post = createPost(seal);
-  const auth = createAuthService({ db, clock, tokens, seal, post, cache, memberships });
+  const verifier = { publicUrl: publicUrlOf(config), chainId: config.ETHEREUM_CHAIN_ID };
+  const auth = createAuthService({ db, clock, tokens, seal, post, verifier, cache, memberships });
   const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {

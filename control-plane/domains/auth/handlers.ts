@@ -3,6 +3,7 @@ import { type Database, inTransaction } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import type { Mailer } from "../mail/index.ts";
+import { deleteExpiredNonces } from "./ethereum/store.ts";
 import { deleteExpired, sendEmailVerification, sendPasswordReset } from "./jobs.ts";
 import { resetLetter, verificationLetter } from "./letters.ts";
 import { deleteExpiredOneTimeTokens } from "./one-time-token/store.ts";
@@ -50,6 +51,7 @@ export function authHandlers({ db, clock, mailer, publicUrl }: AuthWorkerSetting
       const now = clock();
       await deleteExpiredSessions(tx, now);
       await deleteExpiredOneTimeTokens(tx, now);
+      await deleteExpiredNonces(tx, now);
     });
   }
 

@@ -15,3 +15,7 @@ export const totpLocked = defineProblem("totp-locked", 429, "Too many codes were
 export const totpAlreadyOn = defineProblem("totp-already-on", 409, "There is an authenticator already");
 export const totpNotOn = defineProblem("totp-not-on", 409, "There is no authenticator");
 export const codeWrong = defineProblem("code-wrong", 403, "The code is not right");
+export const ethereumRefused = defineProblem("ethereum-refused", 401, "The wallet's word is not right");
+export const unknownIdentity = defineProblem("unknown-identity", 404, "No such identity");
+export const lastWayIn = defineProblem("last-way-in", 409, "It is the only way in");
+export const tooManyIdentities = defineProblem("too-many-identities", 409, "There are too many identities");

@@ -1,6 +1,8 @@
 // Every route of this domain, theme by theme.
 import type { Route } from "../../http/define-route.ts";
 import { emailRoutes } from "./email/routes.ts";
+import { ethereumRoutes } from "./ethereum/routes.ts";
+import { identityRoutes } from "./identity/routes.ts";
 import { logInRoutes } from "./log-in/routes.ts";
 import { passwordRoutes } from "./password/routes.ts";
 import { profileRoutes } from "./profile/routes.ts";
@@ -16,5 +18,7 @@ export function authRoutes(auth: AuthService): Route[] {
     ...passwordRoutes(auth),
     ...emailRoutes(auth),
     ...totpRoutes(auth),
+    ...identityRoutes(auth),
+    ...ethereumRoutes(auth),
   ];
 }

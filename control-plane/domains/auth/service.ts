@@ -91,6 +91,8 @@ export function createAuthService(settings: AuthSettings) {
     ...createAdministrators({ db, clock, passwords }),
     sessions,
     openOperatorSession: () => openOperatorSession({ db, sessions }),
+    identities,
+    ethereum: createEthereumService({ db, clock, verifier, identities, sessions, secondFactor, proof }),
     email: createEmailVerification({ db, clock }),
     password: createPasswordService({ db, clock, passwords, proof, sessions, post }),
     profile: createProfileService({ db, clock, proof, post }),

@@ -66,8 +66,19 @@ export async function createTestPeople(options: { passwords?: Passwords } = {}):
   const seal = createSeal(Buffer.alloc(32, 0x0f));
   const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
   const cache = directReads;
+  const verifier = { publicUrl: new URL("https://cdn.example"), chainId: 1 };
   const memberships = createMemberships({ db, cache });
-  const auth = createAuthService({ db, clock, tokens, seal, post: createPost(seal), cache, memberships, ...options });
+  const auth = createAuthService({
+    db,
+    clock,
+    tokens,
+    seal,
+    verifier,
+    post: createPost(seal),
+    cache,
+    memberships,
+    ...options,
+  });
   const authenticate = createAuthenticators(auth);
   const { url, part } = await startApiServer({
     routes: authRoutes(auth),
