@@ -13,8 +13,11 @@ export async function enqueueJob<Payload extends z.ZodObject>(
   job: JobDefinition<Payload>,
   payload: z.input<Payload>,
 ): Promise<void> {
-  await tx("outbox").insert({ id: randomUUID(), job: job.name, payload: JSON.stringify(job.payload.parse(payload)) });
-  await tx.raw("select pg_notify(?, '')", [OUTBOX_CHANNEL]);
+  await tx.raw(
+    `with added as (insert into outbox (id, job, payload) values (?, ?, ?) returning id)
+     select pg_notify(?, '') from added`,
+    [randomUUID(), job.name, JSON.stringify(job.payload.parse(payload)), OUTBOX_CHANNEL],
+  );
 }
 
 const sealedSchema = z.object({ rows: z.array(z.object({ key: z.string(), jobs: z.number() })) });

@@ -6,20 +6,14 @@ import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { type Difference, differences, recordAudit } from "../audit/index.ts";
+import { differences, recordAudit } from "../audit/index.ts";
 import { isPolicyOf } from "../cache-policy/index.ts";
 import { type Configuration, configurationOf } from "./configuration.ts";
-import { findDesiredDistribution } from "./desired.ts";
+import { desiredDistribution } from "./desired.ts";
 import { distributionChanged } from "./jobs.ts";
 import { distributionDeleted } from "./problems.ts";
 import { assertOwned, type DistributionState, readState } from "./state.ts";
-import {
-  type DistributionRecord,
-  findDistribution,
-  lockDistribution,
-  setConfigurationVersion,
-  updateDistribution,
-} from "./store.ts";
+import { type DistributionRecord, lockDistribution, updateDistribution } from "./store.ts";
 import { insertVersion } from "./version-store.ts";
 
 export interface Change {
@@ -41,21 +35,27 @@ export async function changeDistribution(
 ): Promise<DistributionState> {
   const before = await lockedState(tx, caller, change);
   await work(before);
-  await updateDistribution(tx, change.id, { ...change.columns, updatedBy: caller.userId, updatedAt: change.now });
-  const after = await stateOf(tx, caller, change.id);
+  const changed = { ...change.columns, updatedBy: caller.userId, updatedAt: change.now };
+  const after = await readState(tx, { ...before.record, ...changed, version: before.record.version + 1 });
   if (after.record.cachePolicyId !== before.record.cachePolicyId) await assertPolicyKept(tx, after.record);
-  await assertDeployable(tx, change.id);
+  await assertDeployable(tx, after);
+  const number = await recordVersion(tx, caller, change, { before, after });
+  await updateDistribution(tx, change.id, { ...changed, configurationVersion: number });
   await enqueueJob(tx, distributionChanged, { distribution_id: change.id });
-  return recordChange(tx, caller, change, { before, after });
+  return { ...after, record: { ...after.record, configurationVersion: number } };
 }
 
-/** The first version of a new distribution. */
-export async function recordCreation(tx: Tx, caller: Caller, change: Change): Promise<DistributionState> {
-  const after = await stateOf(tx, caller, change.id);
-  await assertPolicyKept(tx, after.record);
-  await assertDeployable(tx, change.id);
-  await enqueueJob(tx, distributionChanged, { distribution_id: change.id });
-  return recordChange(tx, caller, change, { before: undefined, after });
+/** The first version of a distribution whose row is there already, with the version's number. */
+export async function recordCreation(
+  tx: Tx,
+  caller: Caller,
+  change: Pick<Change, "action" | "now">,
+  state: DistributionState,
+): Promise<void> {
+  await assertPolicyKept(tx, state.record);
+  await assertDeployable(tx, state);
+  await recordVersion(tx, caller, { ...change, id: state.record.id }, { before: undefined, after: state });
+  await enqueueJob(tx, distributionChanged, { distribution_id: state.record.id });
 }
 
 /** Held until the transaction ends: two writers of one distribution take turns. */
@@ -71,10 +71,6 @@ export async function lockedState(
   return state;
 }
 
-async function stateOf(tx: Tx, caller: Caller, id: string): Promise<DistributionState> {
-  return readState(tx, assertOwned(await findDistribution(tx, id), caller.accountId));
-}
-
 /** A policy that is named from now on: it stays until the transaction ends, and then it is in use. */
 async function assertPolicyKept(tx: Tx, { accountId, cachePolicyId }: DistributionRecord): Promise<void> {
   if (cachePolicyId === null || (await isPolicyOf(tx, accountId, cachePolicyId))) return;
@@ -82,34 +78,37 @@ async function assertPolicyKept(tx: Tx, { accountId, cachePolicyId }: Distributi
 }
 
 /** What no edge could carry is a fault of the request, not of a deployment later. */
-async function assertDeployable(tx: Tx, id: string): Promise<void> {
-  const desired = await findDesiredDistribution(tx, id);
-  if (desired?.serve !== true) return;
+async function assertDeployable(tx: Tx, state: DistributionState): Promise<void> {
+  const desired = await desiredDistribution(tx, state);
   try {
-    compileDocument(desired.distribution);
+    compileDocument(desired);
   } catch (error) {
     if (!(error instanceof CompileRefusal)) throw error;
     throw invalidRequest([{ pointer: "", detail: `no edge can carry this: ${error.message}.` }], error);
   }
 }
 
-async function recordChange(
+/** The number of the version that holds from now on: the former one, when nothing differs. */
+async function recordVersion(
   tx: Tx,
   caller: Caller,
-  { id, action, now }: Change,
+  { id, action, now }: Pick<Change, "id" | "action" | "now">,
   { before, after }: { before: DistributionState | undefined; after: DistributionState },
-): Promise<DistributionState> {
+): Promise<number> {
   const previous = before && configurationOf(before);
   const configuration = configurationOf(after);
   const changes = differences(previous, configuration);
   const deed = { action, accountId: caller.accountId, resourceType: "distribution", resourceId: id, changes };
   await recordAudit(tx, caller, deed);
-  if (previous !== undefined && changes.length === 0) return after;
-  if (previous !== undefined && after.record.configurationVersion === 0) await recordOldest(tx, after, previous);
-  const number = Math.max(after.record.configurationVersion, previous === undefined ? 0 : 1) + 1;
-  const author = { userId: caller.userId, apiTokenId: caller.apiTokenId };
-  await writeVersion(tx, after, { number, action, author, at: now, configuration, changes });
-  return { ...after, record: { ...after.record, configurationVersion: number } };
+  const { configurationVersion } = after.record;
+  if (previous !== undefined && changes.length === 0) return configurationVersion;
+  if (previous !== undefined && configurationVersion === 0) await recordOldest(tx, after, previous);
+  const number = previous === undefined ? 1 : Math.max(configurationVersion, 1) + 1;
+  await insertVersion(tx, {
+    ...{ distributionId: id, number, sourceVersion: after.record.version, action, createdAt: now },
+    ...{ userId: caller.userId, apiTokenId: caller.apiTokenId, configuration, changes },
+  });
+  return number;
 }
 
 /** A distribution that is older than versions are: what it was before its first numbered change is its first version. */
@@ -125,22 +124,4 @@ async function recordOldest(tx: Tx, { record }: DistributionState, configuration
     configuration,
     changes: differences(undefined, configuration),
   });
-}
-
-async function writeVersion(
-  tx: Tx,
-  { record }: DistributionState,
-  version: {
-    number: number;
-    action: string;
-    author: { userId: string | null; apiTokenId: string | null };
-    at: Date;
-    configuration: Configuration;
-    changes: readonly Difference[];
-  },
-): Promise<void> {
-  const { number, action, author, at: createdAt, configuration, changes } = version;
-  const place = { distributionId: record.id, number, sourceVersion: record.version };
-  await insertVersion(tx, { ...place, action, ...author, createdAt, configuration, changes });
-  await setConfigurationVersion(tx, record.id, number);
 }

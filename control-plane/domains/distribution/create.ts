@@ -3,9 +3,11 @@ import { randomUUID } from "node:crypto";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
-import { type OriginSettings, replaceOrigins } from "../origin/index.ts";
+import { insertOrigins, type OriginSettings } from "../origin/index.ts";
 import { recordCreation } from "./change.ts";
+import type { RuleContent } from "./configuration.ts";
 import { domainAlreadyUsed } from "./problems.ts";
+import { insertRules } from "./rollback.ts";
 import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
 import type { CreateDistributionInput } from "./schema.ts";
 import type { DistributionState } from "./state.ts";
@@ -59,44 +61,46 @@ export type NewColumns = Pick<
   | "compression"
 >;
 
-/** Writes all of it; `beside` writes what else belongs to it, before the first version is recorded. */
+/** What a new distribution is made of. */
+export interface Birth {
+  readonly name: ChosenName;
+  readonly columns: NewColumns;
+  readonly origins: readonly OriginSettings[];
+  readonly rules: readonly RuleContent[];
+  readonly action: string;
+  readonly now: Date;
+}
+
 export async function insertNew(
   tx: Tx,
   caller: Caller,
-  {
-    name,
-    columns,
-    zone,
-    now,
-    action,
-  }: { name: ChosenName; columns: NewColumns; zone: string; now: Date; action: string },
-  origins: readonly OriginSettings[],
-  beside: (id: string) => Promise<void> = async () => {},
+  { name, columns, origins, rules, action, now }: Birth,
+  zone: string,
 ): Promise<DistributionState> {
   const id = randomUUID();
-  const owner = { accountId: caller.accountId, createdAt: now };
+  const { accountId, userId } = caller;
+  const owner = { distributionId: id, accountId, userId, now };
   const claim =
-    name.domainType === "custom" ? await insertClaim(tx, { id: randomUUID(), name: name.domain, ...owner }) : null;
+    name.domainType === "custom"
+      ? await insertClaim(tx, { id: randomUUID(), name: name.domain, accountId, createdAt: now })
+      : null;
   if (claim === undefined) throw new Problem(domainAlreadyUsed, `Another distribution of yours has ${name.domain}.`);
-  await insertDistribution(tx, {
-    ...owner,
+  const record: DistributionRecord = {
     ...columns,
-    id,
-    domainId: claim?.id ?? null,
-    domain: name.domain,
-    domainType: name.domainType,
+    ...{ id, accountId, domain: name.domain, domainType: name.domainType, domainId: claim?.id ?? null },
     cname: cnameTarget(name.token, zone),
     status: "pending",
     statusReason: claim === null || claim.isServing ? null : RIVAL_REASON,
-    version: 1,
-    configurationVersion: 0,
-    createdBy: caller.userId,
-    updatedBy: caller.userId,
-    updatedAt: now,
-    deletedAt: null,
-    gotipathDeletedAt: null,
-  });
-  await replaceOrigins(tx, { distributionId: id, accountId: caller.accountId, userId: caller.userId, now }, origins);
-  await beside(id);
-  return recordCreation(tx, caller, { id, action, now });
+    ...{ version: 1, configurationVersion: 1 },
+    ...{ createdBy: userId, updatedBy: userId, createdAt: now, updatedAt: now },
+    ...{ deletedAt: null, gotipathDeletedAt: null },
+  };
+  await insertDistribution(tx, record);
+  const state = {
+    record,
+    origins: await insertOrigins(tx, owner, origins),
+    rules: await insertRules(tx, owner, rules),
+  };
+  await recordCreation(tx, caller, { action, now }, state);
+  return state;
 }

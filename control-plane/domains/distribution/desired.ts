@@ -5,7 +5,7 @@ import { findPolicyRules } from "../cache-policy/index.ts";
 import type { OriginRecord } from "../origin/index.ts";
 import { desiredRules } from "../rule/index.ts";
 import type { Cors } from "./schema.ts";
-import { readState } from "./state.ts";
+import { type DistributionState, readState } from "./state.ts";
 import { type DistributionRecord, findClaim, findDistribution } from "./store.ts";
 
 export type DesiredState =
@@ -23,29 +23,31 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
   if (record === undefined) return undefined;
   const source = { accountId: record.accountId, sourceVersion: record.version };
   if (record.deletedAt !== null) return { serve: false, ...source };
-  const { origins, rules } = await readState(reads, record);
+  return { serve: true, ...source, distribution: await desiredDistribution(reads, await readState(reads, record)) };
+}
+
+export async function desiredDistribution(
+  reads: Reads,
+  { record, origins, rules }: DistributionState,
+): Promise<DesiredDistribution> {
   const own = desiredRules(rules);
   return {
-    serve: true,
-    ...source,
-    distribution: {
-      id: record.id,
-      accountId: record.accountId,
-      hosts: await servedHosts(reads, record),
-      isDisabled: record.status === "disabled",
-      isLivestream: record.isLivestream,
-      https: record.enableSsl,
-      http2: record.isHttp2,
-      http3: record.isHttp3,
-      // No certificate covers a customer's domain yet: a redirect would lead to a warning page.
-      redirectHttpToHttps: false,
-      origins: origins.map((origin) => desiredOrigin(record, origin)),
-      balancer: origins[0]?.loadBalancerType ?? "failover",
-      ...own,
-      cacheRules: [...own.cacheRules, ...(await findPolicyRules(reads, policyOf(record)))],
-      cors: record.cors === null ? null : desiredCors(record.cors),
-      compression: record.compression,
-    },
+    id: record.id,
+    accountId: record.accountId,
+    hosts: await servedHosts(reads, record),
+    isDisabled: record.status === "disabled",
+    isLivestream: record.isLivestream,
+    https: record.enableSsl,
+    http2: record.isHttp2,
+    http3: record.isHttp3,
+    // No certificate covers a customer's domain yet: a redirect would lead to a warning page.
+    redirectHttpToHttps: false,
+    origins: origins.map((origin) => desiredOrigin(record, origin)),
+    balancer: origins[0]?.loadBalancerType ?? "failover",
+    ...own,
+    cacheRules: [...own.cacheRules, ...(await findPolicyRules(reads, policyOf(record)))],
+    cors: record.cors === null ? null : desiredCors(record.cors),
+    compression: record.compression,
   };
 }
 

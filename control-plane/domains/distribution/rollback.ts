@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { type OriginOwner, type OriginSettings, replaceOrigins, settingsOf } from "../origin/index.ts";
-import { type RuleRecord, replaceRules, ruleKindNames } from "../rule/index.ts";
+import { type RuleRecord, replaceRules, ruleKindNames, upsertRules } from "../rule/index.ts";
 import type { ConfigurationParts, RuleContent } from "./configuration.ts";
 import type { NewColumns } from "./create.ts";
 import type { DistributionState } from "./state.ts";
@@ -16,17 +16,16 @@ export async function restore(
 ): Promise<void> {
   const owner = { distributionId: id, accountId: caller.accountId, userId: caller.userId, now };
   await replaceOrigins(tx, owner, origins);
-  await insertRules(tx, owner, rules);
+  await replaceAllRules(tx, owner, rules);
 }
 
 /** What a clone is made of: everything that the customer decided, under new ids. */
 export function copyOf(source: DistributionState): {
   columns: NewColumns;
   origins: readonly OriginSettings[];
-  insertRules: (tx: Tx, owner: OriginOwner) => Promise<void>;
+  rules: readonly RuleContent[];
 } {
   const { record } = source;
-  const rules = source.rules.map(({ kind, body }) => ({ id: randomUUID(), kind, body }));
   return {
     columns: {
       label: record.label,
@@ -46,22 +45,39 @@ export function copyOf(source: DistributionState): {
       compression: record.compression,
     },
     origins: source.origins.map((origin) => ({ ...settingsOf(origin), id: randomUUID() })),
-    insertRules: (tx, owner) => insertRules(tx, owner, rules),
+    rules: source.rules.map(({ kind, body }) => ({ id: randomUUID(), kind, body })),
   };
 }
 
-async function insertRules(tx: Tx, owner: OriginOwner, rules: readonly RuleContent[]): Promise<void> {
+async function replaceAllRules(tx: Tx, owner: OriginOwner, rules: readonly RuleContent[]): Promise<void> {
+  const { distributionId } = owner;
+  const records = recordsOf(owner, rules);
   for (const kind of ruleKindNames) {
-    const ofKind = rules.filter((rule) => rule.kind === kind);
     await replaceRules(
       tx,
-      { distributionId: owner.distributionId, kind },
-      ofKind.map((rule, index) => record(rule, index, owner)),
+      { distributionId, kind },
+      records.filter((rule) => rule.kind === kind),
     );
   }
 }
 
-function record(rule: RuleContent, index: number, { distributionId, accountId, userId, now }: OriginOwner): RuleRecord {
+/** Of a distribution that has none yet. */
+export async function insertRules(
+  tx: Tx,
+  owner: OriginOwner,
+  rules: readonly RuleContent[],
+): Promise<readonly RuleRecord[]> {
+  const records = recordsOf(owner, rules);
+  await upsertRules(tx, records);
+  return records;
+}
+
+function recordsOf(owner: OriginOwner, rules: readonly RuleContent[]): readonly RuleRecord[] {
+  const { distributionId, accountId, userId, now } = owner;
   const author = { createdBy: userId, updatedBy: userId, createdAt: now, updatedAt: now };
-  return { ...rule, position: index + 1, distributionId, accountId, ...author };
+  return ruleKindNames.flatMap((kind) =>
+    rules
+      .filter((rule) => rule.kind === kind)
+      .map((rule, index) => ({ ...rule, position: index + 1, distributionId, accountId, ...author })),
+  );
 }

@@ -48,8 +48,8 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const now = clock();
       const origins = await sealedSettings(tx, seal, { accountId: caller.accountId, now }, plan.planned);
       const columns = columnsOfInput(input, name.domain);
-      const birth = { name, columns, zone: platform.zone, now, action: "distribution.create" };
-      return insertNew(tx, caller, birth, origins);
+      const birth = { name, columns, origins, rules: [], action: "distribution.create", now };
+      return insertNew(tx, caller, birth, platform.zone);
     });
   }
 
@@ -120,10 +120,7 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const source = await lockedState(tx, caller, { id, action: "distribution.clone", now });
       const copy = copyOf(source);
       const columns = { ...copy.columns, label: input.label ?? name.domain };
-      const birth = { name, columns, zone: platform.zone, now, action: "distribution.clone" };
-      return insertNew(tx, caller, birth, copy.origins, (cloneId) =>
-        copy.insertRules(tx, { distributionId: cloneId, accountId: caller.accountId, userId: caller.userId, now }),
-      );
+      return insertNew(tx, caller, { ...copy, name, columns, action: "distribution.clone", now }, platform.zone);
     });
   }
 

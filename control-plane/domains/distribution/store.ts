@@ -81,11 +81,6 @@ export async function updateDistribution(tx: Tx, id: string, changes: Partial<Di
   await patchDistribution(tx, id, { ...changes, version: DistributionModel.raw("version + 1") });
 }
 
-/** Nothing is compiled from the number, so the version of the row stays. */
-export async function setConfigurationVersion(tx: Tx, id: string, configurationVersion: number): Promise<void> {
-  await patchDistribution(tx, id, { configurationVersion });
-}
-
 async function patchDistribution(tx: Tx, id: string, changes: PartialModelObject<DistributionModel>): Promise<void> {
   const [record] = await DistributionModel.query(tx).patch(changes).where({ id }).returning(["id", "account_id"]);
   if (record !== undefined) for (const name of staleNames(record)) makeStale(tx, name);

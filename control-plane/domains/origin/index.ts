@@ -19,6 +19,7 @@ export {
   patchOriginInput,
 } from "./schema.ts";
 export {
+  insertOrigins,
   type OriginOwner,
   originsByDistribution,
   originToReply,

@@ -1,11 +1,12 @@
 // Writes and reads the origins of a distribution. The distribution's service owns the transaction.
+import { isDeepStrictEqual } from "node:util";
 import type { z } from "zod";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import { storeSecret } from "../secret/index.ts";
 import type { OriginSettings, PlannedOrigin } from "./plan.ts";
 import type { originReply } from "./schema.ts";
-import { deleteOrigins, findOrigins, insertOrigins, type OriginRecord } from "./store.ts";
+import { deleteOrigins, findOrigins, type OriginRecord, storeOrigins } from "./store.ts";
 
 export interface OriginOwner {
   readonly distributionId: string;
@@ -32,25 +33,39 @@ export async function sealedSettings(
   return settings;
 }
 
+/** Of a distribution that has none yet; as they are read back: the primary one first. */
+export async function insertOrigins(
+  tx: Tx,
+  owner: OriginOwner,
+  settings: readonly OriginSettings[],
+): Promise<readonly OriginRecord[]> {
+  const records = settings.map((origin, position) => newRecord(owner, origin, position));
+  await storeOrigins(tx, records);
+  return [...records].sort((a, b) => Number(b.isPrimary) - Number(a.isPrimary));
+}
+
 /** The whole list anew: one that was there before keeps its author and its time. */
 export async function replaceOrigins(tx: Tx, owner: OriginOwner, settings: readonly OriginSettings[]): Promise<void> {
   const before = new Map((await findOrigins(tx, [owner.distributionId])).map((origin) => [origin.id, origin]));
   await deleteOrigins(tx, owner.distributionId);
   const records = settings.map((origin, position): OriginRecord => {
+    const fresh = newRecord(owner, origin, position);
     const known = before.get(origin.id);
-    const placed = { ...origin, position, distributionId: owner.distributionId, accountId: owner.accountId };
-    const isSame = known !== undefined && JSON.stringify({ ...known, ...placed }) === JSON.stringify(known);
-    if (isSame) return known;
-    return {
-      ...placed,
-      createdBy: known?.createdBy ?? owner.userId,
-      createdAt: known?.createdAt ?? owner.now,
-      updatedBy: owner.userId,
-      updatedAt: owner.now,
-      gotipathDeletedAt: null,
-    };
+    if (known === undefined) return fresh;
+    const { createdBy, createdAt, updatedBy, updatedAt } = known;
+    const unchanged = { ...fresh, createdBy, createdAt, updatedBy, updatedAt };
+    return isDeepStrictEqual(unchanged, known) ? known : { ...fresh, createdBy, createdAt };
   });
-  await insertOrigins(tx, records);
+  await storeOrigins(tx, records);
+}
+
+function newRecord(owner: OriginOwner, origin: OriginSettings, position: number): OriginRecord {
+  const { distributionId, accountId, userId, now } = owner;
+  return {
+    ...{ ...origin, position, distributionId, accountId },
+    ...{ createdBy: userId, createdAt: now, updatedBy: userId, updatedAt: now },
+    gotipathDeletedAt: null,
+  };
 }
 
 export async function originsByDistribution(

@@ -43,7 +43,7 @@ class OriginModel extends Model {
 }
 export type OriginRecord = Columns<OriginModel>;
 
-export async function insertOrigins(tx: Tx, origins: readonly OriginRecord[]): Promise<void> {
+export async function storeOrigins(tx: Tx, origins: readonly OriginRecord[]): Promise<void> {
   await OriginModel.query(tx).insert([...origins]);
 }
 

@@ -17,4 +17,4 @@ export { ruleKinds } from "./kinds.ts";
 export { tooManyRules, unknownRule } from "./problems.ts";
 export { insertedAt, merged, replacedAt, without } from "./rules.ts";
 export { desiredRules, replaceRules, rulesByDistribution, ruleToReply } from "./service.ts";
-export type { RuleRecord } from "./store.ts";
+export { type RuleRecord, upsertRules } from "./store.ts";
