@@ -11,6 +11,7 @@ const ROOT_PATHS = [
   "/docs",
   "/verify-email",
   "/reset-password",
+  "/invitation",
   "/openid",
 ];
 

@@ -6,7 +6,7 @@ import type { ControlPlaneConfig } from "../config.ts";
 import { accountRoutes } from "../domains/account/index.ts";
 import { acceptApiTokens, apiTokenRoutes, type LastUse, recordLastUse } from "../domains/api-token/index.ts";
 import { auditRoutes } from "../domains/audit/index.ts";
-import { authPages, authRoutes, createAuthenticators, operatorRoutes } from "../domains/auth/index.ts";
+import { authPages, authRoutes, createAuthenticators, invitationPages, operatorRoutes } from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
@@ -44,7 +44,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   try {
     const { part } = await startApiServer({
       routes: apiRoutes(services, connections, gateway, log),
-      pages: authPages(services.auth),
+      pages: [...authPages(services.auth), ...invitationPages(services.invitations)],
       authenticate: {
         ...authenticateCustomers(services, lastUse),
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
@@ -96,16 +96,17 @@ export function apiRoutes(
   gateway: FeedGateway,
   log: Logger,
 ): Route[] {
+  const untilDeployed = waitForDeployments(db);
   return [
     ...authRoutes(services.auth),
     ...operatorRoutes(services.operators),
     ...accountRoutes({ ...services, clock }),
     ...apiTokenRoutes(services.apiTokens),
     ...auditRoutes({ db }),
-    ...distributionRoutes(services.distributions, services.distributionReads, waitForDeployments(db)),
-    ...originRoutes(services.origins),
-    ...ruleRoutes(services.rules),
-    ...versionRoutes(services.versions),
+    ...distributionRoutes(services.distributions, services.distributionReads, untilDeployed),
+    ...originRoutes(services.origins, untilDeployed),
+    ...ruleRoutes(services.rules, untilDeployed),
+    ...versionRoutes(services.versions, untilDeployed),
     ...cachePolicyRoutes(services.cachePolicies),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),

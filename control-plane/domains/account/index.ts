@@ -1,5 +1,6 @@
 // Accounts, which own everything, and who belongs to them. The only door of this domain.
-export { createInvitationService } from "./invitation-service.ts";
+export { createInvitationService, type InvitationService } from "./invitation-service.ts";
+export { invitationPage, roleWords } from "./letters.ts";
 export { createMemberService } from "./member-service.ts";
 export { createMemberships, type KnownMembership, type Memberships } from "./memberships.ts";
 export { findAccountsOfUser } from "./read-model.ts";

@@ -2,7 +2,7 @@
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { Problem } from "../../../platform/problem.ts";
 import type { PageQuery } from "../../database/paging.ts";
-import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import type { AccountRole, Actor, Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden } from "../../http/problems.ts";
 import { differences, recordAudit } from "../audit/index.ts";
@@ -41,6 +41,12 @@ const LIFETIME_MS = 7 * DAY_MS;
 const PER_DAY_MAX = 100;
 const MAILS_MAX = 5;
 const BETWEEN_MAILS_MS = 60 * SECOND_MS;
+
+export interface InvitationSummary {
+  readonly accountName: string;
+  readonly invitedBy: string;
+  readonly role: AccountRole;
+}
 
 export type InvitationService = ReturnType<typeof createInvitationService>;
 
@@ -123,6 +129,13 @@ export function createInvitationService({
     });
   }
 
+  /** What whoever holds the token is invited to. */
+  async function describe(token: string): Promise<InvitationSummary> {
+    const invitation = await findInvitationByToken(db, hashOf(token));
+    if (invitation === undefined || !isOpen(invitation, clock())) throw notGood();
+    return { role: invitation.role, ...(await namesOf(db, invitation)) };
+  }
+
   /** Whoever holds the token: the mail may have gone to another address of theirs. */
   async function accept(caller: UserCaller, token: string): Promise<{ account: AccountRecord; role: AccountRole }> {
     return inTransaction(db, async (tx) => {
@@ -189,16 +202,23 @@ export function createInvitationService({
   }
 
   async function mail(tx: Tx, invitation: InvitationRecord, token: string): Promise<void> {
-    const { accountId, email, role, expiresAt } = invitation;
-    const [account, inviter] = [
-      await findAccount(tx, accountId),
-      await findMember(tx, accountId, { userId: invitation.invitedBy }),
-    ];
-    const names = { accountName: account?.name ?? "", invitedBy: inviter?.username ?? "" };
+    const { email, role, expiresAt } = invitation;
+    const names = await namesOf(tx, invitation);
     await post.post(tx, invitationLetter({ email, token, role, expiresAt, ...names }, publicUrl));
   }
 
-  return { create, list, resend, revoke, accept, decline };
+  return { create, list, resend, revoke, describe, accept, decline };
+}
+
+async function namesOf(
+  reads: Reads,
+  { accountId, invitedBy }: InvitationRecord,
+): Promise<Pick<InvitationSummary, "accountName" | "invitedBy">> {
+  const account = await findAccount(reads, accountId);
+  const inviter = await findMember(reads, accountId, { userId: invitedBy });
+  // Neither is missing while the invitation is open: it ends with the account, and with its sender's right to send it.
+  if (account === undefined || inviter === undefined) throw notGood();
+  return { accountName: account.name, invitedBy: inviter.username };
 }
 
 export function statusOf(invitation: InvitationRecord, now: Date): InvitationStatus {

@@ -52,6 +52,20 @@ test("an invited person gets a mail, accepts, and acts for the account from then
   ]);
 });
 
+test("the link of the mail shows what it is to, however often it is looked at; its button declines", async () => {
+  const owner = await world.person("showing");
+  await world.ask("PATCH", "/account", { as: owner, body: { name: "<b>Showing</b>" } });
+  const { token } = await invite(owner, "shown@example.com", "viewer");
+  await world.openMailedLink();
+  const page = await world.openMailedLink();
+  expect([page.status, page.html]).toEqual([200, expect.stringContaining(`<code>${token}</code>`)]);
+  expect(page.html).toContain("showing invites you to work on &lt;b&gt;Showing&lt;/b&gt; as a viewer.");
+  expect((await page.press()).html).toContain("You have declined");
+  expect(await statusesOf(owner)).toEqual(["declined"]);
+  const over = await world.openMailedLink();
+  expect([over.status, over.html]).toEqual([404, expect.stringContaining("ask for another one")]);
+});
+
 test("the token is kept as a hash alone, and neither answers nor the log hold it", async () => {
   const owner = await world.person("discreet");
   const reply = await world.ask("POST", "/account/invitations", {

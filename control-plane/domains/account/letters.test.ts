@@ -12,7 +12,7 @@ test("an invitation says who invites, to what, as what, until when, and leads to
   expect(letter).toMatchObject({
     to: "grace@example.com",
     subject: "ada invites you to Ada & Söhne",
-    action: { url: "https://cdn.example.com/accept-invitation?token=t%2Fo%2Bk" },
+    action: { url: "https://cdn.example.com/invitation?token=t%2Fo%2Bk" },
   });
   expect(letter.paragraphs.join(" ")).toContain("Ada & Söhne as an editor");
   expect(letter.paragraphs.join(" ")).toContain("until 2026-03-08");

@@ -11,11 +11,12 @@ interface InvitationMail {
   readonly expiresAt: Date;
 }
 
-const PAGE = "/accept-invitation";
-const ROLES = { owner: "an owner", admin: "an admin", editor: "an editor", viewer: "a viewer" } as const;
+/** Shows what the invitation is to. */
+export const invitationPage = "/invitation";
+export const roleWords = { owner: "an owner", admin: "an admin", editor: "an editor", viewer: "a viewer" } as const;
 
 export function invitationLetter(mail: InvitationMail, publicUrl: URL): Letter {
-  const url = new URL(PAGE, publicUrl);
+  const url = new URL(invitationPage, publicUrl);
   url.searchParams.set("token", mail.token);
   const day = mail.expiresAt.toISOString().slice(0, 10);
   return {
@@ -23,10 +24,10 @@ export function invitationLetter(mail: InvitationMail, publicUrl: URL): Letter {
     subject: `${mail.invitedBy} invites you to ${mail.accountName}`,
     paragraphs: [
       "Hello,",
-      `${mail.invitedBy} invites you to work on ${mail.accountName} as ${ROLES[mail.role]}.`,
+      `${mail.invitedBy} invites you to work on ${mail.accountName} as ${roleWords[mail.role]}.`,
       `The link is good once, until ${day}, for whoever opens it: do not pass it on.`,
     ],
-    action: { label: "Accept the invitation", url: url.href },
+    action: { label: "See the invitation", url: url.href },
     closing: "If you do not know what this is about, ignore this mail: nothing happens without you.",
   };
 }

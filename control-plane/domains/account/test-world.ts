@@ -8,6 +8,7 @@ import type { AccountRole, Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden } from "../../http/problems.ts";
 import type { Credentials } from "../../http/request-facts.ts";
 import { startApiServer } from "../../http/server.ts";
+import { invitationPages } from "../auth/index.ts";
 import type { Letter, Post } from "../mail/index.ts";
 import {
   accountRoutes,
@@ -45,6 +46,7 @@ export async function openAccountWorld() {
   const bearerOf = ({ header }: Credentials) => (header("authorization") ?? "").replace("Bearer ", "");
   const api = await startApiServer({
     routes: accountRoutes({ accounts, members, invitations, clock }),
+    pages: invitationPages(invitations),
     authenticate: {
       async account(credentials): Promise<Caller> {
         const [userId, accountId] = [bearerOf(credentials), credentials.header("x-account-id")];
@@ -83,6 +85,18 @@ export async function openAccountWorld() {
     /** Of the latest mail. */
     mailedToken(): string {
       return new URL(letters.at(-1)?.action?.url ?? "").searchParams.get("token") ?? "";
+    },
+    /** The page that the link of the latest mail leads to, and what a browser does when its button is pressed. */
+    async openMailedLink() {
+      const { pathname, search } = new URL(letters.at(-1)?.action?.url ?? "");
+      const show = async (path: string, init: RequestInit = {}) => {
+        const reply = await fetch(`${api.url}${path}`, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+        return { status: reply.status, html: await reply.text() };
+      };
+      const page = await show(`${pathname}${search}`);
+      const action = /<form method="post" action="([^"]+)">/.exec(page.html)?.[1] ?? "";
+      const token = /name="token" value="([^"]+)"/.exec(page.html)?.[1] ?? "";
+      return { ...page, press: () => show(action, { method: "POST", body: new URLSearchParams({ token }) }) };
     },
     person,
     async member(accountId: string, username: string, role: AccountRole): Promise<Person> {

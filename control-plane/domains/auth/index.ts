@@ -3,6 +3,7 @@ export { createAuthenticators } from "./authenticator.ts";
 export { authHandlers, authSchedules } from "./handlers.ts";
 export { operatorRoutes } from "./operator/routes.ts";
 export { createOperatorService } from "./operator/service.ts";
+export { invitationPages } from "./pages/invitation.ts";
 export { authPages } from "./pages/routes.ts";
 export { authRoutes } from "./routes.ts";
 export { type AuthService, createAuthService } from "./service.ts";
