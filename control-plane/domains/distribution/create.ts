@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
+import { assertAccountLives } from "../account/index.ts";
 import { insertOrigins, type OriginSettings } from "../origin/index.ts";
 import { recordCreation } from "./change.ts";
 import type { RuleContent } from "./configuration.ts";
@@ -79,6 +80,7 @@ export async function insertNew(
 ): Promise<DistributionState> {
   const id = randomUUID();
   const { accountId, userId } = caller;
+  await assertAccountLives(tx, accountId);
   const owner = { distributionId: id, accountId, userId, now };
   const claim =
     name.domainType === "custom"
