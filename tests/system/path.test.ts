@@ -196,3 +196,17 @@ async function nginxWorkers(): Promise<readonly string[]> {
   const master = (await readFile(join(product.dataFolder, "edge/run/nginx.pid"), "utf8")).trim();
   return (await readFile(`/proc/${master}/task/${master}/children`, "utf8")).trim().split(" ");
 }
+
+test("whoever prefers to wait is answered when the edges serve what they changed", async () => {
+  const wait = { prefer: "wait=20" };
+  const body = { domain: "waited.example.com", origin: { url: origin.url } };
+  const created = await customer.call("POST", "/api/v1/distributions", body, wait);
+  expect([created.status, created.headers.get("preference-applied")]).toEqual([201, "wait"]);
+  const { id } = z.looseObject({ id: z.uuid() }).parse(created.body);
+  expect(created.body).toMatchObject({ status: "active" });
+  expect((await view(product.edge, "waited.example.com", "/")).status).toBe(200);
+  await customer.call("POST", `/api/v1/distributions/${id}/disable`, undefined, wait);
+  expect((await view(product.edge, "waited.example.com", "/")).status).toBe(503);
+  await customer.call("POST", `/api/v1/distributions/${id}/enable`, undefined, wait);
+  expect((await view(product.edge, "waited.example.com", "/")).status).toBe(200);
+});

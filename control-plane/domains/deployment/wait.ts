@@ -1,7 +1,7 @@
 // Waits until the edges have a version of a distribution, for callers who prefer that to asking again.
 import { setTimeout as pause } from "node:timers/promises";
 import type { Reads } from "../../database/transaction.ts";
-import type { UntilDeployed } from "../distribution/index.ts";
+import { findSourceVersion, type UntilDeployed } from "../distribution/index.ts";
 import { findDeployments } from "./store.ts";
 
 // A change is on the edges after some 20 ms on a quiet platform; asked more and more rarely after that.
@@ -9,7 +9,8 @@ const FIRST_PAUSE_MS = 15;
 const PAUSE_MAX_MS = 250;
 
 export function waitForDeployments(db: Reads): UntilDeployed {
-  return async ({ distributionId, version }, { waitSeconds, signal }) => {
+  return async (distributionId, { waitSeconds, signal }) => {
+    const version = (await findSourceVersion(db, distributionId)) ?? 0;
     const over = AbortSignal.any([signal, AbortSignal.timeout(waitSeconds * 1000)]);
     for (let pauseMs = FIRST_PAUSE_MS; !over.aborted; pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS)) {
       const rows = await findDeployments(db, [distributionId]);

@@ -8,7 +8,7 @@ export { policyChangeHandler } from "./policy-change.ts";
 export { unknownDistribution } from "./problems.ts";
 export { createDistributionReads } from "./reads.ts";
 export { distributionToReply } from "./reply.ts";
-export { distributionRoutes, type UntilDeployed } from "./routes.ts";
+export { distributionRoutes } from "./routes.ts";
 export { ruleRoutes } from "./rule-routes.ts";
 export { createRuleService } from "./rule-service.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
@@ -18,7 +18,9 @@ export {
   type DistributionRecord,
   findDistributionIds,
   findDistributionsByHost,
+  findSourceVersion,
 } from "./store.ts";
 export { versionRoutes } from "./version-routes.ts";
 export { createVersionService } from "./version-service.ts";
 export { findVersionNumber } from "./version-store.ts";
+export type { UntilDeployed } from "./wait.ts";

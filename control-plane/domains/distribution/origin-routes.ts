@@ -6,13 +6,14 @@ import { type OriginRecord, originInput, originReply, originToReply, patchOrigin
 import type { OriginService } from "./origin-service.ts";
 import { distributionDeleted, lastOrigin, tooManyOrigins, unknownDistribution, unknownOrigin } from "./problems.ts";
 import { distributionParams } from "./schema.ts";
+import { onceDeployed, type UntilDeployed } from "./wait.ts";
 
 const tag = "Origins";
 const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
 const writing = { kind: "account", role: "editor", scope: "distributions:write" } as const;
 const originParams = distributionParams.extend({ origin_id: z.uuid() });
 
-export function originRoutes(origins: OriginService): Route[] {
+export function originRoutes(origins: OriginService, untilDeployed: UntilDeployed): Route[] {
   return [
     defineRoute({
       method: "POST",
@@ -21,14 +22,16 @@ export function originRoutes(origins: OriginService): Route[] {
       tag,
       summary: "One more origin",
       access: writing,
+      prefersWait: true,
       params: distributionParams,
       body: originInput,
       reply: { status: 201, body: originReply },
       problems: [unknownDistribution, distributionDeleted, tooManyOrigins],
-      async handle({ params, body, caller }) {
+      async handle({ params, body, caller, facts }) {
         const origin = await origins.add(caller, params.id, body);
         const location = `/api/v1/distributions/${params.id}/origins/${origin.id}`;
-        return { headers: { location }, body: originToReply(origin) };
+        const answer = { headers: { location }, body: originToReply(origin) };
+        return onceDeployed(untilDeployed, params.id, facts, answer);
       },
     }),
     defineRoute({
@@ -66,13 +69,15 @@ export function originRoutes(origins: OriginService): Route[] {
       tag,
       summary: "Change what the merge patch names",
       access: writing,
+      prefersWait: true,
       ifMatch: true,
       params: originParams,
       body: patchOriginInput,
       reply: { status: 200, body: originReply },
       problems: [unknownDistribution, distributionDeleted, unknownOrigin],
       async handle({ params, body, caller, facts }) {
-        return { body: originToReply(await origins.update(caller, placeOf(params), body, asRead(facts))) };
+        const origin = await origins.update(caller, placeOf(params), body, asRead(facts));
+        return onceDeployed(untilDeployed, params.id, facts, { body: originToReply(origin) });
       },
     }),
     defineRoute({
@@ -82,13 +87,14 @@ export function originRoutes(origins: OriginService): Route[] {
       tag,
       summary: "Fetch nothing from it any more",
       access: writing,
+      prefersWait: true,
       ifMatch: true,
       params: originParams,
       reply: { status: 204, empty: true },
       problems: [unknownDistribution, distributionDeleted, unknownOrigin, lastOrigin],
       async handle({ params, caller, facts }) {
         await origins.remove(caller, placeOf(params), asRead(facts));
-        return {};
+        return onceDeployed(untilDeployed, params.id, facts, {});
       },
     }),
   ];

@@ -15,14 +15,9 @@ import {
 } from "./schema.ts";
 import type { DistributionService } from "./service.ts";
 import type { DistributionWithOrigins } from "./state.ts";
+import { onceDeployed, type UntilDeployed } from "./wait.ts";
 
 const tag = "Distributions";
-
-/** Resolves when the edges have this version, or the time is over. */
-export type UntilDeployed = (
-  wanted: { readonly distributionId: string; readonly version: number },
-  limits: { readonly waitSeconds: number; readonly signal: AbortSignal },
-) => Promise<void>;
 
 export function distributionRoutes(
   distributions: DistributionService,
@@ -143,23 +138,17 @@ export function distributionRoutes(
     return answer(distribution, facts, { location: `/api/v1/distributions/${distribution.record.id}` });
   }
 
-  /** Now, and once the edges have it, for whoever prefers to wait. */
   function answer(
     distribution: DistributionWithOrigins,
-    { waitSeconds, signal }: RequestFacts,
+    facts: RequestFacts,
     headers: Readonly<Record<string, string>> = {},
   ): Reply<DistributionReply> {
-    const body = distributionToReply(distribution);
-    if (waitSeconds === 0) return { headers, body };
-    const { id: distributionId, version, accountId } = distribution.record;
-    return {
+    const { id, accountId } = distribution.record;
+    const answered = { headers, body: distributionToReply(distribution) };
+    return onceDeployed(untilDeployed, id, facts, answered, async () => ({
       headers,
-      body,
-      async afterCommit() {
-        await untilDeployed({ distributionId, version }, { waitSeconds, signal });
-        return { headers, body: distributionToReply(await distributions.get({ accountId }, distributionId)) };
-      },
-    };
+      body: distributionToReply(await distributions.get({ accountId }, id)),
+    }));
   }
 }
 

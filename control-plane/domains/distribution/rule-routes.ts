@@ -6,17 +6,21 @@ import { type RuleKind, type RuleRecord, ruleKinds, ruleToReply, tooManyRules, u
 import { distributionDeleted, unknownDistribution } from "./problems.ts";
 import type { RuleService } from "./rule-service.ts";
 import { distributionParams } from "./schema.ts";
+import { onceDeployed, type UntilDeployed } from "./wait.ts";
 
 const tag = "Rules";
 const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
 const writing = { kind: "account", role: "editor", scope: "distributions:write" } as const;
 const ruleParams = distributionParams.extend({ rule_id: z.uuid() });
 
-export function ruleRoutes(rules: RuleService): Route[] {
-  return Object.values(ruleKinds).flatMap((kind) => [...listRoutes(rules, kind), ...singleRoutes(rules, kind)]);
+export function ruleRoutes(rules: RuleService, untilDeployed: UntilDeployed): Route[] {
+  return Object.values(ruleKinds).flatMap((kind) => [
+    ...listRoutes(rules, kind, untilDeployed),
+    ...singleRoutes(rules, kind, untilDeployed),
+  ]);
 }
 
-function listRoutes(rules: RuleService, kind: RuleKind): Route[] {
+function listRoutes(rules: RuleService, kind: RuleKind, untilDeployed: UntilDeployed): Route[] {
   const { operation, noun } = kind;
   const path = `/distributions/{id}/${kind.path}`;
   const listReply = z.object({ data: z.array(kind.reply), next_cursor: z.null() });
@@ -33,14 +37,15 @@ function listRoutes(rules: RuleService, kind: RuleKind): Route[] {
       tag,
       summary: `Add ${one(noun)}: ${kind.about}`,
       access: writing,
+      prefersWait: true,
       params: distributionParams,
       body: kind.create,
       reply: { status: 201, body: kind.reply },
       problems: [unknownDistribution, distributionDeleted, tooManyRules],
-      async handle({ params: { id }, body, caller }) {
+      async handle({ params: { id }, body, caller, facts }) {
         const rule = await rules.add(caller, { id, kind }, body);
         const location = `/api/v1/distributions/${id}/${kind.path}/${rule.id}`;
-        return { headers: { location }, body: ruleToReply(rule) };
+        return onceDeployed(untilDeployed, id, facts, { headers: { location }, body: ruleToReply(rule) });
       },
     }),
     defineRoute({
@@ -64,6 +69,7 @@ function listRoutes(rules: RuleService, kind: RuleKind): Route[] {
       tag,
       summary: `Replace all ${noun}s at once, in this order; those with an id stay themselves`,
       access: writing,
+      prefersWait: true,
       ifMatch: true,
       params: distributionParams,
       body: listBody,
@@ -71,13 +77,14 @@ function listRoutes(rules: RuleService, kind: RuleKind): Route[] {
       problems: [unknownDistribution, distributionDeleted],
       async handle({ params: { id }, body, caller, facts }) {
         const asRead = (current: readonly RuleRecord[]) => assertIfMatch(facts, listToReply(current));
-        return { body: listToReply(await rules.replace(caller, { id, kind }, body.data, asRead)) };
+        const list = listToReply(await rules.replace(caller, { id, kind }, body.data, asRead));
+        return onceDeployed(untilDeployed, id, facts, { body: list });
       },
     }),
   ];
 }
 
-function singleRoutes(rules: RuleService, kind: RuleKind): Route[] {
+function singleRoutes(rules: RuleService, kind: RuleKind, untilDeployed: UntilDeployed): Route[] {
   const { operation, noun } = kind;
   const path = `/distributions/{id}/${kind.path}/{rule_id}`;
   const placeOf = ({ id, rule_id: ruleId }: z.output<typeof ruleParams>) => ({ id, kind, ruleId });
@@ -103,13 +110,15 @@ function singleRoutes(rules: RuleService, kind: RuleKind): Route[] {
       tag,
       summary: `Change what the merge patch names; position moves the ${noun}`,
       access: writing,
+      prefersWait: true,
       ifMatch: true,
       params: ruleParams,
       body: kind.patch,
       reply: { status: 200, body: kind.reply },
       problems: [unknownDistribution, distributionDeleted, unknownRule],
       async handle({ params, body, caller, facts }) {
-        return { body: ruleToReply(await rules.update(caller, placeOf(params), body, asRead(facts))) };
+        const rule = ruleToReply(await rules.update(caller, placeOf(params), body, asRead(facts)));
+        return onceDeployed(untilDeployed, params.id, facts, { body: rule });
       },
     }),
     defineRoute({
@@ -119,13 +128,14 @@ function singleRoutes(rules: RuleService, kind: RuleKind): Route[] {
       tag,
       summary: `Remove ${one(noun)}`,
       access: writing,
+      prefersWait: true,
       ifMatch: true,
       params: ruleParams,
       reply: { status: 204, empty: true },
       problems: [unknownDistribution, distributionDeleted, unknownRule],
       async handle({ params, caller, facts }) {
         await rules.remove(caller, placeOf(params), asRead(facts));
-        return {};
+        return onceDeployed(untilDeployed, params.id, facts, {});
       },
     }),
   ];

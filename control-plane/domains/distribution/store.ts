@@ -99,6 +99,11 @@ export async function findDistribution(reads: Reads, id: string): Promise<Distri
   return DistributionModel.query(reads).findById(id);
 }
 
+/** What was last to be compiled. */
+export async function findSourceVersion(reads: Reads, id: string): Promise<number | undefined> {
+  return (await DistributionModel.query(reads).findById(id).select("version"))?.version;
+}
+
 /** The row, held until the transaction ends: two writers of one distribution take turns. */
 export async function lockDistribution(tx: Tx, id: string): Promise<DistributionRecord | undefined> {
   return DistributionModel.query(tx).findById(id).forUpdate();

@@ -63,9 +63,9 @@ export async function startTestApi(): Promise<TestApi> {
         createDistributionReads({ db, cache: directReads }),
         async () => {},
       ),
-      ...originRoutes(services.origins),
-      ...versionRoutes(services.versions),
-      ...ruleRoutes(createRuleService({ db, clock, seal: services.seal }, services.distributions)),
+      ...originRoutes(services.origins, async () => {}),
+      ...versionRoutes(services.versions, async () => {}),
+      ...ruleRoutes(createRuleService({ db, clock, seal: services.seal }, services.distributions), async () => {}),
       ...cachePolicyRoutes(policies),
     ],
     authenticate: {

@@ -17,12 +17,13 @@ import {
 } from "./version-schema.ts";
 import type { VersionService } from "./version-service.ts";
 import type { ListedVersion } from "./version-store.ts";
+import { onceDeployed, type UntilDeployed } from "./wait.ts";
 
 const tag = "Versions";
 const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
 const versionParams = distributionParams.extend({ number: versionNumber });
 
-export function versionRoutes(versions: VersionService): Route[] {
+export function versionRoutes(versions: VersionService, untilDeployed: UntilDeployed): Route[] {
   return [
     defineRoute({
       method: "GET",
@@ -83,14 +84,14 @@ export function versionRoutes(versions: VersionService): Route[] {
       summary: "Return to a former version, as a new one",
       access: { kind: "account", role: "editor", scope: "distributions:write" },
       ifMatch: true,
+      prefersWait: true,
       params: distributionParams,
       body: rollbackInput,
       reply: { status: 200, body: distributionReply },
       problems: [unknownDistribution, distributionDeleted, unknownVersion],
       async handle({ params, body, caller, facts }) {
-        return {
-          body: distributionToReply(await versions.rollBack(caller, params.id, body.version, asRead(facts))),
-        };
+        const distribution = await versions.rollBack(caller, params.id, body.version, asRead(facts));
+        return onceDeployed(untilDeployed, params.id, facts, { body: distributionToReply(distribution) });
       },
     }),
   ];
