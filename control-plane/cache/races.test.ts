@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { inTransaction, makeStale } from "../database/transaction.ts";
+import { createTestLink } from "./test-link.ts";
 import {
   commitsWaiting,
   createThings,
@@ -48,6 +49,8 @@ async function things(settings: { fenceMs?: number } = {}): Promise<Things> {
 }
 
 const fences = (id: string) => client.zcard(`edgewright:cache:fence:thing:${id}`);
+/** By all caches together. */
+const scriptsRun = async () => Number(/cmdstat_evalsha:calls=(\d+)/.exec(await client.info("commandstats"))?.[1]);
 /** The text of what Redis holds for a thing. */
 const stored = async (id: string) => (await client.hget(`edgewright:cache:entry:thing:${id}`, ":"))?.slice(29);
 
@@ -186,6 +189,38 @@ test("each of many writes is seen by the next read of its process", async () => 
     expect(await one.version("counted")).toBe(version);
   }
   expect(await other.staleFor("counted", 200)).toBeLessThan(FOLLOW_MS);
+});
+
+test("what Redis found or stored just before a write is not kept when the word of the write comes with it", async () => {
+  const wire = await createTestLink(redis.url);
+  const far = openThings({ databaseUrl: database.url, redisUrl: wire.url });
+  await far.live();
+  // It finds what is about to be old.
+  await one.write("found");
+  expect(await one.cached("found")).toBe(1);
+  wire.muteAnswers();
+  const before = await scriptsRun();
+  const finding = far.version("found");
+  await expect.poll(scriptsRun, WAIT).toBe(before + 1);
+  await one.write("found");
+  wire.mend();
+  await finding;
+  expect(await far.staleFor("found", 2)).toBeLessThan(FOLLOW_MS);
+  await far.live();
+  // It stores what is about to be old.
+  await one.write("placed");
+  const hold = far.holdLoad();
+  const placing = far.version("placed");
+  await hold.hasRead;
+  wire.muteAnswers();
+  hold.letGo();
+  await placing;
+  await expect.poll(() => stored("placed"), WAIT).toContain('"version":1');
+  await one.write("placed");
+  wire.mend();
+  expect(await far.staleFor("placed", 2)).toBeLessThan(FOLLOW_MS);
+  await far.stop();
+  await wire.stop();
 });
 
 test("a cache that was opened while a commit was under way learns of it too", async () => {
