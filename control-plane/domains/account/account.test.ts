@@ -36,8 +36,11 @@ test("a person makes another account, owns it and finds it among theirs", async 
   const second = page.parse((await world.ask("GET", `/accounts?cursor=${first.next_cursor}`, { as: ada })).body);
   expect([...first.data, ...second.data].map((each) => each.id).sort()).toEqual([ada.accountId, id].sort());
   expect(second.next_cursor).toBeNull();
-  expect(await world.deeds(id)).toMatchObject([
-    { action: "account.create", user_id: ada.userId, resource_id: id, client_address: "127.0.0.1" },
+  expect(await world.db("audit_entry").where({ account_id: id })).toMatchObject([
+    {
+      ...{ action: "account.create", user_id: ada.userId, resource_id: id, client_address: "127.0.0.1" },
+      changes: [{ pointer: `/members/${ada.userId}`, after: "owner" }, { pointer: "/name" }],
+    },
   ]);
 });
 

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { Problem } from "../../../platform/problem.ts";
 import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
-import type { Caller, UserCaller } from "../../http/caller.ts";
+import type { Actor, Caller, UserCaller } from "../../http/caller.ts";
 import { forbidden, invalidRequest } from "../../http/problems.ts";
 import { differences, recordAudit } from "../audit/index.ts";
 import { revokeAllInvitations, revokeInvitationsOutOfReach } from "./invitation-store.ts";
@@ -42,10 +42,7 @@ export function createAccountService({ db, clock }: { db: Database; clock: () =>
       if ((await countOwned(tx, caller.userId)) >= OWNED_MAX) {
         throw new Problem(tooManyAccounts, `One person owns up to ${OWNED_MAX}: delete or hand over one first.`);
       }
-      const account = await createAccount(tx, { name, ownerId: caller.userId, now: clock() });
-      const changes = differences({}, { name });
-      await recordAudit(tx, caller, { action: "account.create", ...auditedAs(account.id), changes });
-      return account;
+      return createAccount(tx, caller, { name, ownerId: caller.userId, now: clock() });
     });
   }
 
@@ -155,10 +152,13 @@ function auditedAs(accountId: string) {
 
 export async function createAccount(
   tx: Tx,
+  actor: Actor,
   { name, ownerId, now }: { name: string; ownerId: string; now: Date },
 ): Promise<AccountRecord> {
   const account = await insertAccount(tx, { id: randomUUID(), name, createdAt: now, updatedAt: now });
   await insertMembership(tx, { accountId: account.id, userId: ownerId, role: "owner", createdAt: now });
+  const changes = differences({ members: {} }, { name, members: { [ownerId]: "owner" } });
+  await recordAudit(tx, actor, { action: "account.create", ...auditedAs(account.id), changes });
   return account;
 }
 

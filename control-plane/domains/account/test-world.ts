@@ -4,7 +4,7 @@ import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
 import { createTestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import type { AccountRole, Caller, UserCaller } from "../../http/caller.ts";
+import { type AccountRole, type Caller, platformActor, type UserCaller } from "../../http/caller.ts";
 import { forbidden } from "../../http/problems.ts";
 import type { Credentials } from "../../http/request-facts.ts";
 import { startApiServer } from "../../http/server.ts";
@@ -72,7 +72,9 @@ export async function openAccountWorld() {
     const userId = randomUUID();
     const email = `${username}@example.com`;
     await db("user").insert({ id: userId, username, email, password_hash: "-", platform_role: "user" });
-    const account = await inTransaction(db, (tx) => createAccount(tx, { name: username, ownerId: userId, now }));
+    const account = await inTransaction(db, (tx) =>
+      createAccount(tx, platformActor, { name: username, ownerId: userId, now }),
+    );
     return { userId, username, email, accountId: account.id };
   }
 
@@ -118,9 +120,12 @@ export async function openAccountWorld() {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
     },
-    /** What the account's log holds, the oldest first. */
+    /** What the account's log holds since its creation, the oldest first. */
     async deeds(accountId: string): Promise<readonly Deed[]> {
-      const rows: unknown = await db("audit_entry").where({ account_id: accountId }).orderBy("created_at");
+      const rows: unknown = await db("audit_entry")
+        .where({ account_id: accountId })
+        .whereNot({ action: "account.create" })
+        .orderBy("created_at");
       return z.array(deedRow).parse(rows);
     },
     passTime(ms: number): void {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createSeal, SealError } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { platformActor } from "../../http/caller.ts";
 import { createAccount } from "../account/index.ts";
 import { ensurePlatformSecret, openSecret, resealPlatformSecrets, storeSecret } from "./index.ts";
 
@@ -30,7 +31,10 @@ async function anAccount(): Promise<string> {
     password_hash: "x",
     platform_role: "user",
   });
-  return inTransaction(database.db, async (tx) => (await createAccount(tx, { name: "a", ownerId: userId, now })).id);
+  return inTransaction(
+    database.db,
+    async (tx) => (await createAccount(tx, platformActor, { name: "a", ownerId: userId, now })).id,
+  );
 }
 
 function store(): Promise<string> {

@@ -89,6 +89,7 @@ test("the audit log has every log-in and log-out, from where, and by which reque
   const entries: unknown = await people.db("audit_entry").where({ user_id: id }).orderBy("created_at");
   expect(entries).toMatchObject([
     { action: "user.create", account_id: null, resource_id: id },
+    { action: "account.create" },
     { action: "session.create", resource_type: "session", changes: [{ pointer: "/method", after: "password" }] },
     { action: "session.end", client_address: "127.0.0.1", request_id: expect.any(String) },
   ]);

@@ -37,7 +37,6 @@ export async function createPersonIfFree(
   const user = { ...blank, ...person, createdAt: now, updatedAt: now };
   const taken = await insertUser(tx, user);
   if (taken !== undefined) return taken;
-  const account = await createAccount(tx, { name: person.username, ownerId: user.id, now });
   await recordAudit(tx, actor, {
     action: "user.create",
     accountId: null,
@@ -48,6 +47,7 @@ export async function createPersonIfFree(
       ...(user.email === null ? [] : [{ pointer: "/email", after: user.email }]),
     ],
   });
+  const account = await createAccount(tx, actor, { name: person.username, ownerId: user.id, now });
   return { user, account };
 }
 
