@@ -34,7 +34,7 @@ export type MembershipRecord = Columns<MembershipModel>;
 export const MEMBERSHIPS = "memberships";
 
 /** What is cached under this name tells where the user belongs. */
-export function membershipsOf(userId: string): string {
+function membershipsOf(userId: string): string {
   return `${MEMBERSHIPS}:${userId}`;
 }
 

@@ -1,5 +1,5 @@
 // Tokens that programs act by. The only door of this domain.
-export { acceptApiTokens, type TokenSources } from "./authenticator.ts";
+export { acceptApiTokens } from "./authenticator.ts";
 export { type LastUse, recordLastUse } from "./last-use.ts";
 export { createTokenReads } from "./reads.ts";
 export { apiTokenRoutes } from "./routes.ts";
