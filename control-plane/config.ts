@@ -52,6 +52,15 @@ export const controlPlaneSchema = z.object({
       error: "must be an address, or a name and an address such as Edgewright <no-reply@example.com>.",
     })
     .optional(),
+  /** OpenID Connect: who else may say who somebody is, and how we are known there. */
+  OIDC_ISSUER: setting
+    .url("https:", "http:")
+    .refine((text) => !URL.canParse(text) || isSafeIssuer(new URL(text)), {
+      error: "must be https, but for an issuer on this machine.",
+    })
+    .optional(),
+  OIDC_CLIENT_ID: z.string().min(1).optional(),
+  OIDC_CLIENT_SECRET: z.string().min(1).optional(),
   /** EIP-155: the chain that a wallet must name when somebody signs in with it. */
   ETHEREUM_CHAIN_ID: setting.count.default(1),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
@@ -77,6 +86,10 @@ export const controlPlaneSchema = z.object({
   API_TOKEN_DAYS_MAX: setting.count.optional(),
 });
 export type ControlPlaneConfig = z.output<typeof controlPlaneSchema>;
+
+function isSafeIssuer({ protocol, hostname }: URL): boolean {
+  return protocol === "https:" || ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
+}
 
 /** Its origin; without the setting, this machine alone reaches it. */
 export function publicUrlOf({ PUBLIC_URL: url, API_PORT: port }: ControlPlaneConfig): URL {

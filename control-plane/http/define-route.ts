@@ -184,7 +184,7 @@ function heedsIdempotencyKey(
   return route.method === "POST" && hasCaller && isJson;
 }
 
-/** Unknown parameters are faults, or a typing error would pass for a default. */
+/** Unknown parameters are faults, or a typing error would pass for a default; a schema may say itself what others it takes. */
 function closed(path: string, schema: z.ZodObject): z.ZodObject {
-  return isEdgePath(path) ? schema : schema.strict();
+  return isEdgePath(path) || schema.def.catchall !== undefined ? schema : schema.strict();
 }

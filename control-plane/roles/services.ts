@@ -29,6 +29,7 @@ import { createAccessLogService, createReportService } from "../domains/report/i
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import { createIdempotency } from "../http/idempotency.ts";
 import type { Connections } from "./connections.ts";
+import { issuerOf } from "./issuer.ts";
 import { openMasterKeys } from "./keys.ts";
 
 export type Services = ReturnType<typeof createServices>;
@@ -43,7 +44,8 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
   const tokens = createTokens({ keys, clock });
   const post = createPost(seal);
   const verifier = { publicUrl: publicUrlOf(config), chainId: config.ETHEREUM_CHAIN_ID };
-  const auth = createAuthService({ db, clock, tokens, seal, post, verifier, cache, memberships });
+  const issuer = issuerOf(config, { clock, log });
+  const auth = createAuthService({ db, clock, tokens, seal, post, verifier, issuer, cache, memberships });
   const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {

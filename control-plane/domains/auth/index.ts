@@ -1,6 +1,8 @@
 // Who somebody is: users, passwords, tokens. The only door of this domain.
 export { createAuthenticators } from "./authenticator.ts";
 export { authHandlers, authSchedules } from "./handlers.ts";
+export { callbackPath as openidCallbackPath } from "./openid/flow.ts";
+export { createOpenIdIssuer } from "./openid/issuer.ts";
 export { operatorRoutes } from "./operator/routes.ts";
 export { createOperatorService } from "./operator/service.ts";
 export { invitationPages } from "./pages/invitation.ts";

@@ -19,3 +19,10 @@ export const ethereumRefused = defineProblem("ethereum-refused", 401, "The walle
 export const unknownIdentity = defineProblem("unknown-identity", 404, "No such identity");
 export const lastWayIn = defineProblem("last-way-in", 409, "It is the only way in");
 export const tooManyIdentities = defineProblem("too-many-identities", 409, "There are too many identities");
+export const openidOff = defineProblem("openid-off", 404, "No issuer is configured");
+export const openidRefused = defineProblem("openid-refused", 401, "You could not be recognised");
+export const addressUnconfirmed = defineProblem(
+  "address-unconfirmed",
+  409,
+  "A user has your address and never confirmed it",
+);

@@ -4,6 +4,7 @@ import { emailRoutes } from "./email/routes.ts";
 import { ethereumRoutes } from "./ethereum/routes.ts";
 import { identityRoutes } from "./identity/routes.ts";
 import { logInRoutes } from "./log-in/routes.ts";
+import { openidRoutes } from "./openid/routes.ts";
 import { passwordRoutes } from "./password/routes.ts";
 import { profileRoutes } from "./profile/routes.ts";
 import type { AuthService } from "./service.ts";
@@ -20,5 +21,6 @@ export function authRoutes(auth: AuthService): Route[] {
     ...totpRoutes(auth),
     ...identityRoutes(auth),
     ...ethereumRoutes(auth),
+    ...openidRoutes(auth),
   ];
 }

@@ -14,6 +14,8 @@ import type { Verifier } from "./ethereum/rules.ts";
 import { createEthereumService } from "./ethereum/service.ts";
 import { createIdentities } from "./identity/identities.ts";
 import { createLogIns } from "./log-in/service.ts";
+import type { OpenIdIssuer } from "./openid/issuer.ts";
+import { createOpenIdService } from "./openid/service.ts";
 import { openOperatorSession } from "./operator-session.ts";
 import { createPasswords, type Passwords } from "./password/passwords.ts";
 import { createOwnerProof } from "./password/proof.ts";
@@ -36,6 +38,8 @@ export interface AuthSettings {
   readonly post: Post;
   /** Whom wallets sign in to. */
   readonly verifier: Verifier;
+  /** None: nobody logs in on another issuer's word. */
+  readonly issuer?: OpenIdIssuer | undefined;
   readonly seal: Seal;
   readonly cache: Pick<Cache, "space">;
   readonly memberships: Memberships;
@@ -52,7 +56,18 @@ const knownPerson = z.object({
 type KnownPerson = z.output<typeof knownPerson>;
 
 export function createAuthService(settings: AuthSettings) {
-  const { db, clock, tokens, post, seal, verifier, cache, memberships, passwords = createPasswords() } = settings;
+  const {
+    db,
+    clock,
+    tokens,
+    post,
+    seal,
+    verifier,
+    issuer,
+    cache,
+    memberships,
+    passwords = createPasswords(),
+  } = settings;
   const people = cache.space(PEOPLE, { load: (id) => findUser(db, id), schema: knownPerson });
   const sessions = createSessions({ db, clock, tokens, cache });
   const proof = createOwnerProof({ db, clock, passwords });
@@ -93,6 +108,10 @@ export function createAuthService(settings: AuthSettings) {
     openOperatorSession: () => openOperatorSession({ db, sessions }),
     identities,
     ethereum: createEthereumService({ db, clock, verifier, identities, sessions, secondFactor, proof }),
+    openid: createOpenIdService({
+      ...{ db, clock, issuer, publicUrl: verifier.publicUrl },
+      ...{ identities, sessions, secondFactor },
+    }),
     email: createEmailVerification({ db, clock }),
     password: createPasswordService({ db, clock, passwords, proof, sessions, post }),
     profile: createProfileService({ db, clock, proof, post }),

@@ -19,9 +19,11 @@ import {
   createSigningKeys,
   createTokens,
 } from "./index.ts";
+import type { OpenIdIssuer } from "./openid/issuer.ts";
 import type { Passwords } from "./password/passwords.ts";
 import type { Tokens } from "./token.ts";
 
+export const PUBLIC_URL = "https://cdn.example";
 export const PASSWORD = "correct-horse-1";
 const ASK_TIMEOUT_MS = 10_000;
 
@@ -57,7 +59,9 @@ export interface TestPeople {
   stop(): Promise<void>;
 }
 
-export async function createTestPeople(options: { passwords?: Passwords } = {}): Promise<TestPeople> {
+export async function createTestPeople(
+  options: { passwords?: Passwords; issuer?: OpenIdIssuer } = {},
+): Promise<TestPeople> {
   const database = await createTestDatabase();
   const { db } = database;
   const log = createLogger({ role: "test", level: "silent" });
@@ -66,7 +70,7 @@ export async function createTestPeople(options: { passwords?: Passwords } = {}):
   const seal = createSeal(Buffer.alloc(32, 0x0f));
   const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
   const cache = directReads;
-  const verifier = { publicUrl: new URL("https://cdn.example"), chainId: 1 };
+  const verifier = { publicUrl: new URL(PUBLIC_URL), chainId: 1 };
   const memberships = createMemberships({ db, cache });
   const auth = createAuthService({
     db,

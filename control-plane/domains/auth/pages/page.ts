@@ -45,10 +45,14 @@ export function pageReply(page: Page, status = 200): Reply<string> {
   };
 }
 
+export function pageOrProblem(work: () => Promise<Page>): Promise<Reply<string>> {
+  return replyOrProblem(async () => pageReply(await work()));
+}
+
 /** People read problems as pages too. */
-export async function pageOrProblem(work: () => Promise<Page>): Promise<Reply<string>> {
+export async function replyOrProblem(work: () => Promise<Reply<string>>): Promise<Reply<string>> {
   try {
-    return pageReply(await work());
+    return await work();
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return pageReply({ title: error.kind.title, paragraphs: [error.detail] }, error.kind.status);

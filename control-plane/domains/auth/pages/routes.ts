@@ -1,8 +1,9 @@
-// Where the links of our mails lead. A GET only shows a form, since scanners of mail follow links too; the button does it.
+// The pages of this domain. Where the links of our mails lead, a GET only shows a form, since scanners of mail follow links too; the button does it.
 import { z } from "zod";
 import { defineRoute, type RequestFacts, type Route } from "../../../http/define-route.ts";
 import { pagePaths } from "../letters.ts";
 import { oneTimeToken, usedUp } from "../one-time-token/tokens.ts";
+import { openidPages } from "../openid/routes.ts";
 import { newPassword } from "../schema.ts";
 import type { AuthService } from "../service.ts";
 import { visitOf } from "../visit.ts";
@@ -13,7 +14,11 @@ const linkQuery = z.object({ token: z.string().max(200).default("") });
 const page = { tag: "Pages", access: { kind: "public" }, reply: { status: 200, raw: HTML } } as const;
 const form = { raw: "application/x-www-form-urlencoded", bytesMax: FORM_BYTES_MAX } as const;
 
-export function authPages({ email, password }: AuthService): Route[] {
+export function authPages(auth: AuthService): Route[] {
+  return [...mailedPages(auth), ...openidPages(auth)];
+}
+
+function mailedPages({ email, password }: AuthService): Route[] {
   const { verifyEmail, resetPassword } = pagePaths;
   return [
     defineRoute({
