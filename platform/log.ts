@@ -14,6 +14,12 @@ export function withLogContext<T>(ids: LogContext, run: () => T): T {
   return context.run({ ...context.getStore(), ...ids }, run);
 }
 
+/** Every line from now on within the innermost `withLogContext` carries these ids too. */
+export function addToLogContext(ids: LogContext): void {
+  const store = context.getStore();
+  if (store !== undefined) Object.assign(store, ids);
+}
+
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
 
 export function createLogger(options: { role: string; level: LogLevel; destination?: DestinationStream }): Logger {

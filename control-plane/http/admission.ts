@@ -7,7 +7,7 @@ import { subscriberOf } from "./client-address.ts";
 import type { RequestFacts, Route } from "./define-route.ts";
 import { unauthenticated } from "./problems.ts";
 import type { Standing } from "./rate-counter.ts";
-import { overLimit, type RateLimits, tightest } from "./rate-limits.ts";
+import { overLimit, type RateLimits, tighter } from "./rate-limits.ts";
 
 export interface Arrival {
   readonly facts: RequestFacts;
@@ -48,25 +48,24 @@ function createCounting(authenticate: Authentication, limits: RateLimits) {
   const countAddress = (arrival: Arrival) => limits.address.count(addressOf(arrival));
 
   /** Counts the token that is shown, or the address; and answers the token's id. */
-  async function countShown(arrival: Arrival, ...others: Promise<Standing>[]): Promise<string | undefined> {
-    const tokenId = await tokens.idOf(arrival.facts);
-    await assertWithin(arrival, tokenId === undefined ? countAddress(arrival) : limits.token.count(tokenId), ...others);
+  async function countShown(arrival: Arrival, attempts?: Promise<Standing>): Promise<string | undefined> {
+    const tokenId = tokens.known(arrival.facts) ?? (await tokens.look(arrival.facts));
+    const counted = tokenId === undefined ? countAddress(arrival) : limits.token.count(tokenId);
+    assertWithin(arrival, attempts === undefined ? await counted : tighter(await counted, await attempts));
     return tokenId;
   }
 
   async function person(route: Route, arrival: Arrival, identified: Identify): Promise<AnyCaller | undefined> {
-    const attempts = route.attempts ? [limits.attempts.count(addressOf(arrival))] : [];
-    const tokenId = await countShown(arrival, ...attempts);
-    if (tokenId !== undefined) {
-      return countingRefusals(arrival, identified);
-    }
+    const attempts = route.attempts ? limits.attempts.count(addressOf(arrival)) : undefined;
+    const tokenId = await countShown(arrival, attempts);
+    if (tokenId !== undefined) return countingRefusals(arrival, identified);
     const caller = await identified();
     const newId = caller === undefined ? undefined : tokenIdOf(caller);
     if (newId !== undefined) {
       // It has a limit of its own from now on; its address is not to suffer from the first look.
       tokens.remember(arrival.facts, newId);
       await limits.address.uncount(addressOf(arrival));
-      await assertWithin(arrival, limits.token.count(newId));
+      assertWithin(arrival, await limits.token.count(newId));
     }
     return caller;
   }
@@ -78,7 +77,7 @@ function createCounting(authenticate: Authentication, limits: RateLimits) {
     } catch (error) {
       if (!(error instanceof Problem) || error.kind !== unauthenticated) throw error;
       tokens.refuse(arrival.facts);
-      await assertWithin(arrival, countAddress(arrival));
+      assertWithin(arrival, await countAddress(arrival));
       throw error;
     }
   }
@@ -93,9 +92,8 @@ function createCounting(authenticate: Authentication, limits: RateLimits) {
 
 type Identify = () => Promise<AnyCaller | undefined>;
 
-/** Throws the 429 when one of them is over its limit. */
-async function assertWithin(arrival: Arrival, ...counted: [Promise<Standing>, ...Promise<Standing>[]]): Promise<void> {
-  const standing = tightest(await Promise.all(counted));
+/** Throws the 429 when it is over its limit. */
+function assertWithin(arrival: Arrival, standing: Standing): void {
   arrival.tell(standing);
   if (standing.isOver) throw overLimit(standing);
 }
@@ -117,13 +115,14 @@ function rememberTokens(authenticate: Authentication) {
   const headerOf = (facts: RequestFacts) => facts.header("authorization") ?? "";
 
   return {
-    async idOf(facts: RequestFacts): Promise<string | undefined> {
+    /** Of most requests, at once. */
+    known: (facts: RequestFacts) => ids.get(headerOf(facts)) || undefined,
+    async look(facts: RequestFacts): Promise<string | undefined> {
       const header = headerOf(facts);
-      if (header === "") return undefined;
-      const known = ids.get(header) ?? (await authenticate.tokenIdOf?.(facts));
-      if (known === undefined || known === REFUSED) return undefined;
-      if (!ids.has(header)) ids.set(header, known);
-      return known;
+      if (header === "" || ids.has(header)) return undefined;
+      const id = await authenticate.tokenIdOf?.(facts);
+      if (id !== undefined) ids.set(header, id);
+      return id;
     },
     remember: (facts: RequestFacts, id: string) => ids.set(headerOf(facts), id),
     /** Forgets what it was; one that never was anything is not worth a place. */

@@ -1,4 +1,5 @@
 // What is counted of requests, and how an answer tells of it.
+import type { ServerResponse } from "node:http";
 import type { Redis } from "ioredis";
 import type { Logger } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
@@ -29,24 +30,19 @@ export function createRateLimits(connected: { redis: Redis; log: Logger }, setti
   };
 }
 
-/** Of several limits the one that a client has to heed first. */
-export function tightest(standings: readonly [Standing, ...Standing[]]): Standing {
-  return standings.reduce((tight, other) => (isTighter(other, tight) ? other : tight));
-}
-
-function isTighter(one: Standing, other: Standing): boolean {
-  if (one.isOver && other.isOver) return one.resetMs > other.resetMs;
-  return one.isOver || (!other.isOver && one.remaining < other.remaining);
+/** Of two limits the one that a client has to heed first. */
+export function tighter(one: Standing, other: Standing): Standing {
+  if (one.isOver && other.isOver) return one.resetMs > other.resetMs ? one : other;
+  if (one.isOver !== other.isOver) return one.isOver ? one : other;
+  return one.remaining < other.remaining ? one : other;
 }
 
 /** draft-ietf-httpapi-ratelimit-headers-06 */
-export function rateLimitHeaders({ limit, remaining, resetMs }: Standing): Record<string, string> {
-  return {
-    "ratelimit-limit": String(limit),
-    "ratelimit-remaining": String(remaining),
-    "ratelimit-reset": String(Math.ceil(resetMs / 1000)),
-    "ratelimit-policy": `${limit};w=${WINDOW_SECONDS}`,
-  };
+export function setRateLimitHeaders(response: ServerResponse, { limit, remaining, resetMs }: Standing): void {
+  response.setHeader("ratelimit-limit", String(limit));
+  response.setHeader("ratelimit-remaining", String(remaining));
+  response.setHeader("ratelimit-reset", String(Math.ceil(resetMs / 1000)));
+  response.setHeader("ratelimit-policy", `${limit};w=${WINDOW_SECONDS}`);
 }
 
 export function overLimit({ limit, resetMs }: Standing): Problem {

@@ -12,16 +12,31 @@ export type Credentials = Pick<RequestFacts, "header" | "clientAddress" | "reque
 const REQUEST_ID = /^[\w.:=@-]{8,128}$/;
 
 /** A caller's own id follows the request through every log; one that is not sane is replaced. */
-export function requestIdOf(request: IncomingMessage): string {
+function requestIdOf(request: IncomingMessage): string {
   const given = headerOf(request, "x-request-id");
   return given !== undefined && REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-export function requestFactsOf(
-  request: IncomingMessage,
-  known: Pick<RequestFacts, "requestId" | "clientAddress" | "signal">,
-): RequestFacts {
-  return { ...known, header: (name) => headerOf(request, name), rawBody: undefined, waitSeconds: 0 };
+/** A class, because an object with a getter of its own is made anew by V8 for every request, at a fifth of its cost. */
+export class ArrivedRequest implements RequestFacts {
+  readonly requestId: string;
+  readonly clientAddress: string;
+  readonly header: (name: string) => string | undefined;
+  rawBody: Buffer | undefined = undefined;
+  waitSeconds = 0;
+  readonly #signal: () => AbortSignal;
+
+  constructor(request: IncomingMessage, known: { clientAddress: string; signal: () => AbortSignal }) {
+    this.requestId = requestIdOf(request);
+    this.clientAddress = known.clientAddress;
+    this.header = (name) => headerOf(request, name);
+    this.#signal = known.signal;
+  }
+
+  /** Made when somebody asks for it: few requests wait for anything. */
+  get signal(): AbortSignal {
+    return this.#signal();
+  }
 }
 
 // Node keeps the first of these and drops the others without a word, while a proxy may have looked at the last.

@@ -5,20 +5,18 @@ import type { Middleware, ParameterizedContext } from "koa";
 import { type Logger, withLogContext } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
 import type { Clients } from "./client-address.ts";
-import type { RequestFacts } from "./define-route.ts";
 import type { RequestMetrics } from "./metrics.ts";
 import { defect, stopping } from "./problems.ts";
 import { PROBLEM_TYPE, problemInstance, problemOf } from "./render-problem.ts";
-import { requestFactsOf, requestIdOf } from "./request-facts.ts";
-import { secureHeaders } from "./secure-headers.ts";
+import { ArrivedRequest } from "./request-facts.ts";
+import { setSecureHeaders } from "./secure-headers.ts";
 
 export interface ApiState {
-  facts: RequestFacts;
+  facts: ArrivedRequest;
   /** The declared path, once the router has found one. */
   route: string;
-  callerIds: Record<string, string>;
 }
-export type ApiContext = ParameterizedContext<ApiState> & { params?: Record<string, string> };
+export type ApiContext = ParameterizedContext<ApiState>;
 
 // Asked every few seconds by whoever watches the process.
 const QUIET_ROUTES = new Set(["/health", "/ready", "/metrics"]);
@@ -29,24 +27,20 @@ export function logRequests(options: {
   log: Logger;
   metrics: RequestMetrics;
   clients: Clients;
-  /** Aborted when the client goes away or the server stops. */
-  signalOf: (response: ServerResponse) => AbortSignal;
+  /** Answers who makes the request's signal: aborted when the client goes away or the server stops. */
+  begin: (response: ServerResponse) => () => AbortSignal;
 }): Middleware<ApiState> {
-  const { log, metrics, clients, signalOf } = options;
+  const { log, metrics, clients, begin } = options;
   return async (context, next) => {
     const startedAt = performance.now();
-    const requestId = requestIdOf(context.req);
-    context.state = {
-      facts: requestFactsOf(context.req, {
-        requestId,
-        clientAddress: clients.addressOf(context.req),
-        signal: signalOf(context.res),
-      }),
-      route: "unrouted",
-      callerIds: {},
-    };
-    context.set(secureHeaders({ isSecure: clients.isSecure(context.req) }));
-    context.set("x-request-id", requestId);
+    const facts = new ArrivedRequest(context.req, {
+      clientAddress: clients.addressOf(context.req),
+      signal: begin(context.res),
+    });
+    const { requestId } = facts;
+    context.state = { facts, route: "unrouted" };
+    setSecureHeaders(context.res, { isSecure: clients.isSecure(context.req) });
+    context.res.setHeader("x-request-id", requestId);
     await withLogContext({ request_id: requestId }, async () => {
       const outcome = await next().then(
         () => context.status,
@@ -81,7 +75,7 @@ function logProblem(problem: Problem, log: Logger): void {
 }
 
 function logLine(context: ApiContext, status: number, seconds: number, log: Logger): void {
-  const { facts, route, callerIds } = context.state;
+  const { facts, route } = context.state;
   const line = {
     method: context.method,
     // The path alone: a query may carry what no log should.
@@ -90,7 +84,6 @@ function logLine(context: ApiContext, status: number, seconds: number, log: Logg
     status,
     ms: Math.round(seconds * 10_000) / 10,
     client: facts.clientAddress,
-    ...callerIds,
   };
   if (QUIET_ROUTES.has(route)) log.debug(line, "request");
   else log.info(line, "request");

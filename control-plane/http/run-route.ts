@@ -1,13 +1,14 @@
 // Runs one request of a route: let in, read, check, handle, answer.
-import { type Logger, withLogContext } from "../../platform/log.ts";
+import type { z } from "zod";
+import { addToLogContext, type Logger } from "../../platform/log.ts";
 import type { Admission, Arrival } from "./admission.ts";
 import { type AnyCaller, callerIds } from "./authorize.ts";
-import type { Route } from "./define-route.ts";
+import type { RawBody, Route } from "./define-route.ts";
 import { deprecationHeaders } from "./deprecation.ts";
 import { callerNameOf, fingerprintOf, type Idempotency, idempotencyKeyOf, type KeyedRequest } from "./idempotency.ts";
 import { parseParts } from "./parse-request.ts";
 import { waitSecondsOf } from "./prefer.ts";
-import { rateLimitHeaders } from "./rate-limits.ts";
+import { setRateLimitHeaders } from "./rate-limits.ts";
 import { assertContentType, readBody, readJson } from "./read-body.ts";
 import { assertOneOfEach } from "./request-facts.ts";
 import type { ApiContext } from "./request-log.ts";
@@ -21,30 +22,30 @@ export interface RunSettings {
   readonly log: Logger;
 }
 
-export function createRun(route: Route, settings: RunSettings): (context: ApiContext) => Promise<void> {
-  const path = servedPath(route.path);
-  const standing = route.deprecated === undefined ? {} : deprecationHeaders(route.deprecated);
+export type Run = (context: ApiContext, params: Readonly<Record<string, string | undefined>>) => Promise<void>;
 
-  return async (context) => {
+export function createRun(route: Route, settings: RunSettings): Run {
+  const path = servedPath(route.path);
+  const farewell = route.deprecated === undefined ? undefined : deprecationHeaders(route.deprecated);
+
+  return async (context, params) => {
     const { facts } = context.state;
     context.state.route = path;
-    context.set(standing);
+    if (farewell !== undefined) context.set(farewell);
     assertOneOfEach(context.req);
     const caller = await settings.admission.admit(route, arrivalOf(context));
-    context.state.callerIds = callerIds(caller);
-    await withLogContext(context.state.callerIds, async () => {
-      const { body, rawBody } = await readDeclaredBody(route, context);
-      const parsed = parseParts(
-        { params: route.params, query: route.query, body: jsonSchemaOf(route) },
-        { params: context.params, query: context.query, body },
-      );
-      const waitSeconds = route.prefersWait ? waitSecondsOf(facts.header("prefer")) : 0;
-      const request = { ...parsed, caller, facts: { ...facts, rawBody, waitSeconds } };
-      const run = async () => checkedReply(route, await route.run(request));
-      const keyed = keyedRequest(route, context, { caller, body });
-      const reply = keyed === undefined ? await run() : await runOnce(keyed, run, context, settings);
-      sendReply(context, route, waitSeconds === 0 ? reply : await outcomeOf(reply, route, context, settings));
-    });
+    addToLogContext(callerIds(caller));
+    const { body, rawBody } = route.body === undefined ? NO_BODY : await readDeclaredBody(route.body, context);
+    const parsed = parseParts(
+      { params: route.params, query: route.query, body: jsonSchemaOf(route) },
+      { params, query: context.query, body },
+    );
+    facts.rawBody = rawBody;
+    facts.waitSeconds = route.prefersWait ? waitSecondsOf(facts.header("prefer")) : 0;
+    const run = async () => checkedReply(route, await route.run({ ...parsed, caller, facts }));
+    const keyed = keyedRequest(route, context, { caller, body });
+    const reply = keyed === undefined ? await run() : await runOnce(keyed, run, context, settings);
+    sendReply(context, route, facts.waitSeconds === 0 ? reply : await outcomeOf(reply, route, context, settings));
   };
 }
 
@@ -72,21 +73,24 @@ async function runOnce(
 }
 
 export function arrivalOf(context: ApiContext): Arrival {
-  return { facts: context.state.facts, tell: (standing) => context.set(rateLimitHeaders(standing)) };
+  return { facts: context.state.facts, tell: (standing) => setRateLimitHeaders(context.res, standing) };
 }
 
 function jsonSchemaOf({ body }: Route) {
   return body === undefined || "raw" in body ? undefined : body;
 }
 
-async function readDeclaredBody(
-  route: Route,
-  context: ApiContext,
-): Promise<{ body: unknown; rawBody: Buffer | undefined }> {
-  if (route.body === undefined) return { body: undefined, rawBody: undefined };
-  if (!("raw" in route.body)) return { body: await readJson(context.req), rawBody: undefined };
-  assertContentType(context.req.headers["content-type"], route.body.raw);
-  return { body: undefined, rawBody: await readBody(context.req, route.body.bytesMax) };
+const NO_BODY: ReadBody = { body: undefined, rawBody: undefined };
+
+interface ReadBody {
+  readonly body: unknown;
+  readonly rawBody: Buffer | undefined;
+}
+
+async function readDeclaredBody(declared: z.ZodType | RawBody, { req }: ApiContext): Promise<ReadBody> {
+  if (!("raw" in declared)) return { body: await readJson(req), rawBody: undefined };
+  assertContentType(req.headers["content-type"], declared.raw);
+  return { body: undefined, rawBody: await readBody(req, declared.bytesMax) };
 }
 
 /** What the client would rather hear than the first answer, which is told when the wait comes to nothing. */

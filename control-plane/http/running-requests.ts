@@ -5,21 +5,43 @@ import type { Socket } from "node:net";
 
 export interface RunningRequests {
   track(socket: Socket): void;
-  /** Aborted when the client goes away or the server stops. */
-  signalOf(response: ServerResponse): AbortSignal;
+  /** Answers who makes the request's signal: aborted when the client goes away or the server stops. */
+  begin(response: ServerResponse): () => AbortSignal;
   end(): void;
 }
 
-/** One signal per request: `AbortSignal.any` on a signal that lives as long as the server leaks on Node 20. */
+/** The signal is made when it is asked for: most requests are over before anybody would look at it. */
+class RunningRequest {
+  readonly socket: Socket;
+  #controller: AbortController | undefined;
+  #reason: Error | undefined;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+  }
+
+  /** One per request: `AbortSignal.any` on a signal that lives as long as the server leaks on Node 20. */
+  signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#reason !== undefined) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  abort(message: string): void {
+    this.#reason ??= new Error(message);
+    this.#controller?.abort(this.#reason);
+  }
+}
+
 export function createRunningRequests(): RunningRequests {
   const idle = new Set<Socket>();
-  const running = new Map<AbortController, Socket>();
+  const running = new Set<RunningRequest>();
   let isStopping = false;
 
-  const finish = (controller: AbortController, socket: Socket) => {
-    running.delete(controller);
-    if (isStopping) socket.end();
-    else if (!socket.destroyed) idle.add(socket);
+  const finish = (request: RunningRequest) => {
+    running.delete(request);
+    if (isStopping) request.socket.end();
+    else if (!request.socket.destroyed) idle.add(request.socket);
   };
 
   return {
@@ -27,22 +49,21 @@ export function createRunningRequests(): RunningRequests {
       idle.add(socket);
       socket.once("close", () => idle.delete(socket));
     },
-    signalOf: (response) => {
-      const controller = new AbortController();
-      const socket = response.req.socket;
-      idle.delete(socket);
-      running.set(controller, socket);
+    begin: (response) => {
+      const request = new RunningRequest(response.req.socket);
+      idle.delete(request.socket);
+      running.add(request);
       response.once("close", () => {
-        if (!response.writableFinished) controller.abort(new Error("the client went away"));
-        finish(controller, socket);
+        if (!response.writableFinished) request.abort("the client went away");
+        finish(request);
       });
-      if (isStopping) controller.abort(new Error("the server is stopping"));
-      return controller.signal;
+      if (isStopping) request.abort("the server is stopping");
+      return () => request.signal();
     },
     end: () => {
       isStopping = true;
       for (const socket of idle) socket.destroy();
-      for (const controller of running.keys()) controller.abort(new Error("the server is stopping"));
+      for (const request of running) request.abort("the server is stopping");
     },
   };
 }

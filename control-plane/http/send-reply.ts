@@ -12,8 +12,9 @@ export type CheckedReply = Reply<unknown> & { readonly status: number };
 
 export function sendReply(context: Context, route: Route, reply: CheckedReply): void {
   context.status = reply.status;
-  if (context.method === "GET" || context.method === "HEAD") context.set("cache-control", "private, no-cache");
-  context.set({ ...reply.headers });
+  if (context.method === "GET" || context.method === "HEAD")
+    context.res.setHeader("cache-control", "private, no-cache");
+  if (reply.headers !== undefined) context.set({ ...reply.headers });
   if (WITHOUT_BODY.has(reply.status)) {
     context.body = null;
   } else if ("body" in route.reply) {
@@ -36,9 +37,9 @@ export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply 
 
 function sendJson(context: Context, route: Route, { body, prepared }: CheckedReply): void {
   const json = prepared?.json ?? JSON.stringify(body);
-  context.set("content-type", "application/json");
+  context.res.setHeader("content-type", "application/json");
   if (context.status === 200 && hasTag(route) && !context.res.hasHeader("etag")) {
-    context.set("etag", prepared?.etag ?? etagOfText(json));
+    context.res.setHeader("etag", prepared?.etag ?? etagOfText(json));
   }
   const isRead = context.method === "GET" || context.method === "HEAD";
   if (isRead && isNotModified(context.headers["if-none-match"], context.response.get("etag"))) {

@@ -62,7 +62,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
   const app = new Koa<ApiState>();
   // What reaches Koa itself happened while sending the answer: the client went away.
   app.on("error", (error: unknown) => log.debug({ error }, "answer was not sent to its end"));
-  app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, signalOf: running.signalOf }));
+  app.use(logRequests({ log, metrics: createRequestMetrics(registry), clients, begin: running.begin }));
   if (cors !== undefined) app.use(cors);
   const described = withPlatformRoutes(routes, { readiness, registry });
   routeRequests(app, [...described, ...docsRoutes(), ...(options.pages ?? [])], {
