@@ -1,15 +1,15 @@
 // Invitations, on the wire.
 import { z } from "zod";
+import { emailAddress } from "../../http/email-address.ts";
 import { roleSchema } from "./schema.ts";
 
 const invitationStatuses = ["pending", "accepted", "declined", "revoked", "expired"] as const;
 export type InvitationStatus = (typeof invitationStatuses)[number];
 export const invitationStatusSchema = z.enum(invitationStatuses);
-const EMAIL_LENGTH_MAX = 254; // RFC 5321 §4.5.3.1.3, without its brackets
 
 export const invitationInput = z
   .strictObject({
-    email: z.email({ error: "must be an e-mail address." }).max(EMAIL_LENGTH_MAX),
+    email: emailAddress,
     role: roleSchema,
   })
   .meta({ id: "InvitationInput", examples: [{ email: "grace@example.com", role: "editor" }] });

@@ -1,22 +1,12 @@
 // What several themes of this domain say on the wire: names, addresses, passwords, users and tokens.
 import { z } from "zod";
 import { platformRoles } from "../../http/caller.ts";
-import { isEmailAddress, normaliseEmail } from "./rules.ts";
 
 export const PASSWORD_BYTES_MAX = 72; // bcrypt reads no further
 
 export const username = z
   .string()
   .regex(/^[A-Za-z0-9_-]{3,30}$/, { error: "must have 3 to 30 characters of A–Z, a–z, 0–9, _ and -." });
-
-export const emailAddress = z
-  .string()
-  .max(254, { error: "must have at most 254 characters." })
-  .overwrite(normaliseEmail)
-  .refine(isEmailAddress, {
-    error: "must be an e-mail address such as ada@example.com, of at most 254 characters, in ASCII before the @.",
-  })
-  .meta({ description: "By RFC 5322. An international domain may be written either way, and is kept in ASCII." });
 
 /** At least 8 characters with a letter and a digit. */
 export const newPassword = z
@@ -41,7 +31,7 @@ export const login = z
   .meta({ description: "E-mail address or user name." });
 
 /** No control characters and no halves of a character: neither fits into a column of text. */
-export function isPrintable(text: string): boolean {
+function isPrintable(text: string): boolean {
   return !/[\p{Cc}\p{Cs}]/u.test(text);
 }
 

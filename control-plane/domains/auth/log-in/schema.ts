@@ -1,18 +1,9 @@
 // Registering and logging in, on the wire.
 import { z } from "zod";
 import { accountRoles } from "../../../http/caller.ts";
+import { emailAddress } from "../../../http/email-address.ts";
 import { accountReply } from "../../account/index.ts";
-import {
-  aToken,
-  aUser,
-  emailAddress,
-  givenPassword,
-  login,
-  newPassword,
-  tokenFields,
-  username,
-  userReply,
-} from "../schema.ts";
+import { aToken, aUser, givenPassword, login, newPassword, tokenFields, username, userReply } from "../schema.ts";
 import { secondFactorFields } from "../totp/schema.ts";
 
 export const registerInput = z.strictObject({ username, email: emailAddress, password: newPassword }).meta({

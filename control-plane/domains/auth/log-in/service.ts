@@ -2,10 +2,10 @@
 import { randomUUID } from "node:crypto";
 import { Problem } from "../../../../platform/problem.ts";
 import { type Database, inTransaction } from "../../../database/transaction.ts";
+import { normaliseEmail } from "../../../http/email-address.ts";
 import { askToVerify } from "../email/verification.ts";
 import type { Passwords } from "../password/passwords.ts";
 import { loginRefused } from "../problems.ts";
-import { normaliseEmail } from "../rules.ts";
 import type { Sessions } from "../session/sessions.ts";
 import type { IssuedToken } from "../token.ts";
 import { type SecondFactor, secondStepProblem } from "../totp/second-factor.ts";

@@ -1,6 +1,6 @@
 // Who a person of another issuer becomes here. No input or output.
+import { emailAddress } from "../../../http/email-address.ts";
 import { lineOfText } from "../../../http/plain-text.ts";
-import { emailAddress } from "../schema.ts";
 import type { Claims } from "./issuer.ts";
 
 const NAME_LENGTH_MAX = 30;

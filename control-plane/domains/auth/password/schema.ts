@@ -1,7 +1,8 @@
 // Changing and resetting a password, on the wire.
 import { z } from "zod";
+import { emailAddress } from "../../../http/email-address.ts";
 import { oneTimeToken } from "../one-time-token/tokens.ts";
-import { emailAddress, givenPassword, newPassword } from "../schema.ts";
+import { givenPassword, newPassword } from "../schema.ts";
 
 export const changePasswordInput = z
   .strictObject({

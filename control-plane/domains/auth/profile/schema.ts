@@ -1,7 +1,8 @@
 // A person's own profile, on the wire.
 import { z } from "zod";
+import { emailAddress } from "../../../http/email-address.ts";
 import { lineOfText } from "../../../http/plain-text.ts";
-import { emailAddress, givenPassword, username } from "../schema.ts";
+import { givenPassword, username } from "../schema.ts";
 
 const NAME_LENGTH_MAX = 100;
 const BIO_LENGTH_MAX = 1000;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { isEmailAddress, normaliseEmail } from "./rules.ts";
+import { isEmailAddress, normaliseEmail } from "./email-address.ts";
 
 const longLabel = "a".repeat(63);
 const longDomain = `${longLabel}.${longLabel}.${longLabel}.example`;

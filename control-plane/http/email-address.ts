@@ -1,5 +1,6 @@
-// What a name and an e-mail address look like. No input or output.
+// What an e-mail address looks like, and how it is kept.
 import { domainToASCII } from "node:url";
+import { z } from "zod";
 
 const EMAIL_LENGTH_MAX = 254; // RFC 5321 §4.5.3.1.3, less the angle brackets
 const LOCAL_PART_LENGTH_MAX = 64;
@@ -31,6 +32,15 @@ export function isEmailAddress(text: string): boolean {
     (DOMAIN.test(domain) || ADDRESS_LITERAL.test(domain))
   );
 }
+
+export const emailAddress = z
+  .string()
+  .max(EMAIL_LENGTH_MAX, { error: `must have at most ${EMAIL_LENGTH_MAX} characters.` })
+  .overwrite(normaliseEmail)
+  .refine(isEmailAddress, {
+    error: "must be an e-mail address such as ada@example.com, of at most 254 characters, in ASCII before the @.",
+  })
+  .meta({ description: "By RFC 5322. An international domain may be written either way, and is kept in ASCII." });
 
 /** Before and behind the last @: a quoted local part may have others. */
 function partsOf(text: string): { local: string; domain: string } {
