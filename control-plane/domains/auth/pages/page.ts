@@ -37,7 +37,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join("; ");
 
-export function pageReply(page: Page, status = 200): Reply<string> {
+function pageReply(page: Page, status = 200): Reply<string> {
   return {
     status,
     headers: { "content-security-policy": POLICY, "cache-control": "no-store" },
