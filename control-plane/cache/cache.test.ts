@@ -138,6 +138,42 @@ test("an entry that is not of this space's shape is loaded anew", async () => {
   expect(other.loads()).toBe(1);
 });
 
+test("what was changed past the stores is seen when the entry ends", async () => {
+  const one = await things();
+  const brief = one.cache.space("brief", {
+    load: (id) => one.db("thing").where({ id }).first(),
+    schema: z.object({ version: z.int() }),
+    ttlMs: 50,
+  });
+  await one.write("past");
+  expect(await brief.read("past")).toEqual({ version: 1 });
+  await one.db("thing").where({ id: "past" }).update({ version: 2 });
+  await expect.poll(() => brief.read("past"), { timeout: 5_000 }).toEqual({ version: 2 });
+});
+
+test("a release whose entries have another shape does not take those of the one before it", async () => {
+  const [former, next] = [await things(), await things()];
+  const load = async () => ({ name: "x", isNew: true });
+  const before = former.cache.space("reshaped", { load, schema: z.object({ name: z.string() }) });
+  const after = next.cache.space("reshaped", {
+    load,
+    schema: z.object({ name: z.string(), isNew: z.boolean().default(false) }),
+  });
+  expect(await before.read("x")).toEqual({ name: "x" });
+  await expect.poll(() => fieldsInRedis("edgewright:cache:entry:reshaped:x"), { timeout: 5_000 }).toBe(2);
+  expect(await after.read("x")).toEqual({ name: "x", isNew: true });
+});
+
+test("of one name Redis holds so many parts and no more", async () => {
+  const one = await things();
+  const key = "edgewright:cache:entry:things-of:z";
+  for (let limit = 1; limit <= 150; limit += 1) {
+    await one.pages.read("z", { limit });
+    expect(await fieldsInRedis(key)).toBeLessThanOrEqual(66);
+  }
+  expect(await fieldsInRedis(key)).toBeGreaterThan(10);
+});
+
 test("a space says at once that JSON cannot hold its values, and that its name is taken", async () => {
   const one = await things();
   const load = async () => undefined;
@@ -160,12 +196,13 @@ test("dates come back as dates, by a codec", async () => {
     const moments = cache.space("moment", { load, schema: z.object({ at: instant }) });
     expect(await moments.read("x")).toEqual({ at });
     // The other one finds it once it is stored.
-    await expect.poll(() => existsInRedis("edgewright:cache:entry:moment:x"), { timeout: 15_000 }).toBe(2);
+    // The lease and the entry.
+    await expect.poll(() => fieldsInRedis("edgewright:cache:entry:moment:x"), { timeout: 15_000 }).toBe(2);
     await cache.part.stop();
   }
 });
 
-async function existsInRedis(key: string): Promise<number> {
+async function fieldsInRedis(key: string): Promise<number> {
   const client = new Redis(redis.url);
   const fields = await client.hlen(key);
   client.disconnect();

@@ -13,7 +13,7 @@ const NAMES_MAX = 500;
 export function createCommitGuard(settings: {
   db: Database;
   fences: Fences;
-  /** This process' own memory, at once. */
+  /** This process' own memory, at once: what Redis publishes may arrive a moment after the answer to it. */
   drop: (names: readonly string[]) => void;
   /** This process believes nothing until it has asked for the epoch. */
   doubtEpoch: () => void;
@@ -24,7 +24,6 @@ export function createCommitGuard(settings: {
   return async (tx, stale) => {
     const names = [...stale];
     const token = randomUUID();
-    drop(names);
     const isFenced = names.length <= NAMES_MAX && (await fences.raise(names, token));
     metrics.wrote(isFenced ? "fence" : "epoch");
     if (!isFenced) {

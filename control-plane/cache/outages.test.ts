@@ -255,6 +255,12 @@ test("a fence that was lost, and a writer that cannot say so: the epoch says it 
   expect(await reader.staleFor("twice", 2)).toBeLessThan(FOLLOW_MS);
 });
 
+test("a command that writes at its start waits for Redis rather than make everything stale", async () => {
+  const before = await epoch();
+  await (await things()).write("at-once");
+  expect(await epoch()).toBe(before);
+});
+
 test("a Redis that forgot its scripts is given them again", async () => {
   const one = await things();
   await one.live();
