@@ -7,8 +7,8 @@ import { findPart, lowerFences, raiseFences, storePart } from "./scripts.ts";
 
 export const INVALIDATIONS = "edgewright:cache:stale";
 
-/** A reader holds a lease for as long as its load may take: a statement is given 30 s. */
-const LEASE_MS = 60_000;
+/** Whose load takes longer keeps nothing. Short, because each name that anybody asks for costs Redis a key for so long. */
+const LEASE_MS = 10_000;
 /** Pages of one list, and the like. One more, and all of them go. */
 const PARTS_MAX = 64;
 const FIRST_CONTACT_TIMEOUT_MS = 1_000;
