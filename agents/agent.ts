@@ -14,6 +14,7 @@ import { keepRenewed } from "./identity/renew.ts";
 import { keepErrorLogShort } from "./logs/error-log.ts";
 import { shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
+import { linkCountryFile } from "./observe/country-file.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
 import { writeLocalFiles } from "./observe/local-files.ts";
 import { writeOriginRoots } from "./observe/origin-roots.ts";
@@ -34,6 +35,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   const { config, installation, log } = settings;
   const home = resolve(config.EDGE_HOME);
   await writeLocalFiles(home, installation, settings.luaFolder);
+  await linkCountryFile(home, config.GEOIP_DB);
   await ensureFallbackCertificate(join(home, "tls"), config.PLATFORM_ZONE);
   await writeOriginRoots(join(home, "tls"), config.ORIGIN_CA_FILE);
 

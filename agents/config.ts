@@ -29,6 +29,8 @@ export const agentSchema = z.object({
     .pipe(z.array(z.string().transform(listenerOf))),
   /** PEM: the authorities that https origins may have their certificates from. Default: those of the system. */
   ORIGIN_CA_FILE: z.string().min(1).optional(),
+  /** A file in MaxMind's format that tells the countries of viewers; rules by country need one. */
+  GEOIP_DB: z.string().min(1).optional(),
   PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
   /** The access log is rotated above the first, and its oldest unsent lines are given up above the second. */
   ACCESS_LOG_ROTATE_MB: setting.count.default(64),

@@ -7,6 +7,7 @@ import {
   CompileRefusal,
   compileDocument,
   compileStructure,
+  type DesiredAccessRule,
   type DesiredBucket,
   type DesiredCacheRule,
   type DesiredCors,
@@ -50,6 +51,8 @@ const withCors = (fields: Partial<DesiredCors>) => ({
     ...fields,
   },
 });
+const withAccess = (rule: DesiredAccessRule) => ({ ...exampleDistribution, accessRules: [rule] });
+const common = { paths: [], action: "deny" as const };
 
 describe("a document", () => {
   test("has the SHA-256 of its bytes", () => {
@@ -105,6 +108,25 @@ describe("a document", () => {
       { ...exampleDistribution, rateLimits: [{ paths: [], requests: 0, perSeconds: 1, burst: 0 }] },
       "limits/0/requests",
     ],
+    [
+      "a country of three letters",
+      withAccess({ ...common, type: "country", countries: ["DEU"] }),
+      "access/0/countries/0",
+    ],
+    ["nobody's country", withAccess({ ...common, type: "country", countries: [] }), "access/0/countries"],
+    ["a network of too many bits", withAccess({ ...common, type: "ip", networks: ["::/129"] }), "access/0/networks/0"],
+    ["an address that is none", withAccess({ ...common, type: "ip", networks: ["1.2.3"] }), "access/0/networks/0"],
+    [
+      "a referrer with a path",
+      withAccess({ ...common, type: "referrer", hosts: ["a.example/b"], isEmptyNamed: true }),
+      "access/0/hosts/0",
+    ],
+    [
+      "a user agent with a line feed",
+      withAccess({ ...common, type: "user_agent", patterns: ["a\n"] }),
+      "access/0/patterns/0",
+    ],
+    ["a signature without a key", withAccess({ ...common, type: "signed_url", secretIds: [] }), "access/0/secrets"],
     ["a negative time", withRule({ ttlSeconds: -1 }), "cache/rules/0/ttl"],
   ])("with %s is refused", (_, distribution, field) => {
     expect(() => compileDocument(distribution)).toThrow(CompileRefusal);

@@ -2,6 +2,8 @@
 import { z } from "zod";
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredDistribution } from "./desired.ts";
+import { accessSchema } from "./features/access/schema.ts";
+import { accessPart } from "./features/access/view.ts";
 import { cacheSchema } from "./features/cache/schema.ts";
 import { cachePart } from "./features/cache/view.ts";
 import { compressionSchema } from "./features/compression/schema.ts";
@@ -40,6 +42,7 @@ const documentSchema = z.strictObject({
   http3: z.boolean(),
   redirect_to_https: z.boolean(),
   origin: originSchema,
+  access: accessSchema.optional(),
   cache: cacheSchema,
   compression: compressionSchema,
   cors: corsSchema.optional(),
@@ -61,6 +64,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     http3: distribution.http3,
     redirect_to_https: distribution.redirectHttpToHttps,
     origin: originPart(distribution),
+    access: accessPart(distribution),
     cache: cachePart(distribution),
     compression: distribution.compression,
     cors: corsPart(distribution),

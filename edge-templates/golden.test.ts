@@ -52,6 +52,7 @@ const structures: Readonly<Record<string, GroupView>> = {
 };
 
 const documents: Readonly<Record<string, (distribution: DesiredDistribution) => unknown>> = {
+  access: (distribution) => JSON.parse(compileDocument(distribution).body).access,
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
   cors: (distribution) => JSON.parse(compileDocument(distribution).body).cors,
   headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,

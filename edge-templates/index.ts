@@ -3,7 +3,6 @@
 
 export {
   type AccelerationType,
-  type Balancer,
   type DesiredAccessRule,
   type DesiredBucket,
   type DesiredCacheRule,
@@ -21,20 +20,7 @@ export {
 export { compileDocument } from "./document.ts";
 export { CompileRefusal } from "./refusal.ts";
 export { compileStructure } from "./structure.ts";
-export {
-  contentTypeStart,
-  cookieName,
-  fileExtension,
-  headerValue,
-  keyHeaderName,
-  pathPattern,
-  queryName,
-  redirectSource,
-  redirectTarget,
-  requestHeaderName,
-  responseHeaderName,
-  statusOrClass,
-} from "./texts.ts";
+export { contentTypeStart, fileExtension, pathPattern } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 8;
+export const COMPILER_VERSION = 9;

@@ -74,6 +74,15 @@ const rateLimitSchema = z.strictObject({
   burst: z.int(),
 });
 
+const accessRule = { paths: texts, action: z.enum(["allow", "deny"]) };
+const accessRuleSchema = z.discriminatedUnion("type", [
+  z.strictObject({ type: z.literal("country"), ...accessRule, countries: texts }),
+  z.strictObject({ type: z.literal("ip"), ...accessRule, networks: texts }),
+  z.strictObject({ type: z.literal("referrer"), ...accessRule, hosts: texts, isEmptyNamed: z.boolean() }),
+  z.strictObject({ type: z.literal("user_agent"), ...accessRule, patterns: texts }),
+  z.strictObject({ type: z.literal("signed_url"), ...accessRule, secretIds: texts }),
+]);
+
 const redirectSchema = z.strictObject({
   source: z.string(),
   target: z.string(),
@@ -89,6 +98,7 @@ const distributionSchema = z
     cacheRules: z.array(cacheRuleSchema),
     headerRules: z.array(headerRuleSchema),
     redirects: z.array(redirectSchema),
+    accessRules: z.array(accessRuleSchema),
     cors: corsSchema,
     rateLimits: z.array(rateLimitSchema),
     compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),

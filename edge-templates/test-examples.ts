@@ -27,7 +27,7 @@ export const exampleCacheRule: DesiredCacheRule = {
 };
 
 /** As a web site has them. */
-export const exampleCacheRules: readonly DesiredCacheRule[] = [
+const exampleCacheRules: readonly DesiredCacheRule[] = [
   {
     ...exampleCacheRule,
     extensions: ["css", "js", "mjs", "map", "wasm", "json", "xml", "txt", "webmanifest"],

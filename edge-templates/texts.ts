@@ -56,14 +56,11 @@ export const responseHeaderName = fieldName.refine(
   "is not the customer's to write",
 );
 
-/** A request header that a customer may write. */
+/** A request header that a customer may write, and that may tell cached answers apart. */
 export const requestHeaderName = responseHeaderName.refine(
   (name) => !NOT_ASKED.test(name),
   "is the cache's own question",
 );
-
-/** A request header that may tell cached answers apart. */
-export const keyHeaderName = requestHeaderName;
 
 /** No line break, nor any other control character or half a one. */
 export const headerValue = z
@@ -99,3 +96,35 @@ export const headerToken = z.string().regex(TOKEN, "must be the name of a header
 
 /** A method that no list need name: a token (RFC 9110 § 9.1). */
 export const methodToken = z.string().regex(/^[A-Z]{1,20}$/, "must be a method in upper case");
+
+/** ISO 3166-1 alpha-2. */
+export const countryCode = z.string().regex(/^[A-Z]{2}$/, "must be two capital letters");
+
+/** An address or a network of IPv4 or IPv6, as inet_pton(3) reads it. */
+export const network = z
+  .string()
+  .regex(/^(?:[0-9.]+|[0-9a-f:.]+)(?:\/\d{1,3})?$/, "must be an address or a network such as 192.0.2.0/24")
+  .refine((text) => isNetwork(text), "must be an address or a network such as 192.0.2.0/24");
+
+const ADDRESSES = { ipv4: z.ipv4(), ipv6: z.ipv6() };
+
+function isNetwork(text: string): boolean {
+  const [address = "", bits] = text.split("/");
+  const isV6 = address.includes(":");
+  const schema = isV6 ? ADDRESSES.ipv6 : ADDRESSES.ipv4;
+  return schema.safeParse(address).success && (bits === undefined || Number(bits) <= (isV6 ? 128 : 32));
+}
+
+/** A host, or `*.` and a host for those below it. */
+export const hostPattern = z
+  .string()
+  .max(255)
+  .regex(/^(?:\*\.)?[a-z0-9_-]+(?:\.[a-z0-9_-]+)*$/, "must be a host name such as example.com or *.example.com");
+
+/** A text with `*` for any run of characters; its case does not count. */
+export const agentPattern = z
+  .string()
+  .min(1)
+  .max(500)
+  .regex(/^[\x20-\x7e]*$/, "must be printable ASCII")
+  .refine((pattern) => pattern.split("*").length <= 10, "may hold nine * at most");

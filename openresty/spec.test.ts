@@ -1,5 +1,6 @@
 // Runs the Lua specs of spec/ inside a real nginx, on the real shared dicts.
 import { readdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -7,6 +8,9 @@ import { z } from "zod";
 import { startTestEdge, type TestEdge } from "./test-edge.ts";
 
 const SPECS = fileURLToPath(new URL("spec", import.meta.url));
+const COUNTRIES = createRequire(import.meta.url).resolve(
+  "@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb",
+);
 const MODULES = fileURLToPath(new URL("lua", import.meta.url));
 const specs = readdirSync(SPECS).flatMap((file) => (file.endsWith("_spec.lua") ? [file.slice(0, -".lua".length)] : []));
 const outcomeSchema = z.object({ ran: z.array(z.string()).min(1), failures: z.array(z.string()) });
@@ -14,7 +18,7 @@ const outcomeSchema = z.object({ ran: z.array(z.string()).min(1), failures: z.ar
 let edge: TestEdge;
 
 beforeAll(async () => {
-  edge = await startTestEdge({ specs: SPECS });
+  edge = await startTestEdge({ specs: SPECS, countryFile: COUNTRIES });
 });
 
 afterAll(async () => {

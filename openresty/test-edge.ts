@@ -12,6 +12,7 @@ import { z } from "zod";
 import type { FeedRecord } from "../agents/contract.ts";
 import { frame } from "../agents/contract.ts";
 import { capabilitiesOf } from "../agents/observe/capabilities.ts";
+import { linkCountryFile } from "../agents/observe/country-file.ts";
 import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
@@ -31,6 +32,8 @@ export interface TestEdgeSettings {
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
+  /** A file that tells countries. */
+  readonly countryFile?: string;
   /** A PEM file: whose certificates of https origins are right. Default: the system's authorities. */
   readonly originRoots?: string;
   /** A folder of Lua specs: the control socket then runs one at `GET /spec?spec=<name>`. */
@@ -98,6 +101,7 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
   const controlSocket = join(home, "run", "control.sock");
   const edge = { home, httpPort, httpsPort, controlSocket };
   await writeLocalFiles(home, installation, LUA_FOLDER);
+  await linkCountryFile(home, settings.countryFile);
   await ensureFallbackCertificate(join(home, "tls"), "edgewright.localhost");
   await writeOriginRoots(join(home, "tls"), settings.originRoots);
   await writeStructure(edge, settings, capabilitiesOf(installation));

@@ -1,5 +1,6 @@
 -- What a document is: decoded, checked, and prepared for look-ups. Its writer is edge-templates/document.ts. Any phase;
 -- no dict.
+local access_rules = require "access_rules"
 local cache_rules = require "cache_rules"
 local cjson = require "cjson.safe"
 local compression = require "compression"
@@ -62,7 +63,7 @@ local function decode_around_policy(body)
 end
 
 -- What a document may have besides: checked and made ready by the module that reads it.
-local PARTS = { cors = cors, headers = header_rules, limits = rate_limits, redirects = redirects }
+local PARTS = { access = access_rules, cors = cors, headers = header_rules, limits = rate_limits, redirects = redirects }
 
 local function parts_fault(decoded)
   for name, part in pairs(PARTS) do

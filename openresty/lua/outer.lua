@@ -1,6 +1,7 @@
 -- The outer hop: whose request this is, what it is cached as, and what the viewer is told. Phases: access and
 -- header_filter of the outer server. Reads documents through `documents` and `route`, the dict `renewals` through its
 -- module. What one phase leaves for the other stands in nginx variables: a hit makes no table.
+local access_rules = require "access_rules"
 local answers = require "answers"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
@@ -93,6 +94,12 @@ end
 local function serve(var, id, document, target, path)
   if not is_spoken(var, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
+  if document.access then
+    local is_let_in
+    is_let_in, target, path = access_rules.admit(document.access, var, target, path)
+    if not is_let_in then return exit(403) end
+    var.edge_path = path
+  end
   if not has_waited(var, id, document, path) then return end
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end

@@ -3,6 +3,7 @@
 -- without a signature. Fills the dicts of `documents`, `facts` and `addresses` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
+local countries = require "countries"
 local documents = require "documents"
 local ed25519 = require "ed25519"
 local facts = require "facts"
@@ -191,6 +192,7 @@ end
 function M.init()
   facts.begin()
   local home = ngx.config.prefix()
+  countries.open(home)
   facts.read_structure(link_target(home .. "current"))
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and documents.is_loaded() then return end

@@ -1,5 +1,6 @@
 -- No table is made per request on the hit path: the bytecode of its functions has no
 -- instruction that makes one.
+local access_rules = require "access_rules"
 local answers = require "answers"
 local bit = require "bit"
 local browser = require "browser"
@@ -7,6 +8,7 @@ local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
 local compression = require "compression"
 local cors = require "cors"
+local countries = require "countries"
 local documents = require "documents"
 local encodings = require "encodings"
 local facts = require "facts"
@@ -14,12 +16,14 @@ local header_rules = require "header_rules"
 local health = require "health"
 local lu = require "luaunit"
 local outer = require "outer"
+local networks = require "networks"
 local patterns = require "patterns"
 local query = require "query"
 local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 local renewals = require "renewals"
 local route = require "route"
+local signed_urls = require "signed_urls"
 local url = require "url"
 local util = require "jit.util"
 
@@ -74,7 +78,9 @@ function T.test_the_hit_path_makes_nothing()
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,
-    ["query.kept"] = query.kept, ["redirects.find"] = redirects.find,
+    ["query.kept"] = query.kept, ["access_rules.admit"] = access_rules.admit, ["countries.of"] = countries.of,
+    ["networks.contains"] = networks.contains, ["signed_urls.unsigned"] = signed_urls.unsigned,
+    ["redirects.find"] = redirects.find,
     ["rate_limits.wait"] = rate_limits.wait,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,

@@ -1,5 +1,6 @@
 // The edge of this machine: an agent as a child process, which owns its nginx.
 import { mkdirSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
@@ -95,11 +96,17 @@ function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
     NGINX_INSTALLATION: JSON.stringify(edge.nginx),
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
     ...(settings.ORIGIN_CA_FILE === undefined ? {} : { ORIGIN_CA_FILE: resolve(settings.ORIGIN_CA_FILE) }),
+    GEOIP_DB: settings.GEOIP_DB === undefined ? freeCountryFile() : resolve(settings.GEOIP_DB),
     FORBIDDEN_ORIGIN_ADDRESSES: edge.platformListeners.join(","),
     PLATFORM_ZONE: settings.PLATFORM_ZONE,
     EDGE_KEEP_SERVING: "false",
     LOG_LEVEL: settings.LOG_LEVEL,
   };
+}
+
+function freeCountryFile(): string {
+  const require = createRequire(import.meta.url);
+  return require.resolve("@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb");
 }
 
 /** The edge is there when its listener answers on one of its own names. */

@@ -13,6 +13,8 @@ export const upSchema = controlPlaneSchema.extend({
   CLICKHOUSE_URL: controlPlaneSchema.shape.CLICKHOUSE_URL.optional(),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(true),
   ORIGIN_CA_FILE: z.string().min(1).optional(),
+  /** Whose addresses are whose country's; unset: a free file that comes with the packages. */
+  GEOIP_DB: z.string().min(1).optional(),
   EDGE_HTTP_PORT: setting.port.default(8000),
   EDGE_HTTPS_PORT: setting.port.default(8443),
   /** An OpenResty of this machine instead of the unpacked nginx. */

@@ -5,9 +5,9 @@ import {
   contentTypeStart,
   cookieName,
   fileExtension,
-  keyHeaderName,
   pathPattern,
   queryName,
+  requestHeaderName,
   statusOrClass,
   words,
 } from "../../texts.ts";
@@ -31,7 +31,7 @@ const cacheRuleSchema = z.strictObject({
   /** Absent: every parameter, in the order in which it came. */
   query: z.strictObject({ mode: z.enum(["none", "include", "exclude"]), names: words(queryName, 100) }).optional(),
   cookies: words(cookieName, 20),
-  headers: words(keyHeaderName, 20),
+  headers: words(requestHeaderName, 20),
   stale_while_revalidate: seconds.optional(),
   stale_if_error: seconds.optional(),
 });
