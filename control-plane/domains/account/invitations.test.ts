@@ -221,3 +221,11 @@ test("an address or a role that is none is refused with its name", async () => {
   const reply = await world.ask("POST", "/account/invitations", { as: owner, body: { email: "nobody", role: "king" } });
   expect([reply.status, reply.body]).toMatchObject([422, { errors: [{ pointer: "/email" }, { pointer: "/role" }] }]);
 });
+
+test("an international address is kept in ASCII, so that one mailbox is invited once", async () => {
+  const owner = await world.person("worldly");
+  await invite(owner, "ada@Bücher.example");
+  expect(world.letters.at(-1)?.to).toBe("ada@xn--bcher-kva.example");
+  const body = { email: "ada@xn--bcher-kva.example", role: "viewer" };
+  expect((await world.ask("POST", "/account/invitations", { as: owner, body })).status).toBe(409);
+});
