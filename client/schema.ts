@@ -2435,6 +2435,38 @@ export interface components {
             /** @description Shown this once; send it as `Authorization: Bearer …`. */
             token: string;
         };
+        /**
+         * @example {
+         *       "distribution_id": "0b9a5f7e-3c1d-4b8a-9c55-0f6d1f0a7b11",
+         *       "state": "active",
+         *       "reason": null,
+         *       "revision": 1042,
+         *       "version": 4,
+         *       "groups": [
+         *         {
+         *           "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *           "group": "frankfurt",
+         *           "revision": 1042,
+         *           "state": "active",
+         *           "reason": null,
+         *           "since": "2026-05-01T12:00:00.000Z"
+         *         }
+         *       ],
+         *       "edges": [
+         *         {
+         *           "edge_id": "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
+         *           "edge": "fra-1",
+         *           "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *           "revision": 1042,
+         *           "state": "applied",
+         *           "applied": 1042,
+         *           "refused": null,
+         *           "since": "2026-05-01T12:00:00.000Z",
+         *           "last_seen_at": "2026-05-01T12:00:00.000Z"
+         *         }
+         *       ]
+         *     }
+         */
         Deployment: {
             /** Format: uuid */
             distribution_id: string;
@@ -2701,6 +2733,30 @@ export interface components {
             /** @description One origin, or several: the first is primary unless another says so. */
             origin?: components["schemas"]["OriginInput"] | components["schemas"]["OriginInput"][];
         };
+        /**
+         * @example {
+         *       "id": "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
+         *       "name": "fra-1",
+         *       "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "capabilities": {
+         *         "nginx": "1.27.1",
+         *         "http3": true,
+         *         "http2_directive": true,
+         *         "balancer_keepalive": true,
+         *         "brotli": false
+         *       },
+         *       "last_seen_at": "2026-05-01T12:00:00.000Z",
+         *       "running": {
+         *         "feed_id": "b7e3c9d1-5a2f-4e86-9c04-7d1b6f8a3e52",
+         *         "applied": 1042,
+         *         "structure": 7,
+         *         "documents": 311,
+         *         "state_hash": "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c",
+         *         "refused": []
+         *       },
+         *       "created_at": "2026-05-01T12:00:00.000Z"
+         *     }
+         */
         Edge: {
             /** Format: uuid */
             id: string;
@@ -2741,6 +2797,40 @@ export interface components {
             /** Format: date-time */
             created_at: string;
         };
+        /**
+         * @example {
+         *       "id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "name": "frankfurt",
+         *       "settings": {
+         *         "listeners": {
+         *           "host": "0.0.0.0",
+         *           "http": 80,
+         *           "https": 443
+         *         },
+         *         "cache": {
+         *           "zone_mb": 64,
+         *           "disk_max_gb": 10
+         *         },
+         *         "documents": {
+         *           "count_max": 100000
+         *         },
+         *         "workers": {
+         *           "count": 0,
+         *           "connections": 16384
+         *         }
+         *       },
+         *       "capabilities": {
+         *         "nginx": "1.27.1",
+         *         "http3": true,
+         *         "http2_directive": true,
+         *         "balancer_keepalive": true,
+         *         "brotli": false
+         *       },
+         *       "version": 3,
+         *       "created_at": "2026-05-01T12:00:00.000Z",
+         *       "updated_at": "2026-05-01T12:00:00.000Z"
+         *     }
+         */
         EdgeGroup: {
             /** Format: uuid */
             id: string;
@@ -2796,6 +2886,13 @@ export interface components {
         EmailVerification: {
             token: string;
         };
+        /**
+         * @example {
+         *       "token": "ew_enrol_3vQ0Zr7k5XbN2mTq8LsY1w",
+         *       "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "expires_at": "2026-05-01T12:15:00.000Z"
+         *     }
+         */
         EnrolmentToken: {
             /** @description Shown once. Enrols one node. */
             token: string;
@@ -3751,6 +3848,22 @@ export interface components {
             /** @description Instead of a code, when the authenticator is lost. */
             recovery_code?: string;
         };
+        /**
+         * @example {
+         *       "from": "2026-05-01T00:00:00.000Z",
+         *       "to": "2026-05-02T00:00:00.000Z",
+         *       "interval": "hour",
+         *       "data": [
+         *         {
+         *           "time": "2026-05-01T00:00:00.000Z",
+         *           "requests": 48210,
+         *           "bytes": 9120448312,
+         *           "hits": 45799,
+         *           "hit_ratio": 0.95
+         *         }
+         *       ]
+         *     }
+         */
         TrafficReport: {
             /** Format: date-time */
             from: string;
