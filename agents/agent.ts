@@ -70,7 +70,10 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     reporter.run(signal),
     keepPinned(edge, signal),
     keepPinsOnDisk(edge, signal),
-    keepRenewed({ identity, send: controlPlane.renew, store: renewed, log }, signal),
+    keepRenewed(
+      { identity, send: controlPlane.renew, store: renewed, isLockedOut: edge.secrets.isLockedOut, log },
+      signal,
+    ),
     enrolAgain.run(signal),
     keepErrorLogShort({ folder: join(home, "logs"), reopen: edge.nginx.reopenLogs, log }, signal),
     shipLogs(

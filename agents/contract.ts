@@ -3,8 +3,11 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 
-/** What the feed carries. `document`: a distribution; `structure`: the nginx files of the edge group. */
-export const recordKinds = ["document", "structure"] as const;
+/**
+ * What the feed carries. `document`: a distribution; `structure`: the nginx files of the edge group; `secret`: one that
+ * documents name, sealed; `keyring`: the keys that open the group's secrets, wrapped for each of its nodes.
+ */
+export const recordKinds = ["document", "structure", "keyring", "secret"] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 export interface FeedRecord {
@@ -98,6 +101,44 @@ export function feedKeySigningText(key: { id: string; publicKey: string }): stri
   return ["edgewright-feed-key-1", key.id, key.publicKey].join("\n");
 }
 
+// The body of a `keyring` (its id is the group's): AES-256 keys, newest first, each wrapped by RSA-OAEP with SHA-256 for the
+// key of a node's certificate. A node without a wrap of its own was enrolled a moment ago: the record comes anew.
+const wrapSchema = z.strictObject({
+  edge: id,
+  /** Of the node's public key: see keyFingerprint. */
+  key: z.string().regex(/^[0-9a-f]{16}$/),
+  wrapped: z.base64(),
+});
+export const keyringBodySchema = z.strictObject({
+  format: z.literal(1),
+  keys: z
+    .array(z.strictObject({ generation: z.int().min(1), wraps: z.array(wrapSchema) }))
+    .min(1)
+    .max(2),
+});
+export type KeyringBody = z.infer<typeof keyringBodySchema>;
+
+/** Names a public key (SPKI, DER) without giving anything of it away that matters. */
+export function keyFingerprint(spki: Buffer): string {
+  return createHash("sha256").update(spki).digest("hex").slice(0, 16);
+}
+
+// The body of a `secret` (its id is the secret's): AES-256-GCM under the keyring's key of this generation.
+export const secretBodySchema = z.strictObject({
+  format: z.literal(1),
+  account: id,
+  generation: z.int().min(1),
+  nonce: z.base64(),
+  ciphertext: z.base64(),
+  tag: z.base64(),
+});
+export type SecretBody = z.infer<typeof secretBodySchema>;
+
+/** What a sealed secret is bound to: it opens under no other id, in no other group, for no other account. */
+export function secretContext(scope: string, secretId: string, account: string): string {
+  return ["edgewright-edge-secret-1", scope, secretId, account].join("\n");
+}
+
 // POST /edge/v1/enrol: the only call without a credential.
 export const enrolRequestSchema = z.object({
   token: z.string().min(20).max(200),
@@ -178,7 +219,7 @@ export const refusalSchema = z.object({
   kind: z.enum(recordKinds),
   id,
   rev,
-  stage: z.enum(["verify", "persist", "push", "taste", "reload", "probe"]),
+  stage: z.enum(["verify", "persist", "open", "push", "taste", "reload", "probe"]),
   message: z.string().max(2000),
 });
 export type Refusal = z.infer<typeof refusalSchema>;

@@ -13,6 +13,7 @@ import { openPinsFile, readPins } from "./apply/pins-file.ts";
 import { createRefusals } from "./apply/refusals.ts";
 import type { StructureRecord } from "./apply/reload.ts";
 import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve.ts";
+import { createSecrets } from "./apply/secrets.ts";
 import { bringUpToDate, replaceStranger } from "./apply/serving.ts";
 import { changeStructure } from "./apply/snapshot.ts";
 import { listenersOf, openStructureFolder } from "./apply/structure.ts";
@@ -69,7 +70,7 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     },
     ...{ home, installation, controlPlane, structures, nginx, control, progress, log, report },
     ...{ state: disk.state, origins: disk.origins, refusals: createRefusals(), learnFeedKeys },
-    pinsFile: disk.pinsFile,
+    ...{ pinsFile: disk.pinsFile, secrets: disk.secrets },
   };
   if (await started) {
     await replaceStranger(edge);
@@ -106,7 +107,7 @@ function feedKeysOfCurrent(identity: () => Identity): () => FeedKeys {
   };
 }
 
-interface Disk extends Pick<Edge, "origins" | "pinsFile"> {
+interface Disk extends Pick<Edge, "origins" | "pinsFile" | "secrets"> {
   readonly state: State;
   readonly structure: () => StructureRecord | undefined;
 }
@@ -124,13 +125,16 @@ async function readDisk(
   const remembered = stillAllowed(found.pins, rules());
   const origins = createOriginAddresses({ resolve: createResolver(rules), remembered, log });
   const pinsFile = openPinsFile(home, found, origins);
+  const secrets = createSecrets({ identity, log });
   let structure: StructureRecord | undefined;
 
   function visit({ record, body }: Frame): void {
-    if (record.kind === "document") origins.note(record.id, viewDocument(body.toString("utf8")).origins);
-    else structure = record.op === "del" ? undefined : { id: record.id, rev: record.rev, body: body.toString("utf8") };
+    const text = body.toString("utf8");
+    if (record.kind === "document") origins.note(record.id, viewDocument(text).origins);
+    else if (record.kind === "structure") structure = record.op === "del" ? undefined : { ...record, body: text };
+    else secrets.note({ ...record, body: text });
   }
 
   const state = await openState({ folder: join(home, "state"), scope: identity().scope, keys, log, visit });
-  return { state, origins, pinsFile, structure: () => (state.feed() === undefined ? undefined : structure) };
+  return { state, origins, pinsFile, secrets, structure: () => (state.feed() === undefined ? undefined : structure) };
 }

@@ -90,33 +90,39 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   for (const [id, { origins }] of views) edge.origins.note(id, origins);
   await edge.origins.settle(RESOLVE_WITHIN_MS);
   await edge.pinsFile.write();
+  for (const record of page.records) edge.secrets.note(record);
 
   const serving = await mayPush(
     edge,
     page.records.some(({ kind }) => kind === "structure"),
     signal,
   );
+  // No document comes before the secrets that it names, and none of those goes before it does.
+  const closed = serving ? await edge.secrets.bring(edge.control.keepSecrets) : [];
   const refused = serving ? await pushPage(edge, feed, page) : [];
   const { refusal, loaded } = await applyNewestStructure(edge, page.records);
   if (refusal !== undefined) refused.push(refusal);
-  if (!edge.nginx.running()) return refused;
+  if (!edge.nginx.running()) return [...refused, ...closed];
 
   const bad = new Set([...refused, ...loaded].map(keyOf));
   const served = documents.filter((record) => record.op === "put" && !bad.has(keyOf(record)));
   const expectations = served.flatMap(({ id, rev }) => (views.get(id)?.hosts ?? []).map((host) => ({ host, id, rev })));
   refused.push(...(await prove(edge, expectations, signal)));
   assertBearable(refused, page.measure);
-  return [...refused, ...loaded];
+  // A secret that does not open costs those who need it, and is no reason for the alarm.
+  return [...refused, ...loaded, ...closed];
 }
 
 async function pushPage(edge: Edge, feed: Feed, { records, to, measure }: Page): Promise<Refusal[]> {
   await edge.origins.pin(edge.control.pin);
-  return await push(edge.control, records, {
+  const refused = await push(edge.control, records, {
     feedId: feed.feedId,
     from: edge.progress.applied,
     to,
-    afterPiece: (refused) => assertBearable(refused, measure),
+    afterPiece: (until) => assertBearable(until, measure),
   });
+  await edge.secrets.takeAway(edge.control.keepSecrets);
+  return refused;
 }
 
 interface StructureOutcome {

@@ -10,6 +10,7 @@ import type { OriginAddresses } from "./origin-addresses.ts";
 import type { State } from "./persist.ts";
 import type { PinsFile } from "./pins-file.ts";
 import type { Refusals } from "./refusals.ts";
+import type { Secrets } from "./secrets.ts";
 import type { Held } from "./state-index.ts";
 import type { StructureFolder } from "./structure.ts";
 import type { FeedKeys } from "./verify.ts";
@@ -29,6 +30,7 @@ export interface Edge {
   readonly control: NginxControl;
   readonly origins: OriginAddresses;
   readonly pinsFile: PinsFile;
+  readonly secrets: Secrets;
   readonly refusals: Refusals;
   readonly progress: Progress;
   readonly log: Logger;

@@ -135,8 +135,11 @@ async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promi
   return answer.reply.more;
 }
 
-/** Documents of a feed that is no more, which the new one does not know. */
+/** What a feed that is no more has left, which the new one does not know. */
 async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Promise<void> {
+  for (const held of edge.progress.leftovers) {
+    if (edge.state.index().find(held) === undefined) edge.secrets.note({ ...held, op: "del", body: "" });
+  }
   const gone = edge.progress.leftovers.filter(
     (held) => held.kind === "document" && edge.state.index().find(held) === undefined,
   );

@@ -1,4 +1,5 @@
-// Keeps origin addresses fresh, for nginx and for the disk: names are resolved anew every 30 s, spread over that time.
+// Keeps origin addresses fresh, for nginx and for the disk: names are resolved anew every 30 s, spread over that time. What
+// nginx could not be told when it came, secrets too, it is told here.
 import { setTimeout as delay } from "node:timers/promises";
 import type { Edge } from "./edge.ts";
 
@@ -19,9 +20,15 @@ export async function keepPinned(edge: Edge, signal: AbortSignal): Promise<void>
       await edge.origins
         .pin(edge.control.pin)
         .catch((error: unknown) => edge.log.warn({ error }, "origin addresses could not be pinned yet"));
+      await bringSecrets(edge).catch((error: unknown) => edge.log.warn({ error }, "nginx lacks secrets for now"));
     }
     await delay(STEP_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {});
   }
+}
+
+async function bringSecrets({ control, secrets, refusals }: Edge): Promise<void> {
+  refusals.add(await secrets.bring(control.keepSecrets));
+  await secrets.takeAway(control.keepSecrets);
 }
 
 /** Runs until the signal aborts. */

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { readBody } from "../bounded-body.ts";
 import { type Refusal, refusalSchema } from "../contract.ts";
 import type { Pins } from "./document.ts";
+import type { SecretChanges } from "./secrets.ts";
 
 const applyReplySchema = z.object({ applied: z.int(), refused: z.array(refusalSchema) });
 
@@ -24,6 +25,8 @@ export interface NginxControl {
   apply(frames: Buffer, at: { feedId: string; applied: number }): Promise<Refusal[]>;
   state(timeoutMs?: number): Promise<NginxState>;
   pin(pins: Pins): Promise<void>;
+  /** Into nginx's memory, nowhere else. */
+  keepSecrets(changes: SecretChanges): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -62,6 +65,10 @@ export async function openNginxControl(runFolder: string): Promise<NginxControl>
       nginxStateSchema.parse(await call("GET", "/state", timeoutMs === undefined ? {} : { timeoutMs })),
     pin: async (pins) => {
       await call("PUT", "/addresses", { headers: { "content-type": "application/json" }, body: JSON.stringify(pins) });
+    },
+    keepSecrets: async (changes) => {
+      const headers = { "content-type": "application/json" };
+      await call("PUT", "/secrets", { headers, body: JSON.stringify(changes) });
     },
     close: async () => {
       await pool.destroy();

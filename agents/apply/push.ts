@@ -1,5 +1,5 @@
 // Hands records to nginx over its control socket, in pieces that do not hold a worker for long.
-import { type FeedRecord, frame, type Refusal } from "../contract.ts";
+import { type FeedRecord, frame, type RecordKind, type Refusal } from "../contract.ts";
 import type { Frame } from "./frames.ts";
 import type { NginxControl } from "./nginx-control.ts";
 import { keyOf } from "./state-index.ts";
@@ -19,7 +19,10 @@ export interface Push {
 
 export type Pushable = FeedRecord | Frame;
 
-/** All but structures, which are files. Returns what nginx refused. */
+/** Structures are files, and secrets are sealed: both come another way. */
+const NOT_PUSHED: ReadonlySet<RecordKind> = new Set(["structure", "keyring", "secret"]);
+
+/** Returns what nginx refused. */
 export async function push(
   control: NginxControl,
   records: AsyncIterable<Pushable> | Iterable<Pushable>,
@@ -54,7 +57,7 @@ export async function push(
     bytes += size;
   }
 
-  for await (const record of records) if (headOf(record).kind !== "structure") await add(record);
+  for await (const record of records) if (!NOT_PUSHED.has(headOf(record).kind)) await add(record);
   await send(to);
   if (pieces === 1 || again.size === 0) return [...refused.values()];
   for (const record of [...again.values()]) await add(record);

@@ -34,6 +34,8 @@ export async function bringUpToDate(edge: Edge): Promise<readonly Refusal[]> {
   edge.refusals.add(loaded);
   edge.origins.unpinAll();
   await edge.origins.pin(edge.control.pin);
+  edge.secrets.bringAllAgain();
+  edge.refusals.add(await edge.secrets.bring(edge.control.keepSecrets));
   const from = found.applied ?? 0;
   if (feed === undefined || from >= edge.state.rev()) return loaded;
   const missing = newerThan(edge.state.frames(), from);

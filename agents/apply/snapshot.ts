@@ -13,6 +13,7 @@ import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
 import { type Pushable, push } from "./push.ts";
 import { assertBearable, TooManyRefused } from "./refusals.ts";
 import { applyStructure, type StructureRecord } from "./reload.ts";
+import type { SecretRecord } from "./secrets.ts";
 import { bringUpToDate, mayPush } from "./serving.ts";
 import { createStateIndex, type Held, keyOf, type StateIndex } from "./state-index.ts";
 import { checkCheckpoint, type Feed } from "./verify.ts";
@@ -62,6 +63,8 @@ export interface Download {
   readonly rev: number;
   readonly index: StateIndex;
   readonly structure: StructureRecord | undefined;
+  /** Those of kind `secret` and `keyring`. */
+  readonly secrets: readonly SecretRecord[];
 }
 
 /** Throws FrameError at the first byte that does not prove itself; what was written so far is never looked at again. */
@@ -74,11 +77,13 @@ export async function downloadCheckpoint(
   const check = checkCheckpoint(feed, edge.feedKeys);
   const reader = createFrameReader();
   const index = createStateIndex();
+  const secrets: SecretRecord[] = [];
   let structure: StructureRecord | undefined;
 
   function take(item: Frame): void {
     index.take(item.record);
     if (item.record.kind === "structure") structure = newerOf(structure, item);
+    if (isSecret(item)) secrets.push(secretOf(item));
   }
 
   async function* proven(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -93,7 +98,15 @@ export async function downloadCheckpoint(
 
   await pipeline(file, proven, createWriteStream(staged.path, { mode: 0o600, flush: true }), { signal });
   if (reader.pendingBytes() > 0) throw new FrameError("the checkpoint ends in the middle of a record");
-  return { rev: check.finish().rev, index, structure };
+  return { rev: check.finish().rev, index, structure, secrets };
+}
+
+function isSecret({ record }: Frame): boolean {
+  return record.kind === "secret" || record.kind === "keyring";
+}
+
+function secretOf({ record, body }: Frame): SecretRecord {
+  return { ...record, body: body.toString("utf8") };
 }
 
 function newerOf(known: StructureRecord | undefined, { record, body }: Frame): StructureRecord {
@@ -116,6 +129,7 @@ async function change(
   const known = edge.state.feed();
   const sameFeed = isSame(known, feed);
   const { index, rev, structure } = download;
+  edge.secrets.replace(download.secrets);
   if (sameFeed) await takeNewerThan(rev, edge, index);
 
   const removed = [...old.list()].filter((held) => held.kind === "document" && index.find(held) === undefined);
@@ -128,6 +142,7 @@ async function change(
     const to = sameFeed ? Math.max(rev, from) : rev;
     const measure = { held: old.documents(), coming: index.documents() };
     const afterPiece = (until: readonly Refusal[]) => assertBearable(until, measure);
+    edge.refusals.add(await edge.secrets.bring(edge.control.keepSecrets));
     const gone = removed.map((held) => tombstone(held, rev));
     try {
       refused.push(
@@ -140,6 +155,7 @@ async function change(
       throw error;
     }
     await edge.origins.pin(edge.control.pin);
+    await edge.secrets.takeAway(edge.control.keepSecrets);
   } else {
     for await (const _ of changed);
   }
@@ -162,7 +178,11 @@ async function change(
 
 /** What the journal has beyond the checkpoint is as good as what is in it. */
 async function takeNewerThan(rev: number, edge: Edge, index: StateIndex): Promise<void> {
-  for await (const { record } of edge.state.frames()) if (record.rev > rev) index.take(record);
+  for await (const item of edge.state.frames()) {
+    if (item.record.rev <= rev) continue;
+    index.take(item.record);
+    if (isSecret(item)) edge.secrets.note(secretOf(item));
+  }
 }
 
 interface Comparison {

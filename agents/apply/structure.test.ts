@@ -71,8 +71,13 @@ test("files that nginx does not understand are refused by the taste; the real ng
 });
 
 test("files whose workers crash, which `nginx -t` would not notice, are refused by the taste", async () => {
-  const crash = 'init_worker_by_lua_block { require("ffi").cast("int *", 0)[0] = 1 }';
-  const rev = putStructure(withLine("log.conf", crash));
+  const whole = node.structure();
+  const crashing = whole.replace(
+    /require\(\\"workers\\"\)\.begin\(\)/,
+    'require(\\"ffi\\").cast(\\"int *\\", 0)[0] = 1',
+  );
+  expect(crashing).not.toBe(whole);
+  const rev = putStructure(crashing);
   const report = await controlPlane.untilReport(({ applied }) => applied === rev);
   expect(report).toMatchObject({ structure: 1, refused: [{ stage: "taste" }] });
   expect(report.refused[0]?.message).toContain("exited on signal 11");

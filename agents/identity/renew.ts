@@ -9,6 +9,8 @@ interface Renewal {
   readonly identity: () => Identity;
   readonly send: (csr: string, signal: AbortSignal) => Promise<string>;
   readonly store: (certificate: string) => Promise<void>;
+  /** The control plane does not know this edge's key: it learns it with a renewal. */
+  readonly isLockedOut: () => boolean;
   readonly log: Logger;
 }
 
@@ -26,8 +28,10 @@ export async function keepRenewed(renewal: Renewal, signal: AbortSignal): Promis
   while (!signal.aborted) {
     const dueInMs = renewalDueInMs(renewal.identity().certificate, Date.now());
     // Looked at hourly as well: timers do not count the time that a machine sleeps.
-    const waitMs = dueInMs > 0 ? Math.min(dueInMs, HOUR_MS) : await renewOnce(renewal, signal);
-    await delay(waitMs, undefined, { signal }).catch(() => {});
+    const isLockedOut = renewal.isLockedOut();
+    const waitMs = dueInMs > 0 && !isLockedOut ? Math.min(dueInMs, HOUR_MS) : await renewOnce(renewal, signal);
+    // What the control plane makes of it comes with the feed.
+    await delay(isLockedOut ? RETRY_MS : waitMs, undefined, { signal }).catch(() => {});
   }
 }
 
