@@ -20,10 +20,18 @@ const dependencyState = z.object({
 });
 type DependencyState = z.infer<typeof dependencyState>;
 
-const readyReply = z.object({
-  status: z.enum(["ready", "degraded", "not_ready"]),
-  dependencies: z.array(dependencyState),
-});
+const readyReply = z
+  .object({
+    status: z.enum(["ready", "degraded", "not_ready"]),
+    dependencies: z.array(dependencyState),
+  })
+  .meta({
+    examples: [
+      { status: "ready", dependencies: [{ name: "database", status: "ok", optional: false, reason: null, ms: 0.8 }] },
+    ],
+  });
+
+const healthReply = z.object({ status: z.literal("ok") }).meta({ examples: [{ status: "ok" }] });
 
 export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
   return [
@@ -35,7 +43,7 @@ export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
       summary: "Is the process alive",
       access: { kind: "public" },
       unlimited: true,
-      reply: { status: 200, body: z.object({ status: z.literal("ok") }) },
+      reply: { status: 200, body: healthReply },
       handle: async () => ({ body: { status: "ok" as const } }),
     }),
     defineRoute({

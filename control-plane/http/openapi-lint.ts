@@ -4,24 +4,22 @@ import type { OpenApiDocument } from "./openapi.ts";
 import { jsonPointer } from "./parse-request.ts";
 import { isEdgePath } from "./served-path.ts";
 
+const JSON_TYPE = "application/json";
+const contentSchema = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));
 const operationSchema = z.object({
   operationId: z.string(),
   summary: z.string(),
   tags: z.array(z.string()).length(1),
   security: z.array(z.record(z.string(), z.array(z.string()))),
-  requestBody: z
-    .object({ content: z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) })) })
-    .optional(),
-  responses: z.record(z.string(), z.unknown()),
+  requestBody: z.object({ content: contentSchema }).optional(),
+  responses: z.record(z.string(), z.object({ content: contentSchema.optional() })),
 });
 type DescribedApi = Pick<OpenApiDocument, "paths" | "components">;
-type Operation = z.infer<typeof operationSchema> & { readonly path: string };
+type Operation = z.infer<typeof operationSchema> & { readonly path: string; readonly method: string };
 
 /** One sentence per fault, in the document's order. */
 export function faultsOfDocument(document: DescribedApi): string[] {
-  const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-    Object.values(methods).map((operation) => ({ path, ...operationSchema.parse(operation) })),
-  );
+  const operations = operationsOf(document);
   const ids = operations.map((operation) => operation.operationId);
   const repeated = ids
     .filter((id, index) => ids.indexOf(id) !== index)
@@ -29,12 +27,59 @@ export function faultsOfDocument(document: DescribedApi): string[] {
   return [...repeated, ...operations.flatMap((operation) => operationFaults(operation, document))];
 }
 
+/** A JSON body or a good JSON answer, and where it stands in the document. */
+export interface JsonContent {
+  readonly operationId: string;
+  readonly tag: string;
+  readonly what: string;
+  /** RFC 6901, to its schema. */
+  readonly pointer: string;
+  readonly examples: readonly unknown[];
+}
+
+export function jsonContents(document: DescribedApi): JsonContent[] {
+  return operationsOf(document).flatMap(({ path, method, operationId, tags, requestBody, responses }) => {
+    const good = Object.entries(responses).filter(([status]) => status.startsWith("2"));
+    const contents = [
+      { what: "request", at: ["requestBody"], content: requestBody?.content },
+      ...good.map(([status, { content }]) => ({ what: `${status} answer`, at: ["responses", status], content })),
+    ];
+    return contents.flatMap(({ what, at, content }) => {
+      const schema = content?.[JSON_TYPE]?.schema;
+      // What is written elsewhere and passed on as text has no shape here.
+      if (schema === undefined || schema.type === "string") return [];
+      const pointer = jsonPointer(["paths", path, method, ...at, "content", JSON_TYPE, "schema"]);
+      return [{ operationId, tag: tags[0] ?? "", what, pointer, examples: examplesOf(schema, document) }];
+    });
+  });
+}
+
+/** What nobody can picture: JSON without an example. One sentence per body. */
+export function missingExamples(document: DescribedApi): string[] {
+  return jsonContents(document)
+    .filter(({ examples }) => examples.length === 0)
+    .map(({ operationId, what }) => `${operationId}: its ${what} has no example`);
+}
+
+function examplesOf(schema: unknown, document: DescribedApi): readonly unknown[] {
+  const { $ref, examples } = z
+    .object({ $ref: z.string().optional(), examples: z.array(z.unknown()).default([]) })
+    .parse(schema);
+  return $ref === undefined || examples.length > 0 ? examples : examplesOf(componentAt(document, $ref), document);
+}
+
+function operationsOf(document: DescribedApi): Operation[] {
+  return Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method, ...operationSchema.parse(operation) })),
+  );
+}
+
 function operationFaults(operation: Operation, document: DescribedApi): string[] {
   const faults: string[] = [];
   if (!/^[a-z][A-Za-z0-9]*$/.test(operation.operationId)) faults.push("its id is no camelCase name");
   if (operation.summary === "") faults.push("has no summary");
   if (!Object.keys(operation.responses).some((status) => status.startsWith("2"))) faults.push("has no good answer");
-  const json = operation.requestBody?.content["application/json"]?.schema;
+  const json = operation.requestBody?.content[JSON_TYPE]?.schema;
   if (json !== undefined && !isEdgePath(operation.path)) faults.push(...openObjects(json, document, []));
   return faults.map((fault) => `${operation.operationId}: ${fault}`);
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { z } from "zod";
 import { defineProblem } from "../../platform/problem.ts";
 import { defineRoute, type Route } from "./define-route.ts";
-import { faultsOfDocument } from "./openapi-lint.ts";
+import { faultsOfDocument, missingExamples } from "./openapi-lint.ts";
 import { openApiDocument } from "./platform-routes.ts";
 
 const origin = z
@@ -185,6 +185,29 @@ test("a schema whose request and reply differ becomes two components; requests a
 
 test("the order of the declarations leaves no trace", () => {
   expect(JSON.stringify(openApiDocument([...routes].reverse()))).toBe(JSON.stringify(document));
+});
+
+test("lint finds JSON that nobody can picture", () => {
+  const example = { origin: { url: "http://a" } };
+  const declare = (body: z.ZodType, reply: z.ZodType) =>
+    openApiDocument([
+      defineRoute({
+        method: "POST",
+        path: "/pictures",
+        operationId: "picture",
+        tag: "Sites",
+        summary: "Picture",
+        access: { kind: "public" },
+        body,
+        reply: { status: 201, body: reply },
+        handle: async () => ({ body: {} }),
+      }),
+    ]);
+  expect(missingExamples(declare(z.strictObject({ origin }), z.object({ origin })))).toEqual([
+    "picture: its request has no example",
+    "picture: its 201 answer has no example",
+  ]);
+  expect(missingExamples(declare(z.strictObject({ origin }).meta({ examples: [example] }), origin))).toEqual([]);
 });
 
 test("lint finds a body that lets unknown fields pass, and a component that nobody describes", () => {

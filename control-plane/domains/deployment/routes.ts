@@ -1,11 +1,10 @@
 // What edges report, and the state of a deployment for customers.
-import { reportReplySchema, reportRequestSchema } from "../../../agents/contract.ts";
 import type { Database } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { type DistributionService, distributionParams, unknownDistribution } from "../distribution/index.ts";
 import { readDeployment } from "./read-model.ts";
 import type { EdgeReportService } from "./report.ts";
-import { deploymentReply } from "./schema.ts";
+import { deploymentReply, reportBody, reportReply } from "./schema.ts";
 
 const agentTag = "Edge protocol";
 
@@ -28,8 +27,8 @@ function reportRoute(reports: EdgeReportService): Route {
     tag: agentTag,
     summary: "What the edge applied and what it refused",
     access: { kind: "edge" },
-    body: reportRequestSchema,
-    reply: { status: 200, body: reportReplySchema },
+    body: reportBody,
+    reply: { status: 200, body: reportReply },
     async handle({ body, caller }) {
       return { body: await reports.report(caller, body) };
     },

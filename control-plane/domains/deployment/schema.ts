@@ -1,5 +1,26 @@
-// A deployment as a customer reads it.
+// A deployment as a customer reads it, and the report of an agent, with an example of each.
 import { z } from "zod";
+import { reportReplySchema, reportRequestSchema } from "../../../agents/contract.ts";
+
+const groupId = "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d";
+const time = "2026-05-01T12:00:00.000Z";
+
+export const reportBody = reportRequestSchema.meta({
+  examples: [
+    {
+      feed_id: "b7e3c9d1-5a2f-4e86-9c04-7d1b6f8a3e52",
+      boot_id: "0c9d8e7f-6a5b-4c3d-8e1f-2a3b4c5d6e7f",
+      seq: 17,
+      applied: 1042,
+      refused: [],
+      state_hash: "9f2c".repeat(16),
+      structure: 7,
+      documents: 311,
+      capabilities: { nginx: "1.27.1", http3: true, http2_directive: true, balancer_keepalive: true, brotli: false },
+    },
+  ],
+});
+export const reportReply = reportReplySchema.meta({ examples: [{ resync: false }] });
 
 const refused = z.object({
   revision: z.int(),
@@ -40,5 +61,30 @@ export const deploymentReply = z
       }),
     ),
   })
-  .meta({ id: "Deployment" });
+  .meta({
+    id: "Deployment",
+    examples: [
+      {
+        distribution_id: "0b9a5f7e-3c1d-4b8a-9c55-0f6d1f0a7b11",
+        state: "active",
+        reason: null,
+        revision: 1042,
+        version: 4,
+        groups: [{ group_id: groupId, group: "frankfurt", revision: 1042, state: "active", reason: null, since: time }],
+        edges: [
+          {
+            edge_id: "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
+            edge: "fra-1",
+            group_id: groupId,
+            revision: 1042,
+            state: "applied",
+            applied: 1042,
+            refused: null,
+            since: time,
+            last_seen_at: time,
+          },
+        ],
+      },
+    ],
+  });
 export type DeploymentReply = z.input<typeof deploymentReply>;

@@ -1,16 +1,20 @@
 // Enrolment and renewal for agents; groups, nodes and enrolment tokens for operators.
 import { z } from "zod";
-import {
-  enrolReplySchema,
-  enrolRequestSchema,
-  renewReplySchema,
-  renewRequestSchema,
-} from "../../../agents/contract.ts";
 import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
-import { type EdgeGroupReply, type EdgeReply, edgeGroupReply, edgeReply, enrolmentTokenReply } from "./schema.ts";
+import {
+  type EdgeGroupReply,
+  type EdgeReply,
+  edgeGroupReply,
+  edgeReply,
+  enrolBody,
+  enrolmentTokenReply,
+  enrolReply,
+  renewBody,
+  renewReply,
+} from "./schema.ts";
 import type { EdgeNodeService } from "./service.ts";
 import type { EdgeGroupRecord, EdgeNodeRecord } from "./store.ts";
 
@@ -31,8 +35,8 @@ function agentRoutes(edgeNodes: EdgeNodeService): Route[] {
       summary: "Become a node of the token's group",
       access: { kind: "public" },
       attempts: true,
-      body: enrolRequestSchema,
-      reply: { status: 200, body: enrolReplySchema },
+      body: enrolBody,
+      reply: { status: 200, body: enrolReply },
       problems: [enrolmentTokenRefused],
       async handle({ body }) {
         return { body: await edgeNodes.enrol(body) };
@@ -45,8 +49,8 @@ function agentRoutes(edgeNodes: EdgeNodeService): Route[] {
       tag: agentTag,
       summary: "A new certificate before the old one ends",
       access: { kind: "edge" },
-      body: renewRequestSchema,
-      reply: { status: 200, body: renewReplySchema },
+      body: renewBody,
+      reply: { status: 200, body: renewReply },
       async handle({ body, caller }) {
         return { body: { certificate: await edgeNodes.renew(caller, body.csr) } };
       },

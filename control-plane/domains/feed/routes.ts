@@ -1,11 +1,11 @@
 // The feed as agents read it.
-import { FEED_ID_HEADER, feedKeysReplySchema } from "../../../agents/contract.ts";
+import { FEED_ID_HEADER } from "../../../agents/contract.ts";
 import type { Database } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { readFeedKeys } from "./feed.ts";
 import type { FeedGateway } from "./gateway.ts";
 import { anotherFeed, changesForgotten, feedNotReady, tooManyWaiting } from "./problems.ts";
-import { changesQuery } from "./schema.ts";
+import { changesQuery, feedKeysReply } from "./schema.ts";
 import type { SnapshotReader } from "./snapshot.ts";
 
 const tag = "Edge protocol";
@@ -25,7 +25,7 @@ export function feedRoutes({ db, gateway, readSnapshot }: FeedRouteSettings): Ro
       tag: tag,
       summary: "The keys that sign the feed, each with the former one's signature over it",
       access: { kind: "edge" },
-      reply: { status: 200, body: feedKeysReplySchema },
+      reply: { status: 200, body: feedKeysReply },
       async handle() {
         return { body: { feed_keys: await readFeedKeys(db) } };
       },

@@ -64,4 +64,14 @@ export const trafficReply = z
       }),
     ),
   })
-  .meta({ id: "TrafficReport" });
+  .meta({
+    id: "TrafficReport",
+    examples: [
+      {
+        from: "2026-05-01T00:00:00.000Z",
+        to: "2026-05-02T00:00:00.000Z",
+        interval: "hour",
+        data: [{ time: "2026-05-01T00:00:00.000Z", requests: 48210, bytes: 9120448312, hits: 45799, hit_ratio: 0.95 }],
+      },
+    ],
+  });
