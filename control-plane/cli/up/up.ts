@@ -147,10 +147,12 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
   });
 }
 
+// A URL of a mail server may hold a password.
+const SECRET_SETTINGS = new Set(["MASTER_KEY", "S3_SECRET_ACCESS_KEY", "SMTP_URL", "OIDC_CLIENT_SECRET"]);
+
 /** For the other commands; a secret that came by the environment stays there. */
 function announceRunning(settings: UpSettings, config: ControlPlaneConfig): Part {
-  const { MASTER_KEY: _key, S3_SECRET_ACCESS_KEY: _secret, ...shown } = config;
-  const entries = Object.entries(shown).filter(([, value]) => value !== undefined);
+  const entries = Object.entries(config).filter(([name, value]) => value !== undefined && !SECRET_SETTINGS.has(name));
   writeRunning(settings.DATA_DIR, Object.fromEntries(entries.map(([name, value]) => [name, String(value)])));
   return { name: "running file", stop: async () => forgetRunning(settings.DATA_DIR) };
 }

@@ -42,6 +42,7 @@ interface Answer {
 
 export interface TestPeople {
   readonly db: Database;
+  readonly databaseUrl: string;
   readonly auth: AuthService;
   readonly tokens: Tokens;
   readonly authenticate: Pick<Authentication, "account" | "user">;
@@ -98,7 +99,7 @@ export async function createTestPeople(
   const publicUrl = new URL(url);
   const handlers = [...authHandlers({ db, clock, mailer, publicUrl }), ...mailHandlers({ mailer, seal })];
   return {
-    ...{ db, auth, tokens, authenticate, url, clock, mailServer },
+    ...{ db, databaseUrl: database.url, auth, tokens, authenticate, url, clock, mailServer },
     passTime: (ms) => {
       now = new Date(now.getTime() + ms);
     },
