@@ -2785,12 +2785,12 @@ export interface components {
                 state_hash: string;
                 refused: {
                     /** @enum {string} */
-                    kind: "document" | "structure";
+                    kind: "document" | "structure" | "keyring" | "secret";
                     /** Format: uuid */
                     id: string;
                     rev: number;
                     /** @enum {string} */
-                    stage: "verify" | "persist" | "push" | "taste" | "reload" | "probe";
+                    stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
                     message: string;
                 }[];
             } | null;
@@ -2888,7 +2888,7 @@ export interface components {
         };
         /**
          * @example {
-         *       "token": "ew_enrol_3vQ0Zr7k5XbN2mTq8LsY1w",
+         *       "token": "3vQ0Zr7k5XbN2mTq8LsY1wC4dE6fG9hJ0kM2nP5rS7t.4f1c09",
          *       "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
          *       "expires_at": "2026-05-01T12:15:00.000Z"
          *     }
@@ -25353,12 +25353,12 @@ export interface operations {
                     applied: number;
                     refused: {
                         /** @enum {string} */
-                        kind: "document" | "structure";
+                        kind: "document" | "structure" | "keyring" | "secret";
                         /** Format: uuid */
                         id: string;
                         rev: number;
                         /** @enum {string} */
-                        stage: "verify" | "persist" | "push" | "taste" | "reload" | "probe";
+                        stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
                         message: string;
                     }[];
                     state_hash: string;
