@@ -48,6 +48,7 @@ const documentSchema = z.strictObject({
   cors: corsSchema.optional(),
   /** A switch that is on; absent: off. */
   disabled: z.literal(true).optional(),
+  livestream: z.literal(true).optional(),
   headers: headersSchema.optional(),
   limits: limitsSchema.optional(),
   redirects: redirectsSchema.optional(),
@@ -69,6 +70,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     compression: distribution.compression,
     cors: corsPart(distribution),
     disabled: distribution.isDisabled || undefined,
+    livestream: distribution.isLivestream || undefined,
     headers: headersPart(distribution),
     limits: limitsPart(distribution),
     redirects: redirectsPart(distribution),

@@ -81,7 +81,7 @@ local function prepare(decoded)
 end
 
 -- Absent: off.
-local SWITCHES = { "disabled" }
+local SWITCHES = { "disabled", "livestream" }
 local FLAGS = { "http2", "http3", "https", "redirect_to_https" }
 
 local function fault_of(decoded, id)

@@ -7,6 +7,7 @@ local documents = require "documents"
 local freshness = require "freshness"
 local header_rules = require "header_rules"
 local hop_headers = require "hop_headers"
+local live = require "live"
 local origin_request = require "origin_request"
 local pages = require "pages"
 local renewals = require "renewals"
@@ -42,7 +43,9 @@ function M.access(here)
   if not found then return ngx.exit(503) end
   hop_headers.strip_request()
   local path = match(var.request_uri, "^[^?]*")
-  ctx.rule = cache_rules.find(found.cache, path)
+  local rule = cache_rules.find(found.cache, path)
+  ctx.path, ctx.is_live = path, found.livestream
+  ctx.rule = found.livestream and live.rule(rule, path) or rule
   local is_again = balancer.is_again(var)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
@@ -66,6 +69,13 @@ local function read_answer(var)
     sets_cookie = var.upstream_http_set_cookie ~= nil,
     authorized = var.edge_authorized == "1",
   }
+end
+
+local function correct_type(header, path, answer)
+  local content_type = live.content_type(path, answer.content_type)
+  if content_type == answer.content_type then return end
+  answer.content_type = content_type
+  header["Content-Type"] = content_type
 end
 
 -- An answer that cannot be handed on: the outer hop sees the connection end, and serves a stale copy or a 502.
@@ -97,6 +107,7 @@ function M.header_filter()
   if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
   local now = ngx.time()
   local answer = read_answer(var)
+  if ctx.is_live and answer.status == 200 then correct_type(header, ctx.path, answer) end
   hop_headers.strip_response(var.upstream_http_connection)
   if not answer.date then header["Date"] = ngx.http_time(now) end
   local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
