@@ -212,11 +212,22 @@ create table "edge_node" (
   applied bigint not null default '0'::bigint,
   reported_at timestamp with time zone,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  public_key text,
   constraint edge_node_group_id_name_unique UNIQUE (group_id, name),
   constraint edge_node_pkey PRIMARY KEY (id),
   constraint edge_node_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id)
 );
 CREATE INDEX edge_node_group_id_index ON public.edge_node USING btree (group_id);
+
+create table "edge_secret_use" (
+  scope uuid not null,
+  secret_id uuid not null,
+  distribution_id uuid not null,
+  constraint edge_secret_use_pkey PRIMARY KEY (scope, secret_id, distribution_id),
+  constraint edge_secret_use_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint edge_secret_use_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id)
+);
+CREATE INDEX edge_secret_use_distribution_id_index ON public.edge_secret_use USING btree (distribution_id);
 
 create table "ethereum_nonce" (
   nonce text not null,

@@ -23,6 +23,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   const deployments = deploymentHandlers({
     db,
     signer,
+    seal,
     storage,
     clock,
     ownNames: ["localhost", "127.0.0.1", `edge.${config.PLATFORM_ZONE}`],

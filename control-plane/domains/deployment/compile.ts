@@ -9,21 +9,31 @@ import {
   type DesiredGroup,
 } from "../../../edge-templates/index.ts";
 import type { Logger } from "../../../platform/log.ts";
+import { type Seal, SealError } from "../../../platform/seal.ts";
 import { type Database, inSnapshot, inTransaction, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { type DesiredState, findDesiredDistribution, findDistributionIds } from "../distribution/index.ts";
 import { type EdgeGroupRecord, findGroup, findGroups, findProgress } from "../edge-node/index.ts";
+import {
+  createEdgeSecrets,
+  type EdgeSecrets,
+  type OpenedSecret,
+  resealSecrets,
+  type SecretCourier,
+} from "../edge-secret/index.ts";
 import {
   appendRecords,
   BATCH_MAX,
   type Candidate,
   type FeedSigner,
   type FeedWriter,
+  findScope,
   holdFeed,
   keyOf,
   lockScope,
   recompileDistributions,
 } from "../feed/index.ts";
+import { deliveryOf, neededSecrets } from "./needed-secrets.ts";
 import { type Compilation, deploymentAfter, isSameOutcome } from "./rules.ts";
 import { recordOutcomes } from "./status.ts";
 import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.ts";
@@ -31,6 +41,8 @@ import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.
 export interface CompilerSettings {
   readonly db: Database;
   readonly signer: FeedSigner;
+  /** Opens customers' secrets, for the edges that need them. */
+  readonly seal: Seal;
   readonly clock: () => Date;
   /** Names of the edges themselves, which answer `/__edge/health`. */
   readonly ownNames: readonly string[];
@@ -41,7 +53,8 @@ export interface CompilerSettings {
 
 export type Compiler = ReturnType<typeof createCompiler>;
 
-export function createCompiler({ db, signer, clock, ownNames, announce, log }: CompilerSettings) {
+export function createCompiler({ db, signer, seal, clock, ownNames, announce, log }: CompilerSettings) {
+  const edgeSecrets = createEdgeSecrets({ db, seal });
   const writerOf = async (tx: Tx): Promise<FeedWriter> => ({
     feedId: (await holdFeed(tx)).feed_id,
     signer,
@@ -52,16 +65,17 @@ export function createCompiler({ db, signer, clock, ownNames, announce, log }: C
   async function deploy(ids: readonly string[]): Promise<void> {
     const { groups, compilations } = await inSnapshot(db, async (tx) => ({
       groups: await findGroups(tx),
-      compilations: await compileAll(tx, ids),
+      compilations: await compileAll(tx, edgeSecrets, ids, log),
     }));
     if (compilations.length === 0) return;
+    const courier = await edgeSecrets.ready();
     const appendedTo = await inTransaction(db, async (tx) => {
       const writer = await writerOf(tx);
       const nodes = await findProgress(tx, { feedId: writer.feedId, seenSince: writer.now });
       const deployments: GroupDeployment[] = [];
       for (const group of groups) {
         const hasNodes = (nodes.get(group.id)?.nodes ?? 0) > 0;
-        deployments.push(await deployToGroup(tx, { writer, groupId: group.id, hasNodes }, compilations));
+        deployments.push(await deployToGroup(tx, { writer, courier, groupId: group.id, hasNodes }, compilations));
       }
       const touched = deployments.flatMap((deployment) => deployment.touched);
       await recordOutcomes(tx, touched, writer);
@@ -81,6 +95,26 @@ export function createCompiler({ db, signer, clock, ownNames, announce, log }: C
       await appendRecords(tx, writer, scope, [compiled]);
     });
     announce(groupId);
+  }
+
+  /** After nodes came, went or got other keys. */
+  async function deployKeyring(groupId: string): Promise<void> {
+    const courier = await edgeSecrets.ready();
+    await inTransaction(db, async (tx) => {
+      const writer = await writerOf(tx);
+      await openScope(tx, groupId);
+      await courier.renewKeyring(tx, writer, groupId);
+    });
+    announce(groupId);
+  }
+
+  /** One page of the distributions with secrets in this group, and the next one as a job. */
+  async function reseal(scope: string, after: string | null): Promise<void> {
+    const ids = await edgeSecrets.findUsers(db, scope, { after, limit: BATCH_MAX });
+    const last = ids.at(-1);
+    if (last === undefined) return;
+    await deploy(ids);
+    await inTransaction(db, (tx) => enqueueJob(tx, resealSecrets, { scope, after: last }));
   }
 
   function compileGroup(group: EdgeGroupRecord, capabilities: DesiredGroup["capabilities"]): Candidate {
@@ -103,26 +137,41 @@ export function createCompiler({ db, signer, clock, ownNames, announce, log }: C
     await inTransaction(db, (tx) => enqueueJob(tx, recompileDistributions, { after: last }));
   }
 
-  return { deploy, deployStructure, recompile };
+  return { deploy, deployStructure, deployKeyring, recompile, reseal };
 }
 
-async function compileAll(tx: Tx, ids: readonly string[]): Promise<readonly Compilation[]> {
+async function compileAll(
+  tx: Tx,
+  edgeSecrets: EdgeSecrets,
+  ids: readonly string[],
+  log: Logger,
+): Promise<readonly Compilation[]> {
   const compilations: Compilation[] = [];
   for (const id of ids) {
     const desired = await findDesiredDistribution(tx, id);
-    if (desired !== undefined) compilations.push(compileOne(id, desired));
+    if (desired !== undefined) compilations.push(await compileOne(tx, { edgeSecrets, log }, id, desired));
   }
   return compilations;
 }
 
-function compileOne(id: string, desired: DesiredState): Compilation {
+async function compileOne(
+  tx: Tx,
+  { edgeSecrets, log }: { edgeSecrets: EdgeSecrets; log: Logger },
+  id: string,
+  desired: DesiredState,
+): Promise<Compilation> {
   const source = { id, sourceVersion: desired.sourceVersion };
   if (!desired.serve) return { kind: "nothing", ...source };
   try {
-    return { kind: "document", ...source, ...compileDocument(desired.distribution) };
+    const secrets: OpenedSecret[] = [];
+    for (const needed of neededSecrets(desired.distribution)) secrets.push(await edgeSecrets.open(tx, needed));
+    return { kind: "document", ...source, ...compileDocument(desired.distribution), secrets };
   } catch (error) {
-    if (!(error instanceof CompileRefusal)) throw error;
-    return { kind: "refusal", ...source, reason: error.message };
+    if (error instanceof CompileRefusal) return { kind: "refusal", ...source, reason: error.message };
+    if (!(error instanceof SealError)) throw error;
+    // The others must not wait for it.
+    log.error({ distribution: id, error }, "a secret of a distribution does not open");
+    return { kind: "refusal", ...source, reason: "one of its secrets does not open: it has to be set again." };
   }
 }
 
@@ -133,9 +182,16 @@ interface GroupDeployment {
   readonly appended: boolean;
 }
 
+interface GroupMoment {
+  readonly writer: FeedWriter;
+  readonly courier: SecretCourier;
+  readonly groupId: string;
+  readonly hasNodes: boolean;
+}
+
 async function deployToGroup(
   tx: Tx,
-  { writer, groupId, hasNodes }: { writer: FeedWriter; groupId: string; hasNodes: boolean },
+  { writer, courier, groupId, hasNodes }: GroupMoment,
   compilations: readonly Compilation[],
 ): Promise<GroupDeployment> {
   const scope = await openScope(tx, groupId);
@@ -143,7 +199,12 @@ async function deployToGroup(
   const known = new Map((await findDeployments(tx, ids, groupId)).map((row) => [row.distribution_id, row]));
   // A refusal leaves no record behind, so its version is known here alone.
   const current = compilations.filter(({ id, sourceVersion }) => sourceVersion >= (known.get(id)?.source_version ?? 0));
-  const appended = await appendRecords(tx, writer, scope, current.flatMap(candidateOf));
+  const delivery = deliveryOf(current);
+  const released = await courier.deliver(tx, writer, groupId, delivery);
+  // Secrets come before the documents that name them, and go after those that did; each moves the counter.
+  const locked = delivery.secrets.length > 0 ? await lockScope(tx, groupId) : scope;
+  const appended = await appendRecords(tx, writer, locked, current.flatMap(candidateOf));
+  await courier.withdraw(tx, writer, groupId, released);
   const rows = current.flatMap((compilation): DeploymentRow[] => {
     const { id } = compilation;
     const last = known.get(id);
@@ -156,7 +217,7 @@ async function deployToGroup(
   return {
     groupId,
     touched: rows.map((row) => row.distribution_id),
-    appended: [...appended.values()].some(({ outcome }) => outcome === "append"),
+    appended: (await findScope(tx, groupId))?.rev !== scope.rev,
   };
 }
 

@@ -1,11 +1,13 @@
 // Which job does what, and what recurs: for the worker and the scheduler role.
 import type { Logger } from "../../../platform/log.ts";
 import type { ObjectStorage } from "../../../platform/object-storage/storage.ts";
+import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { distributionChanged } from "../distribution/index.ts";
-import { edgeGroupChanged } from "../edge-node/index.ts";
+import { edgeGroupChanged, edgeKeysChanged } from "../edge-node/index.ts";
+import { resealSecrets } from "../edge-secret/index.ts";
 import {
   createCheckpointWriter,
   createFeedRebuild,
@@ -26,6 +28,7 @@ const RECONCILE_EVERY_MS = 60_000;
 export interface DeploymentWorkerSettings {
   readonly db: Database;
   readonly signer: FeedSigner;
+  readonly seal: Seal;
   readonly storage: ObjectStorage;
   readonly clock: () => Date;
   /** Names of the edges themselves, which answer `/__edge/health`. */
@@ -44,6 +47,8 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
   return [
     handleJob(distributionChanged, ({ distribution_id }) => compiler.deploy([distribution_id])),
     handleJob(edgeGroupChanged, ({ group_id }) => compiler.deployStructure(group_id)),
+    handleJob(edgeKeysChanged, ({ group_id }) => compiler.deployKeyring(group_id)),
+    handleJob(resealSecrets, ({ scope, after }) => compiler.reseal(scope, after)),
     handleJob(recompileDistributions, ({ after }) => compiler.recompile(after)),
     handleJob(settleDeployments, ({ scope }, signal) => reports.settleAll(scope, signal)),
     handleJob(rebuildFeed, ({ feed_id }, signal) => rebuild(feed_id, signal)),

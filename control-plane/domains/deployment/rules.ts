@@ -1,10 +1,16 @@
 // What becomes of a deployment, and what its distribution's status is. No input or output.
+import type { OpenedSecret } from "../edge-secret/index.ts";
 import type { AppendResult } from "../feed/index.ts";
 import type { DeploymentRow, DeploymentState } from "./store.ts";
 
 /** What the compiler made of one distribution. */
 export type Compilation = { readonly id: string; readonly sourceVersion: number } & (
-  | { readonly kind: "document"; readonly body: string; readonly hash: string }
+  | {
+      readonly kind: "document";
+      readonly body: string;
+      readonly hash: string;
+      readonly secrets: readonly OpenedSecret[];
+    }
   | { readonly kind: "nothing" }
   | { readonly kind: "refusal"; readonly reason: string }
 );

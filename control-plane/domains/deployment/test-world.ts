@@ -7,7 +7,13 @@ import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { type Caller, type EdgeCaller, noRequest } from "../../http/caller.ts";
-import { createDistributionInput, createDistributionService, type DistributionService } from "../distribution/index.ts";
+import {
+  createDistributionInput,
+  createDistributionService,
+  createOriginService,
+  type DistributionService,
+  type OriginService,
+} from "../distribution/index.ts";
 import { createEdgeAuthority, createEdgeNodeService, type EdgeNodeService } from "../edge-node/index.ts";
 import { capabilities, createTestKey } from "../edge-node/test-agent.ts";
 import { appendRecords, type Candidate } from "../feed/append.ts";
@@ -28,6 +34,7 @@ export interface TestWorld {
   readonly reports: EdgeReportService;
   readonly edgeNodes: EdgeNodeService;
   readonly distributions: DistributionService;
+  readonly origins: OriginService;
   readonly customer: Caller;
   /** Scopes announced so far, in order. */
   readonly announced: string[];
@@ -58,17 +65,18 @@ export async function createTestWorld(): Promise<TestWorld> {
   const announce = (scope: string) => {
     announced.push(scope);
   };
-  const authority = createEdgeAuthority({ db, seal: createSeal(Buffer.alloc(32, 1)), clock });
+  const seal = createSeal(Buffer.alloc(32, 1));
+  const authority = createEdgeAuthority({ db, seal, clock });
+  const platform = { zone: "edge.test", allowPrivateOrigins: true };
+  const distributions = createDistributionService({ db, clock, seal, platform });
+  const origins = createOriginService({ db, clock, seal, platform }, distributions);
   return {
     ...{ database, db, signer, log, clock, announced },
     publicKey: signer.publicKey,
-    compiler: createCompiler({ db, signer, clock, ownNames: ["localhost"], announce, log }),
+    compiler: createCompiler({ db, signer, seal, clock, ownNames: ["localhost"], announce, log }),
     reports: createEdgeReportService({ db, clock }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
-    distributions: createDistributionService({
-      ...{ db, clock, seal: createSeal(Buffer.alloc(32, 1)) },
-      platform: { zone: "edge.test", allowPrivateOrigins: true },
-    }),
+    ...{ distributions, origins },
     customer: await insertCustomer(db),
     passTime: (ms) => {
       passedMs += ms;

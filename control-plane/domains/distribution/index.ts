@@ -3,7 +3,7 @@ export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { distributionChanged } from "./jobs.ts";
 export { originRoutes } from "./origin-routes.ts";
-export { createOriginService } from "./origin-service.ts";
+export { createOriginService, type OriginService } from "./origin-service.ts";
 export { policyChangeHandler } from "./policy-change.ts";
 export { unknownDistribution } from "./problems.ts";
 export { createDistributionReads } from "./reads.ts";

@@ -2,7 +2,7 @@
 // domain; what they are to run is the deployment domain's.
 export { createEdgeAuthenticator } from "./authenticator.ts";
 export { createEdgeAuthority } from "./authority.ts";
-export { edgeGroupChanged } from "./jobs.ts";
+export { edgeGroupChanged, edgeKeysChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
 export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
 export {
@@ -10,6 +10,7 @@ export {
   type EdgeNodeRecord,
   findGroup,
   findGroups,
+  findNodeKeys,
   findNodesOfGroup,
   findProgress,
   findRefusingNodes,

@@ -2,6 +2,12 @@
 import { z } from "zod";
 import { defineJob } from "../../jobs/define-job.ts";
 
+/** A node of the group came, or has another key: secrets of the group are sealed for it too. */
+export const edgeKeysChanged = defineJob({
+  name: "edge-keys.changed",
+  payload: z.object({ group_id: z.uuid() }),
+});
+
 export const edgeGroupChanged = defineJob({
   name: "edge-group.changed",
   payload: z.object({ group_id: z.uuid() }),

@@ -18,7 +18,7 @@ import {
   insertEnrolmentToken,
   spendEnrolmentToken,
 } from "./identity-store.ts";
-import { edgeGroupChanged } from "./jobs.ts";
+import { edgeGroupChanged, edgeKeysChanged } from "./jobs.ts";
 import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
 import { sharedCapabilities } from "./rules.ts";
 import {
@@ -36,6 +36,7 @@ import {
   lockNodeByName,
   resetNode,
   updateGroup,
+  updatePublicKey,
   updateReport,
 } from "./store.ts";
 
@@ -102,6 +103,7 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
       const edgeId = await enrolledNode(tx, groupId, request, now);
       await deleteCertificates(tx, edgeId);
       const certificate = await issueTo(tx, issuer, { edgeId, publicKey, now });
+      await keepPublicKey(tx, { edgeId, groupId, publicKey });
       await refreshCapabilities(tx, groupId, now);
       return {
         edge_id: edgeId,
@@ -122,6 +124,7 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
       await lockNode(tx, edge.edgeId);
       await deleteCertificates(tx, edge.edgeId, now);
       await endCertificates(tx, edge.edgeId, new Date(now.getTime() + RENEWAL_OVERLAP_MS));
+      await keepPublicKey(tx, { edgeId: edge.edgeId, groupId: edge.scope, publicKey });
       return issueTo(tx, issuer, { edgeId: edge.edgeId, publicKey, now });
     });
   }
@@ -173,6 +176,11 @@ async function issueTo(
   const { certificate, serial, notAfter } = issuer.issue(request);
   await insertCertificate(tx, { serial, edgeId: request.edgeId, usableUntil: notAfter });
   return certificate;
+}
+
+async function keepPublicKey(tx: Tx, node: { edgeId: string; groupId: string; publicKey: string }): Promise<void> {
+  const isOther = await updatePublicKey(tx, node.edgeId, node.publicKey);
+  if (isOther) await enqueueJob(tx, edgeKeysChanged, { group_id: node.groupId });
 }
 
 async function refreshCapabilities(tx: Tx, groupId: string, now: Date): Promise<void> {

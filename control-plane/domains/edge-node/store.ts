@@ -48,6 +48,7 @@ class EdgeNodeModel extends Model {
   declare groupId: string;
   declare name: string;
   declare capabilities: unknown;
+  declare publicKey: string | null;
   declare report: unknown;
   declare feedId: string | null;
   declare applied: number;
@@ -143,6 +144,29 @@ export async function insertNode(
 /** An agent that enrols again has lost what it reported. */
 export async function resetNode(tx: Tx, id: string, capabilities: Capabilities): Promise<void> {
   await EdgeNodeModel.query(tx).patch({ capabilities, report: null, feedId: null, reportedAt: null }).where({ id });
+}
+
+/** Answers whether it is another key than before. */
+export async function updatePublicKey(tx: Tx, id: string, publicKey: string): Promise<boolean> {
+  const changed = await EdgeNodeModel.query(tx)
+    .patch({ publicKey })
+    .where({ id })
+    .whereRaw("public_key is distinct from ?", [publicKey]);
+  return changed > 0;
+}
+
+/** The nodes of a group whose public key is known. */
+export async function findNodeKeys(
+  reads: Reads,
+  groupId: string,
+): Promise<readonly { readonly edgeId: string; readonly publicKey: string }[]> {
+  const rows = await EdgeNodeModel.query(reads)
+    .select("id", "public_key")
+    .where({ group_id: groupId })
+    .whereNotNull("public_key")
+    .orderBy("id")
+    .limit(NODES_MAX);
+  return rows.flatMap(({ id, publicKey }) => (publicKey === null ? [] : [{ edgeId: id, publicKey }]));
 }
 
 export async function lockNodeByName(

@@ -11,6 +11,7 @@ export { createSnapshotReader } from "./snapshot.ts";
 export {
   findFeed,
   findFeedKeys,
+  findRecordHeads,
   findRecordsById,
   findScope,
   holdFeed,

@@ -3,5 +3,6 @@ export {
   ensurePlatformSecret,
   openSecret,
   resealPlatformSecrets,
+  type SecretPurpose,
   storeSecret,
 } from "./service.ts";
