@@ -3,7 +3,6 @@ import type { Readable } from "node:stream";
 import { z } from "zod";
 import type { ProblemKind } from "../../platform/problem.ts";
 import type { Access, CallerOf } from "./caller.ts";
-import type { PreparedJson } from "./prepared-json.ts";
 import { isEdgePath } from "./served-path.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -42,6 +41,12 @@ export type ReplyBody<R extends ReplyDeclaration> = R extends { body: infer S ex
   : R extends { raw: string }
     ? string | Buffer | Readable
     : undefined;
+
+/** A body that is checked, written and tagged already (prepared-json.ts). */
+export interface PreparedJson {
+  readonly json: string;
+  readonly etag: string;
+}
 
 export interface Reply<Body> {
   /** When it differs from the declared one: 304 and 204 without a body, 202 instead of 200. */

@@ -1,6 +1,7 @@
 // For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { peopleRecipes } from "./people-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
 
@@ -18,7 +19,7 @@ export interface Kitchen {
   readonly canary: string;
 }
 
-type MakeRecipe = (kitchen: Kitchen) => Promise<Recipe>;
+export type MakeRecipe = (kitchen: Kitchen) => Promise<Recipe>;
 
 const withId = z.looseObject({ id: z.uuid() });
 
@@ -27,9 +28,14 @@ export async function createDistribution({ owner, canary }: Kitchen): Promise<st
   return (await owner.expect(201, withId, "POST", "/api/v1/distributions", body)).id;
 }
 
+/** Nothing in it looks like an id. */
+function domainName(): string {
+  return `d${randomBytes(8).toString("hex")}.example.com`;
+}
+
 function distributionBody(canary: string) {
   return {
-    domain: `${randomUUID()}.example.com`,
+    domain: domainName(),
     label: canary,
     description: canary,
     origin: { url: "http://origin.example.net:8080", label: canary },
@@ -52,6 +58,19 @@ async function withVersions(kitchen: Kitchen): Promise<string> {
 }
 
 const recipes: Readonly<Record<string, MakeRecipe>> = {
+  ...peopleRecipes,
+  getTraffic: async (kitchen) => {
+    const day = 24 * 60 * 60 * 1000;
+    const to = new Date();
+    return {
+      query: {
+        distribution_id: await createDistribution(kitchen),
+        from: new Date(to.getTime() - day).toISOString(),
+        to: to.toISOString(),
+        interval: "hour",
+      },
+    };
+  },
   listDistributions: async (kitchen) => {
     await createDistribution(kitchen);
     return { query: { sort: "label", search: kitchen.canary } };
@@ -64,7 +83,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
   disableDistribution: ofDistribution,
   cloneDistribution: async (kitchen) => ({
     ...(await ofDistribution(kitchen)),
-    body: { domain: `${randomUUID()}.example.com` },
+    body: { domain: domainName() },
   }),
   getDeployment: ofDistribution,
   listOrigins: ofDistribution,
@@ -98,4 +117,9 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
   );
   const search = new URLSearchParams(query).toString();
   return search === "" ? filled : `${filled}?${search}`;
+}
+
+/** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
+export function changesPeople({ path }: Operation): boolean {
+  return !/^\/api\/v1\/(distributions|cache-policies|reports|edge)/.test(path);
 }

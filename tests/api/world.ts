@@ -25,6 +25,7 @@ export interface Person extends Api {
   readonly userId: string;
   readonly accountId: string;
   readonly username: string;
+  readonly isOperator: boolean;
 }
 
 export interface ApiWorld {
@@ -111,14 +112,14 @@ function peopleOf(api: Api, db: Database): Pick<ApiWorld, "register" | "register
     const username = `p-${randomUUID().slice(0, 18)}`;
     const body = { username, email: `${username}@example.com`, password: PASSWORD };
     const { token, user, account } = await api.expect(201, registered, "POST", "/api/v1/auth/register", body);
-    return { ...api.as(token), token, userId: user.id, accountId: account.id, username };
+    return { ...api.as(token), token, userId: user.id, accountId: account.id, username, isOperator: false };
   }
   return {
     register,
     async registerOperator() {
       const person = await register();
       await db("user").where({ id: person.userId }).update({ platform_role: "admin" });
-      return logIn(api, person);
+      return { ...(await logIn(api, person)), isOperator: true };
     },
     async join(owner, role) {
       const person = await register();

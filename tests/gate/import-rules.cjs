@@ -1,7 +1,7 @@
 // Who may import whom (docs/ARCHITECTURE.md), as dependency-cruiser reads it. import-rules.test.ts proves that each rule
 // bites on a planted violation.
 const rooms = "control-plane|edge-templates|agents|media|platform|openresty|migrations";
-const tests = "\\.test\\.ts$|/test-[a-z-]+\\.ts$|^tests/";
+const tests = "\\.test\\.ts$|\\.fixture\\.ts$|/test-[a-z-]+\\.ts$|^tests/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 module.exports = {

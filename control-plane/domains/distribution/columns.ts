@@ -1,6 +1,7 @@
 // Between the words of the API and the columns of a distribution's row. No input or output.
-import type { NewColumns } from "./create.ts";
+
 import type { CreateDistributionInput, PatchDistributionInput } from "./schema.ts";
+import type { NewColumns } from "./store.ts";
 
 export function columnsOfInput(input: CreateDistributionInput, domain: string): NewColumns {
   return {

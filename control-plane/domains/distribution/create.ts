@@ -12,7 +12,7 @@ import { insertRules } from "./rollback.ts";
 import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
 import type { CreateDistributionInput } from "./schema.ts";
 import type { DistributionState } from "./state.ts";
-import { type DistributionRecord, insertClaim, insertDistribution } from "./store.ts";
+import { type DistributionRecord, insertClaim, insertDistribution, type NewColumns } from "./store.ts";
 
 const TOKEN_LENGTH = 12;
 
@@ -42,25 +42,6 @@ export function chooseName(
   const name = canonicalDomain(input.domain, zone);
   return typeof name === "string" ? { token, domain: name, domainType: "custom" } : fault(name.fault);
 }
-
-export type NewColumns = Pick<
-  DistributionRecord,
-  | "label"
-  | "description"
-  | "cdnType"
-  | "accelerationType"
-  | "originType"
-  | "hostHeader"
-  | "sni"
-  | "isHttp2"
-  | "isHttp3"
-  | "enableSsl"
-  | "isLivestream"
-  | "isRedirectHttpToHttps"
-  | "cachePolicyId"
-  | "cors"
-  | "compression"
->;
 
 /** What a new distribution is made of. */
 export interface Birth {

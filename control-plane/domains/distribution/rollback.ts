@@ -5,8 +5,8 @@ import type { Caller } from "../../http/caller.ts";
 import { type OriginOwner, type OriginSettings, replaceOrigins, settingsOf } from "../origin/index.ts";
 import { type RuleRecord, replaceRules, ruleKindNames, upsertRules } from "../rule/index.ts";
 import type { ConfigurationParts, RuleContent } from "./configuration.ts";
-import type { NewColumns } from "./create.ts";
 import type { DistributionState } from "./state.ts";
+import type { NewColumns } from "./store.ts";
 
 export async function restore(
   tx: Tx,

@@ -54,6 +54,26 @@ class DistributionModel extends Model {
 }
 export type DistributionRecord = Omit<Columns<DistributionModel>, "pageKey">;
 
+/** What a customer decides at the beginning. */
+export type NewColumns = Pick<
+  DistributionRecord,
+  | "label"
+  | "description"
+  | "cdnType"
+  | "accelerationType"
+  | "originType"
+  | "hostHeader"
+  | "sni"
+  | "isHttp2"
+  | "isHttp3"
+  | "enableSsl"
+  | "isLivestream"
+  | "isRedirectHttpToHttps"
+  | "cachePolicyId"
+  | "cors"
+  | "compression"
+>;
+
 class DomainModel extends Model {
   static override tableName = "domain";
   static override columnNameMappers = snakeCaseMappers();
