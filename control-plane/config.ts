@@ -79,7 +79,7 @@ export const controlPlaneSchema = z.object({
   RATE_LIMIT_PER_MINUTE: setting.count.default(100),
   /** Per session or API token. */
   RATE_LIMIT_TOKEN_PER_MINUTE: setting.count.default(600),
-  /** Of log-ins, registrations and the like, per client address; one more, and it waits LOGIN_BAN_SECONDS. */
+  /** Of log-ins per client address, of registrations, and the like; one more, and it waits LOGIN_BAN_SECONDS. */
   LOGIN_ATTEMPTS_PER_MINUTE: setting.count.default(5),
   LOGIN_BAN_SECONDS: setting.count.default(900),
   /** How long an API token may live; without it, as long as its maker likes. */

@@ -56,7 +56,8 @@ function createCounting(authenticate: Authentication, limits: RateLimits) {
   }
 
   async function person(route: Route, arrival: Arrival, identified: Identify): Promise<AnyCaller | undefined> {
-    const attempts = route.attempts ? limits.attempts.count(addressOf(arrival)) : undefined;
+    // Each route for itself: whoever has just registered, or enrolled an edge, has not tried a password yet.
+    const attempts = route.attempts ? limits.attempts.count(`${route.operationId}:${addressOf(arrival)}`) : undefined;
     const tokenId = await countShown(arrival, attempts);
     if (tokenId !== undefined) return countingRefusals(arrival, identified);
     const caller = await identified();

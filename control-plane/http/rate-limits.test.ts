@@ -87,17 +87,19 @@ const routes = [
     reply: { status: 200, body: z.object({}) },
     handle: async () => ({ body: {} }),
   }),
-  defineRoute({
-    method: "POST",
-    path: "/login",
-    operationId: "logIn",
-    tag: "Books",
-    summary: "An attempt",
-    access: { kind: "public" },
-    attempts: true,
-    reply: { status: 204, empty: true },
-    handle: async () => ({}),
-  }),
+  ...(["login", "register"] as const).map((attempt) =>
+    defineRoute({
+      method: "POST",
+      path: `/${attempt}`,
+      operationId: attempt,
+      tag: "Books",
+      summary: "An attempt",
+      access: { kind: "public" },
+      attempts: true,
+      reply: { status: 204, empty: true },
+      handle: async () => ({}),
+    }),
+  ),
 ];
 
 /** Each with a connection of its own, as processes have. */
@@ -208,7 +210,7 @@ test("a token that was revoked is no better than none", async () => {
   expect(looksInTheDatabase).toBe(ADDRESS_LIMIT);
 });
 
-test("an attempt too many bans the address from attempts in every process, good ones counted too", async () => {
+test("an attempt too many bans the address from that route in every process, good ones counted too", async () => {
   const [first, second] = [await startLimitedApi(), await startLimitedApi()];
   const logIn = (api: BookApi, client: string) => api.ask("/api/v1/login", { method: "POST", ...from(client) });
   expect(await inTurn(ATTEMPTS_LIMIT, () => logIn(first, "192.0.2.1"))).toEqual(times(ATTEMPTS_LIMIT, 204));
@@ -220,6 +222,7 @@ test("an attempt too many bans the address from attempts in every process, good 
     expect(retryAfter).toBeLessThanOrEqual(BAN_SECONDS);
   }
   expect((await first.ask(book, from("192.0.2.1"))).status).toBe(200);
+  expect((await first.ask("/api/v1/register", { method: "POST", ...from("192.0.2.1") })).status).toBe(204);
   expect((await logIn(first, "192.0.2.2")).status).toBe(204);
 });
 

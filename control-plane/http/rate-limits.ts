@@ -10,7 +10,7 @@ export interface RateLimits {
   /** Requests without a good token, by subscriber. */
   readonly address: RateCounter;
   readonly token: RateCounter;
-  /** Log-ins and the like, good ones too, by subscriber: who tries one password for many users is right now and then. */
+  /** Log-ins and the like, by route and subscriber; good ones too: who tries one password on many users is right at times. */
   readonly attempts: RateCounter;
 }
 
