@@ -21,14 +21,16 @@ const SERVER = fileURLToPath(new URL("swift-in-one-process.py", import.meta.url)
 const LISTENING = /^listening (\d+)$/m;
 const log = createLogger({ role: "test", level: "silent" });
 
-export async function startSwift(): Promise<Swift> {
+/** With another secret key, a test can look for it. */
+export async function startSwift({ secretAccessKey = "testing" } = {}): Promise<Swift> {
   const tools = await swiftTools();
   const folder = mkdtempSync(join(tmpdir(), "edgewright-swift-"));
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
-    const { child, port } = await startServer(tools, folder);
+    const credentials = { accessKeyId: ACCESS_KEY_ID, secretAccessKey };
+    const { child, port } = await startServer(tools, folder, credentials);
     const settings = {
-      ...CREDENTIALS,
+      ...credentials,
       endpoint: `http://127.0.0.1:${port}`,
       bucket: "edgewright",
       region: "us-east-1",
@@ -53,11 +55,14 @@ async function swiftTools(): Promise<DebianTools> {
   return openDebianTools({ folder, packages: ["python3", "python3-swift"], log });
 }
 
-const CREDENTIALS = { accessKeyId: "test:tester", secretAccessKey: "testing" };
+const ACCESS_KEY_ID = "test:tester";
 
-async function startServer(tools: DebianTools, folder: string): Promise<{ child: Child; port: number }> {
+async function startServer(
+  tools: DebianTools,
+  folder: string,
+  { accessKeyId, secretAccessKey }: Pick<S3Settings, "accessKeyId" | "secretAccessKey">,
+): Promise<{ child: Child; port: number }> {
   const logFile = join(folder, "swift.log");
-  const { accessKeyId, secretAccessKey } = CREDENTIALS;
   const child = await startChild({
     name: "swift",
     command: [...tools.command("python3"), SERVER, folder, accessKeyId, secretAccessKey],
