@@ -69,12 +69,27 @@ test("who is not logged in is asked for it before anything is read; too small a 
   expect((await api.ask("/api/v1/operators", { headers: { authorization: "Bearer editor" } })).status).toBe(403);
 });
 
-/** What a client that minds no rules would write, and the status of the answer. */
-async function statusOf(...lines: string[]): Promise<number> {
+/** The answer to what a client writes that minds no rules. */
+async function answerTo(written: string): Promise<{ status: number; body: string }> {
   const socket = connect(Number(new URL(api.url).port), "127.0.0.1");
-  socket.end(`${["GET /api/v1/operators HTTP/1.1", "Connection: close", ...lines].join("\r\n")}\r\n\r\n`);
-  return Number((await text(socket)).split(" ")[1]);
+  socket.end(written);
+  const [head = "", body = ""] = (await text(socket)).split("\r\n\r\n");
+  return { status: Number(head.split(" ")[1]), body };
 }
+
+async function statusOf(...lines: string[]): Promise<number> {
+  const head = ["GET /api/v1/operators HTTP/1.1", "Connection: close", ...lines].join("\r\n");
+  return (await answerTo(`${head}\r\n\r\n`)).status;
+}
+
+test.each([
+  ["no HTTP at all", "hello\r\n\r\n", 400, "malformed-request"],
+  ["a header with a control character", "GET / HTTP/1.1\r\nHost: a\r\nX: \0\r\n\r\n", 400, "malformed-request"],
+  ["headers without end", `GET / HTTP/1.1\r\nHost: a\r\nX: ${"x".repeat(20_000)}\r\n\r\n`, 431, "headers-too-large"],
+])("%s is answered as a problem too", async (_name, written, status, type) => {
+  const answer = await answerTo(written);
+  expect([answer.status, JSON.parse(answer.body)]).toMatchObject([status, { type: `urn:edgewright:problem:${type}` }]);
+});
 
 test("a header that may come once and comes twice is a 400, not one of the two", async () => {
   const host = `Host: ${new URL(api.url).host}`;

@@ -2,11 +2,13 @@
 // closeIdleConnections spares those that never asked anything, and those that become idle afterwards.
 import type { ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 
 export interface RunningRequests {
   track(socket: Socket): void;
   /** Answers who makes the request's signal: aborted when the client goes away or the server stops. */
   begin(response: ServerResponse): () => AbortSignal;
+  isRunning(socket: Duplex): boolean;
   end(): void;
 }
 
@@ -60,6 +62,7 @@ export function createRunningRequests(): RunningRequests {
       if (isStopping) request.abort("the server is stopping");
       return () => request.signal();
     },
+    isRunning: (socket) => [...running].some((request) => request.socket === socket),
     end: () => {
       isStopping = true;
       for (const socket of idle) socket.destroy();

@@ -18,6 +18,7 @@ import type { RateLimits } from "./rate-limits.ts";
 import { type ApiState, logRequests } from "./request-log.ts";
 import { routeRequests } from "./router.ts";
 import { createRunningRequests, type RunningRequests } from "./running-requests.ts";
+import { answerUnreadable } from "./unreadable.ts";
 
 export type { Authentication } from "./authorize.ts";
 export type { Dependency } from "./health.ts";
@@ -75,6 +76,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<{ url: 
     app.callback(),
   );
   server.on("connection", running.track);
+  server.on("clientError", (error, socket) => answerUnreadable(error, socket, running.isRunning(socket)));
   server.maxConnections = CONNECTIONS_MAX;
   server.listen(port, host);
   await once(server, "listening");
