@@ -106,13 +106,11 @@ function tokenIdOf(caller: AnyCaller): string | undefined {
 }
 
 const TOKENS_MAX = 10_000;
-/** How long a token is taken for what it was. Which limit counts depends on it, nothing else. */
-const TOKEN_TTL_MS = 60_000;
 const REFUSED = "";
 
-/** Which token an Authorization header shows, without a look at its signature each time. */
+/** Which token an Authorization header shows, without a look at its signature each time. Only what is counted hangs on it. */
 function rememberTokens(authenticate: Authentication) {
-  const ids = new LRUCache<string, string>({ max: TOKENS_MAX, ttl: TOKEN_TTL_MS });
+  const ids = new LRUCache<string, string>({ max: TOKENS_MAX });
   const headerOf = (facts: RequestFacts) => facts.header("authorization") ?? "";
 
   return {
