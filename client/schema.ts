@@ -7448,7 +7448,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -7462,7 +7462,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -8092,7 +8092,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8106,7 +8106,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -8830,7 +8830,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -8844,7 +8844,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -8998,7 +8998,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9012,7 +9012,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -9163,7 +9163,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9177,7 +9177,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -9670,7 +9670,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9684,7 +9684,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -10318,7 +10318,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10332,7 +10332,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -10720,7 +10720,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10734,7 +10734,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };
@@ -10922,7 +10922,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description A service this needs is away · This server is stopping */
+            /** @description A service this needs is away · Too many people log in at once · This server is stopping */
             503: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10936,7 +10936,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:server-stopping";
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:passwords-busy" | "urn:edgewright:problem:server-stopping";
                     };
                 };
             };

@@ -6,6 +6,7 @@ import { identityReply } from "../identity/schema.ts";
 import {
   ethereumRefused,
   identityTaken,
+  passwordsBusy,
   passwordWrong,
   recentLoginRequired,
   tooManyIdentities,
@@ -68,7 +69,7 @@ export function ethereumRoutes({ ethereum }: AuthService): Route[] {
       attempts: true,
       body: ethereumLinkInput,
       reply: { status: 201, body: identityReply },
-      problems: [ethereumRefused, passwordWrong, recentLoginRequired, identityTaken, tooManyIdentities],
+      problems: [ethereumRefused, passwordWrong, recentLoginRequired, passwordsBusy, identityTaken, tooManyIdentities],
       handle: async ({ body, caller }) => ({ body: identityToReply(await ethereum.link(caller, body)) }),
     }),
   ];

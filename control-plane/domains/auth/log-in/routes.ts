@@ -2,7 +2,7 @@
 import { defineRoute, type Route } from "../../../http/define-route.ts";
 import { notAllowed, unauthorized } from "../../../http/problems.ts";
 import { accountToReply } from "../../account/index.ts";
-import { identityTaken, loginRefused, totpLocked, totpRefused, totpRequired } from "../problems.ts";
+import { identityTaken, loginRefused, passwordsBusy, totpLocked, totpRefused, totpRequired } from "../problems.ts";
 import { tokenReply } from "../schema.ts";
 import type { AuthService } from "../service.ts";
 import { tokenToReply, userToReply } from "../user/reply.ts";
@@ -23,7 +23,7 @@ export function logInRoutes(auth: AuthService): Route[] {
       attempts: true,
       body: registerInput,
       reply: { status: 201, body: registerReply },
-      problems: [identityTaken],
+      problems: [identityTaken, passwordsBusy],
       async handle({ body, facts }) {
         const { user, account, ...issued } = await auth.register(body, visitOf(facts));
         return { body: { user: userToReply(user), account: accountToReply(account), ...tokenToReply(issued) } };
@@ -39,7 +39,7 @@ export function logInRoutes(auth: AuthService): Route[] {
       attempts: true,
       body: loginInput,
       reply: { status: 200, body: tokenReply },
-      problems: [loginRefused, totpRequired, totpRefused, totpLocked, notAllowed],
+      problems: [loginRefused, passwordsBusy, totpRequired, totpRefused, totpLocked, notAllowed],
       handle: async ({ body, facts }) => ({ body: tokenToReply(await auth.logIn(body, visitOf(facts))) }),
     }),
     defineRoute({

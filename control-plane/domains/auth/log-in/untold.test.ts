@@ -16,8 +16,6 @@ beforeAll(async () => {
   });
   people = await createTestPeople({ passwords });
   await people.register("ada");
-  // Of whom there is no password.
-  await people.db("user").where({ username: "ada" }).select("id");
   await people.register("wallet");
   await people.db("user").where({ username: "wallet" }).update({ password_hash: null });
 });

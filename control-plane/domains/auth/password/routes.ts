@@ -1,6 +1,6 @@
 // Changing and resetting a password over HTTP.
 import { defineRoute, type Route } from "../../../http/define-route.ts";
-import { linkExpired, passwordWrong, recentLoginRequired } from "../problems.ts";
+import { linkExpired, passwordsBusy, passwordWrong, recentLoginRequired } from "../problems.ts";
 import { tokenReply } from "../schema.ts";
 import type { AuthService } from "../service.ts";
 import { tokenToReply } from "../user/reply.ts";
@@ -23,7 +23,7 @@ export function passwordRoutes({ password }: AuthService): Route[] {
       idempotencyKey: false,
       body: changePasswordInput,
       reply: { status: 200, body: tokenReply },
-      problems: [passwordWrong, recentLoginRequired],
+      problems: [passwordWrong, recentLoginRequired, passwordsBusy],
       async handle({ body, caller, facts }) {
         return { body: tokenToReply(await password.change(caller, body, visitOf(facts))) };
       },
@@ -53,7 +53,7 @@ export function passwordRoutes({ password }: AuthService): Route[] {
       attempts: true,
       body: resetPasswordInput,
       reply: { status: 204, empty: true },
-      problems: [linkExpired],
+      problems: [linkExpired, passwordsBusy],
       async handle({ body, facts }) {
         await password.reset(body, visitOf(facts));
         return {};

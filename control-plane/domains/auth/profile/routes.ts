@@ -2,7 +2,7 @@
 import { defineRoute, type Route } from "../../../http/define-route.ts";
 import { assertIfMatch } from "../../../http/etag.ts";
 import { failedPrecondition } from "../../../http/problems.ts";
-import { identityTaken, passwordWrong, recentLoginRequired } from "../problems.ts";
+import { identityTaken, passwordsBusy, passwordWrong, recentLoginRequired } from "../problems.ts";
 import { userReply } from "../schema.ts";
 import type { AuthService } from "../service.ts";
 import { userToReply } from "../user/reply.ts";
@@ -33,7 +33,7 @@ export function profileRoutes({ profile }: AuthService): Route[] {
       ifMatch: true,
       body: profileInput,
       reply: { status: 200, body: userReply },
-      problems: [identityTaken, passwordWrong, recentLoginRequired, failedPrecondition],
+      problems: [identityTaken, passwordWrong, recentLoginRequired, passwordsBusy, failedPrecondition],
       async handle({ body, caller, facts }) {
         const updated = await profile.update(caller, body, (current) => assertIfMatch(facts, userToReply(current)));
         return { body: userToReply(updated) };

@@ -1,6 +1,14 @@
 // A person's authenticator over HTTP. The answers hold secrets that are shown once, so none is kept for a repeat.
 import { defineRoute, type Route } from "../../../http/define-route.ts";
-import { codeWrong, passwordWrong, recentLoginRequired, totpAlreadyOn, totpLocked, totpNotOn } from "../problems.ts";
+import {
+  codeWrong,
+  passwordsBusy,
+  passwordWrong,
+  recentLoginRequired,
+  totpAlreadyOn,
+  totpLocked,
+  totpNotOn,
+} from "../problems.ts";
 import type { AuthService } from "../service.ts";
 import { visitOf } from "../visit.ts";
 import {
@@ -13,7 +21,7 @@ import {
 } from "./schema.ts";
 
 const tag = "Accounts and access";
-const ofOwner = [passwordWrong, recentLoginRequired];
+const ofOwner = [passwordWrong, recentLoginRequired, passwordsBusy];
 const ofCode = [totpNotOn, codeWrong, totpLocked];
 
 export function totpRoutes({ totp }: AuthService): Route[] {
