@@ -10,7 +10,7 @@ import { assertIfMatch } from "./etag.ts";
 import { unauthorized } from "./problems.ts";
 import { type ApiServerOptions, type Authentication, startApiServer } from "./server.ts";
 
-export const lines = new PassThrough();
+const lines = new PassThrough();
 export const log = createLogger({ role: "test", level: "debug", destination: lines });
 export const shelfTaken = defineProblem("shelf-taken", 409, "The shelf is taken");
 const bookBody = z.strictObject({
@@ -129,7 +129,7 @@ export const bookRoutes: Route[] = [
   }),
 ];
 
-export const bookReaders: Authentication = {
+const bookReaders: Authentication = {
   account: async (credentials) => {
     const role = credentials.header("authorization")?.replace("Bearer ", "");
     if (role !== "viewer" && role !== "editor") throw unauthorized("Log in first.");

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import { readConfig } from "../platform/config.ts";
+import { controlPlaneSchema } from "./config.ts";
+
+const needed = {
+  DATABASE_URL: "postgres://127.0.0.1/x",
+  REDIS_URL: "redis://127.0.0.1",
+  CLICKHOUSE_URL: "http://127.0.0.1",
+};
+const read = (settings: Record<string, string> = {}) => readConfig(controlPlaneSchema, { ...needed, ...settings });
+
+test("proxies and origins are lists; limits have the numbers that customers are told", () => {
+  expect(read({ TRUSTED_PROXIES: "loopback, 10.0.0.0/8", CORS_ORIGINS: "https://portal.example.com" })).toMatchObject({
+    TRUSTED_PROXIES: ["loopback", "10.0.0.0/8"],
+    CORS_ORIGINS: ["https://portal.example.com"],
+  });
+  expect(read()).toMatchObject({
+    TRUSTED_PROXIES: [],
+    CORS_ORIGINS: [],
+    RATE_LIMIT_PER_MINUTE: 100,
+    RATE_LIMIT_TOKEN_PER_MINUTE: 600,
+    LOGIN_ATTEMPTS_PER_MINUTE: 5,
+    LOGIN_BAN_SECONDS: 900,
+  });
+});
+
+test.each([
+  ["TRUSTED_PROXIES", "loopback,proxy.internal", /TRUSTED_PROXIES\.1: proxy\.internal must be an address, a network/],
+  ["CORS_ORIGINS", "*", /CORS_ORIGINS\.0: \* must be an exact origin such as https:/],
+  ["LOGIN_ATTEMPTS_PER_MINUTE", "0", /LOGIN_ATTEMPTS_PER_MINUTE: /],
+])("%s=%s is refused by name, with what would be right", (name, value, fault) => {
+  expect(() => read({ [name]: value })).toThrow(fault);
+});
