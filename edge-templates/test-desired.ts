@@ -29,7 +29,13 @@ const cacheRuleSchema = z
 
 const originSchema = z
   .strictObject({
+    id: z.string(),
     scheme: z.enum(["http", "https"]),
+    host: z.string(),
+    port: z.int(),
+    hostHeader: z.string(),
+    sni: z.string(),
+    primary: z.boolean(),
     isTlsVerified: z.boolean(),
     healthCheck: z.strictObject({
       path: z.string(),

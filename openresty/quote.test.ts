@@ -10,94 +10,10 @@ import { expect, test } from "vitest";
 import { compileTemplate } from "../edge-templates/template.ts";
 import { dieWithParent } from "../platform/embedded/program.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
+import { FIXED_TEXTS, generatedTexts } from "./test-hostile-texts.ts";
 
 const GENERATED = 400;
 const READY_WITHIN_MS = 10_000;
-
-const PIECES = [
-  ...[
-    '"',
-    "'",
-    "\\",
-    "$",
-    "\u0024{",
-    "}",
-    "{",
-    ";",
-    "#",
-    "\n",
-    "\r\n",
-    "\t",
-    " ",
-    "`",
-    "%",
-    "~",
-    "*",
-    "^",
-    "(",
-    ")",
-    "@",
-    "=",
-  ],
-  ...[
-    "$host",
-    "\u0024{host}",
-    "$1",
-    "\u0024{literal_dollar}",
-    "\\n",
-    "\\$",
-    '\\"',
-    "; return 500",
-    "} location / {",
-    "include /etc/passwd;",
-  ],
-  ...["a", "é", "漢", "\u007f", "\u0001", "\u001b[0m", "\u2028", "��", "{{int x}}", "{{{x}}}", "lua_block { error() }"],
-];
-
-const FIXED = [
-  ...[
-    "",
-    " ",
-    '"',
-    '\\"',
-    "\\",
-    "\\\\",
-    "$",
-    "$$",
-    "\u0024{",
-    "\u0024{}",
-    "$1$2",
-    "a$",
-    "$literal_dollar",
-    '"; return 500; #',
-    "';",
-  ],
-  ...[
-    "\n",
-    "\r\n\r\n",
-    "#",
-    "a # b",
-    "{}",
-    "}",
-    "text; }\n}\nserver {",
-    "\\x41",
-    "%00",
-    "x".repeat(3900),
-    "$".repeat(200),
-    "\\".repeat(501),
-  ],
-];
-
-/** Always the same texts: a fault can be looked at again. */
-function generatedTexts(count: number): string[] {
-  let seed = 0x9e3779b9;
-  const next = (below: number) => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return Math.floor((seed / 2 ** 32) * below);
-  };
-  const piece = () => PIECES[next(PIECES.length)] ?? "";
-  return Array.from({ length: count }, () => Array.from({ length: 1 + next(8) }, piece).join(""));
-}
 
 const configuration = compileTemplate<{ folder: string; texts: readonly { place: number; text: string }[] }>(
   "hostile.hbs",
@@ -116,7 +32,10 @@ http {
 );
 
 test("every text comes back as it was", async () => {
-  const texts = [...FIXED, ...generatedTexts(GENERATED)].map((text, place) => ({ place, text }));
+  const texts = [...FIXED_TEXTS, ...generatedTexts(GENERATED)]
+    // nginx can hold no NUL: the writer refuses it.
+    .filter((text) => !text.includes("\0"))
+    .map((text, place) => ({ place, text }));
   const { command } = await testNginx();
   const folder = await mkdtemp(join(tmpdir(), "edgewright-quote-"));
   const argv = [...command, "-p", `${folder}/`, "-e", "error.log", "-c", "nginx.conf"];

@@ -11,7 +11,7 @@ local origins = require "origins"
 local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 
-local ipairs, pairs, type = ipairs, pairs, type
+local ipairs, pairs, pcall, tostring, type = ipairs, pairs, pcall, tostring, type
 local find, lower, sub = string.find, string.lower, string.sub
 
 local FORMAT = 2
@@ -99,8 +99,7 @@ local function fault_of(decoded, id)
   return origins.fault(decoded.origin) or compression.fault(decoded.compression) or parts_fault(decoded)
 end
 
---- The document, ready for look-ups; or nil, what is wrong and whatever could be decoded.
-function M.decode(body, id)
+local function decode(body, id)
   if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
   local known = decode_around_policy(body)
   if known and not fault_of(known, id) then return prepare(known) end
@@ -110,6 +109,14 @@ function M.decode(body, id)
   if fault then return nil, fault, decoded end
   cache_rules.prepare(decoded.cache)
   return prepare(decoded)
+end
+
+--- The document, ready for look-ups; or nil, what is wrong and whatever could be decoded. One that nobody foresaw must not
+-- take others with it: neither those of the same push, nor a whole nginx that starts with it.
+function M.decode(body, id)
+  local ok, document, fault, decoded = pcall(decode, body, id)
+  if ok then return document, fault, decoded end
+  return nil, "cannot be read: " .. tostring(document)
 end
 
 return M

@@ -61,4 +61,14 @@ function T.test_a_text_that_looks_like_the_end_of_the_policy_does_not_mislead()
   lu.assertNil((document.decode(twice, ID)))
 end
 
+function T.test_what_nobody_foresaw_is_a_refusal_too()
+  local cache_rules = require "cache_rules"
+  local fault = cache_rules.fault
+  cache_rules.fault = function() error("unforeseen") end
+  local decoded, message = document.decode(canonical(rules('{"ttl":4}')), ID)
+  cache_rules.fault = fault
+  lu.assertNil(decoded)
+  lu.assertStrContains(message, "unforeseen")
+end
+
 return T
