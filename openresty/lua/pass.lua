@@ -39,6 +39,8 @@ end
 function M.header_filter()
   local var = ngx.var
   if not var.upstream_status then return end
+  -- nginx below 1.29 takes a 103 for the answer, and waits for its end.
+  if ngx.status < 200 and ngx.status ~= 101 then return ngx.exit(502) end
   local server = balancer.server()
   balancer.answered(ngx.status)
   hop_headers.strip_response(var.upstream_http_connection)
