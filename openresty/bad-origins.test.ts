@@ -193,6 +193,7 @@ test("a gzip bomb goes through as the bytes that it is, to those who take gzip a
   honest.handle((_, response) => {
     response.writeHead(200, {
       "content-encoding": "gzip",
+      "content-length": String(bomb.length),
       "content-type": "text/plain",
       "cache-control": "max-age=60",
     });
