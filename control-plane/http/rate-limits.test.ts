@@ -291,20 +291,22 @@ test("without Redis each process counts for itself", async () => {
   }
 });
 
+const isOfAddresses = (line: Record<string, unknown>) => line.limit === "address";
+
 test("a Redis that hangs is left alone, and taken up when it answers again", async () => {
   const redis = new Redis(service.url);
   const api = await startLimitedApi();
-  const alone = waitForLine("rate limits are counted per process: redis does not answer");
+  const alone = waitForLine("rate limits are counted per process: redis does not answer", isOfAddresses);
   await redis.client("PAUSE", 1_500);
   expect((await api.ask(book, from("192.0.2.1"))).status).toBe(200);
-  expect(await alone).toMatchObject({ level: "warn", limit: "address" });
+  expect(await alone).toMatchObject({ level: "warn" });
   await redis.ping();
-  const shared = waitForLine("rate limits are counted in redis again");
+  const shared = waitForLine("rate limits are counted in redis again", isOfAddresses);
   let isShared = false;
   void shared.then(() => {
     isShared = true;
   });
   while (!isShared) await api.ask(book, from(`192.0.2.${Math.floor(Math.random() * 250)}`));
-  expect(await shared).toMatchObject({ level: "info", limit: "address" });
+  expect(await shared).toMatchObject({ level: "info" });
   redis.disconnect();
 });

@@ -10,7 +10,8 @@ import { assertIfMatch } from "./etag.ts";
 import { unauthorized } from "./problems.ts";
 import { type ApiServerOptions, type Authentication, startApiServer } from "./server.ts";
 
-const lines = new PassThrough();
+// Flowing from the start: whoever waits for a line gets those that come from then on.
+const lines = new PassThrough().resume();
 export const log = createLogger({ role: "test", level: "debug", destination: lines });
 export const shelfTaken = defineProblem("shelf-taken", 409, "The shelf is taken");
 const bookBody = z.strictObject({
