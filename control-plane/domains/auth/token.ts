@@ -1,6 +1,7 @@
 // The bearer tokens of people: JWTs, HS256, 24 hours, under the key set of signing-keys.ts.
 import { randomUUID, type webcrypto } from "node:crypto";
 import { errors, type JWTHeaderParameters, jwtVerify, SignJWT } from "jose";
+import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { unauthorized } from "../../http/problems.ts";
 import { TOKEN_LIFETIME_MS } from "./signing-key-rules.ts";
@@ -8,6 +9,9 @@ import type { SigningKeys } from "./signing-keys.ts";
 
 const ALGORITHM = "HS256";
 const AUDIENCE = "edgewright";
+
+const VERIFIED_MAX = 10_000;
+const VERIFIED_FOR_MS = 60_000;
 
 const keyId = z.uuid();
 
@@ -33,7 +37,35 @@ export function createTokens({ keys, clock }: { keys: SigningKeys; clock: () => 
     return found.key;
   }
 
+  // A signature is worth a look once a minute, not with each request of a busy program.
+  const verified = new LRUCache<string, Recognised & { readonly expiresAtMs: number }>({
+    max: VERIFIED_MAX,
+    ttl: VERIFIED_FOR_MS,
+  });
+
+  async function verify(token: string): Promise<Recognised> {
+    const known = verified.get(token);
+    if (known !== undefined && known.expiresAtMs > clock().getTime()) return known;
+    try {
+      const { payload } = await jwtVerify(token, keyOf, {
+        algorithms: [ALGORITHM],
+        audience: AUDIENCE,
+        requiredClaims: ["sub", "exp", "jti"],
+        currentDate: clock(),
+      });
+      if (payload.sub !== undefined && payload.jti !== undefined) {
+        const recognised = { userId: payload.sub, sessionId: payload.jti };
+        verified.set(token, { ...recognised, expiresAtMs: (payload.exp ?? 0) * 1000 });
+        return recognised;
+      }
+    } catch (error) {
+      if (!(error instanceof errors.JOSEError)) throw error;
+    }
+    throw unauthorized("The token is not valid or has expired: log in again.");
+  }
+
   return {
+    verify,
     async issue(userId: string): Promise<IssuedToken> {
       const { kid, key } = await keys.signer();
       const now = clock();
@@ -48,21 +80,6 @@ export function createTokens({ keys, clock }: { keys: SigningKeys; clock: () => 
         .setExpirationTime(expiresAt)
         .sign(key);
       return { token, sessionId, expiresAt };
-    },
-    async verify(token: string): Promise<Recognised> {
-      try {
-        const { payload } = await jwtVerify(token, keyOf, {
-          algorithms: [ALGORITHM],
-          audience: AUDIENCE,
-          requiredClaims: ["sub", "exp", "jti"],
-          currentDate: clock(),
-        });
-        if (payload.sub !== undefined && payload.jti !== undefined)
-          return { userId: payload.sub, sessionId: payload.jti };
-      } catch (error) {
-        if (!(error instanceof errors.JOSEError)) throw error;
-      }
-      throw unauthorized("The token is not valid or has expired: log in again.");
     },
   };
 }
