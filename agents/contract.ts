@@ -89,7 +89,7 @@ export const capabilitiesSchema = z.object({
   http3: z.boolean(),
   /** `http2 on;` is a directive of its own (from nginx 1.25.1 on); before that it is a word of `listen`. */
   http2_directive: z.boolean(),
-  /** `balancer_keepalive` is a directive (from lua-nginx-module 0.10.28 on): how many connections to origins are kept. */
+  /** `balancer_keepalive` is a directive (from lua-nginx-module 0.10.27 on): how many connections to origins are kept. */
   balancer_keepalive: z.boolean().default(false),
   /** The module ngx_http_brotli_filter_module is there. */
   brotli: z.boolean().default(false),
