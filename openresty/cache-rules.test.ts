@@ -220,6 +220,16 @@ describe("what tells answers apart", () => {
   });
 });
 
+test("Accept-Language: one answer for all who want the same", async () => {
+  const site = await sites.serve();
+  sites.origin.handle(answering({ "cache-control": "max-age=60", vary: "Accept-Language" }));
+  const caches = [];
+  for (const line of ["en-US,en;q=0.9", "EN-us , en; q=0.9", "de", "en;q=0.9,en-US"]) {
+    caches.push((await site.ask("/said", { headers: [`Accept-Language: ${line}`] })).headers["x-cache"]);
+  }
+  expect(caches).toEqual(["MISS", "HIT", "MISS", "HIT"]);
+});
+
 describe("what browsers are told", () => {
   test("the rule's time from now on, however old the copy", async () => {
     const site = await sites.serve(withRules({ ttlSeconds: 600, browserTtlSeconds: 30, contentTypes: ["text/css"] }));

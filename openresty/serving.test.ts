@@ -176,7 +176,8 @@ test("the origin does not steer the edge, nor set one viewer's cookie for all", 
     });
     response.end("as it is");
   });
-  await ask(edge, { path: "/steer" });
+  // Whom the origin has answered, it may give a cookie.
+  expect((await ask(edge, { path: "/steer" })).headers["set-cookie"]).toBe("session=1");
   const { status, body, headers } = await ask(edge, { path: "/steer" });
   expect([status, body, headers["x-cache"], headers["cache-control"]]).toEqual([200, "as it is", "HIT", "max-age=60"]);
   expect(headers).not.toHaveProperty("set-cookie");
@@ -273,6 +274,20 @@ test("an expired answer is asked about, and a 304 makes it fresh with its new he
   expect(answers.map(({ headers }) => headers["x-turn"])).toEqual(["1", "2", "2"]);
   expect(answers.map(({ headers }) => headers["cache-control"])).toEqual(["max-age=0", "max-age=60", "max-age=60"]);
   expect(answers.map(({ body }) => body)).toEqual(["body", "body", "body"]);
+});
+
+test("a cookie that comes with a 304 is nobody else's", async () => {
+  origin.handle((request, response) => {
+    if (request.headers["if-none-match"] === undefined) {
+      response.writeHead(200, { etag: '"v1"', "cache-control": "max-age=0" }).end("body");
+    } else {
+      response.writeHead(304, { etag: '"v1"', "cache-control": "max-age=60", "set-cookie": "session=1" }).end();
+    }
+  });
+  for (const path of ["/304", "/304", "/304"]) await ask(edge, { path });
+  const { headers } = await ask(edge, { path: "/304" });
+  expect(headers["x-cache"]).toBe("HIT");
+  expect(headers).not.toHaveProperty("set-cookie");
 });
 
 test("a stale copy is served while a fresh one is fetched, where the answer allows", async () => {

@@ -30,7 +30,6 @@ end
 
 --- Of the codings that the edge and origins have in common, those that are accepted; empty: none.
 function M.canonical(text)
-  if not text then return "" end
   local canonical = known:get(text)
   if not canonical then
     canonical = spelt(text)

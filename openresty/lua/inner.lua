@@ -128,8 +128,6 @@ function M.header_filter()
     header["Cache-Control"] = "no-store"
     return
   end
-  -- A cookie is one viewer's.
-  header["Set-Cookie"] = nil
   tell(header, now, ttl, while_revalidate, if_error)
 end
 

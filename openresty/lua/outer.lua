@@ -9,6 +9,7 @@ local cors = require "cors"
 local documents = require "documents"
 local encodings = require "encodings"
 local health = require "health"
+local languages = require "languages"
 local probe = require "probe"
 local query = require "query"
 local rate_limits = require "rate_limits"
@@ -24,6 +25,9 @@ local set_request_header = ngx.req.set_header
 local match, sub = string.match, string.sub
 local floor, max = math.floor, math.max
 local tonumber = tonumber
+
+-- The states in which this very request went to the origin, and its answer comes back.
+local IS_ANSWERED = { MISS = true, BYPASS = true, EXPIRED = true }
 
 local M = {}
 
@@ -47,6 +51,19 @@ local function refuse_target()
   return exec("@page")
 end
 
+-- What many browsers say in many ways, in one: an answer may vary by it.
+local function spell_wishes(var)
+  local encodings_wanted, languages_wanted = var.http_accept_encoding, var.http_accept_language
+  if encodings_wanted then
+    local spelt = encodings.canonical(encodings_wanted)
+    if spelt ~= encodings_wanted then set_request_header("Accept-Encoding", spelt ~= "" and spelt or nil) end
+  end
+  if languages_wanted then
+    local spelt = languages.canonical(languages_wanted)
+    if spelt ~= languages_wanted then set_request_header("Accept-Language", spelt) end
+  end
+end
+
 -- What the cache is asked for, and the origin on a miss.
 local function look_up(var, id, document, target, path)
   local rule = cache_rules.find(document.cache, path)
@@ -59,9 +76,7 @@ local function look_up(var, id, document, target, path)
   target = path .. query.kept(rule and rule.query, sub(target, #path + 1))
   var.edge_target = target
   var.edge_key = cache_key.of(var, id, target, rule)
-  local accepted = var.http_accept_encoding
-  local encoding = encodings.canonical(accepted)
-  if accepted and accepted ~= encoding then set_request_header("Accept-Encoding", encoding ~= "" and encoding or nil) end
+  spell_wishes(var)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
 end
@@ -158,7 +173,9 @@ function M.header_filter()
   header["X-Edge-Stored"] = nil
   header["X-Edge-Cache-Control"] = nil
   header["X-Edge-Expires"] = nil
-  if status ~= "MISS" and status ~= "BYPASS" and status ~= "EXPIRED" then
+  if not IS_ANSWERED[status] then
+    -- A cookie was for the viewer whom the origin has answered.
+    header["Set-Cookie"] = nil
     stored = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified) or stored
   end
   local age = stored and age_of(stored, status)

@@ -18,7 +18,9 @@ local decoded = assert(lrucache.new(DECODED_MAX))
 -- Lines that describe the stored body, the connection or the edge: a 304 does not change them.
 local KEPT = { ["content-length"] = true, ["content-encoding"] = true, ["content-range"] = true,
   ["content-type"] = true, ["etag"] = true, ["server"] = true, ["connection"] = true, ["transfer-encoding"] = true,
-  ["x-accel-expires"] = true, ["cache-control"] = true, ["expires"] = true, ["age"] = true }
+  ["x-accel-expires"] = true, ["cache-control"] = true, ["expires"] = true, ["age"] = true,
+  -- One viewer's.
+  ["set-cookie"] = true }
 
 local M = {}
 

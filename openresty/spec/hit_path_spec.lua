@@ -16,6 +16,7 @@ local header_rules = require "header_rules"
 local health = require "health"
 local lu = require "luaunit"
 local outer = require "outer"
+local languages = require "languages"
 local networks = require "networks"
 local patterns = require "patterns"
 local query = require "query"
@@ -88,7 +89,9 @@ function T.test_the_hit_path_makes_nothing()
   } do
     assert_makes_nothing(name, fn, {})
   end
-  -- These make something on their slow paths alone: a changed document, a target that is not canonical.
+  -- These make something on their slow paths alone: a changed document, a target that is not canonical, languages that
+  -- were not asked for lately.
+  lu.assertNil(made_by(languages.canonical))
   lu.assertNil(made_by(documents.find))
   lu.assertNil(made_by(url.canonical))
 end
