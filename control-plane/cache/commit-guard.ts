@@ -37,8 +37,11 @@ export function createCommitGuard(settings: {
       if (isLowered) return;
       // A Redis that started again since has lost the fence, and may have been given what is old now.
       log.warn({ names: names.length }, "redis went away during a write: everything cached is stale");
-      await raiseEpoch(db);
-      doubtEpoch();
+      try {
+        await raiseEpoch(db);
+      } finally {
+        doubtEpoch();
+      }
     };
   };
 }

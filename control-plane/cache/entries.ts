@@ -11,7 +11,7 @@ export const INVALIDATIONS = "edgewright:cache:stale";
 const LEASE_MS = 10_000;
 /** Pages of one list, and the like. One more, and all of them go. */
 const PARTS_MAX = 64;
-const FIRST_CONTACT_TIMEOUT_MS = 1_000;
+const FIRST_CONTACT_TIMEOUT_MS = 2_000;
 
 export type Found =
   | { readonly kind: "hit"; readonly text: string; readonly leftMs: number }

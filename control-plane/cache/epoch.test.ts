@@ -14,12 +14,14 @@ let wire: TestLink;
 let watch: EpochWatch;
 /** Every epoch that was believed, and `undefined` where none was known. */
 let known: (number | undefined)[];
+/** When Postgres had been asked for the last of them. */
+let provenAt: number;
 
 beforeEach(async () => {
   database = await createTestDatabase();
   wire = await createTestLink(database.url);
   known = [];
-  watch = watchEpoch({ databaseUrl: wire.url, log, onChange: () => known.push(current()) });
+  watch = watchEpoch({ databaseUrl: wire.url, log, onChange: note });
   await expect.poll(current, WAIT).toBeDefined();
 });
 afterEach(async () => {
@@ -27,6 +29,11 @@ afterEach(async () => {
   await wire.stop();
   await database.stop();
 });
+
+function note(): void {
+  known.push(current());
+  provenAt = watch.provenAt();
+}
 
 function current(): number | undefined {
   const epoch = watch.epoch();
@@ -69,10 +76,12 @@ test("a doubt is not settled by what was asked before it", async () => {
   watch.doubt();
   await expect.poll(timesAsked, WAIT).toBeGreaterThan(asked);
   await raiseEpoch(database.db);
+  const doubtedAt = performance.now();
   watch.doubt();
   wire.mend();
   await expect.poll(current, WAIT).toBe(first + 1);
   expect(known).toEqual([first, undefined, first + 1]);
+  expect(provenAt).toBeGreaterThan(doubtedAt);
 });
 
 /** Counts, by the time of the last one, the questions that Postgres has answered. */

@@ -67,6 +67,12 @@ async function onRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
 }
 
 const epoch = async (): Promise<number> => (await database.db("cache_epoch").first()).epoch;
+const transactionsWaiting = async () =>
+  (
+    await database.db.raw(
+      "select 1 from pg_stat_activity where application_name = 'things' and state like 'idle in%' and datname = current_database()",
+    )
+  ).rows.length;
 const stored = (id: string) => onRedis((client) => client.hget(`edgewright:cache:entry:thing:${id}`, ":"));
 const dead = (made: Things) => expect.poll(() => made.cache.isLive(), WAIT).toBe(false);
 
@@ -256,8 +262,13 @@ test("a fence that was lost, and a writer that cannot say so: the epoch says it 
 });
 
 test("a command that writes at its start waits for Redis rather than make everything stale", async () => {
+  const wire = await link(redis.url);
+  wire.muteAnswers();
   const before = await epoch();
-  await (await things()).write("at-once");
+  const writing = (await things({ redisUrl: wire.url })).write("at-once");
+  await expect.poll(transactionsWaiting, WAIT).toBe(1);
+  wire.mend();
+  await writing;
   expect(await epoch()).toBe(before);
 });
 

@@ -203,9 +203,12 @@ test("what Redis found or stored just before a write is not kept when the word o
   const finding = far.version("found");
   await expect.poll(scriptsRun, WAIT).toBe(before + 1);
   await one.write("found");
+  // At the fence, and after the commit.
+  await expect.poll(() => wire.held("thing:found"), WAIT).toBe(2);
   wire.mend();
   await finding;
   expect(await far.staleFor("found", 2)).toBeLessThan(FOLLOW_MS);
+  expect(await far.cached("found")).toBe(2);
   await far.live();
   // It stores what is about to be old.
   await one.write("placed");
@@ -217,8 +220,10 @@ test("what Redis found or stored just before a write is not kept when the word o
   await placing;
   await expect.poll(() => stored("placed"), WAIT).toContain('"version":1');
   await one.write("placed");
+  await expect.poll(() => wire.held("thing:placed"), WAIT).toBe(2);
   wire.mend();
   expect(await far.staleFor("placed", 2)).toBeLessThan(FOLLOW_MS);
+  expect(await far.cached("placed")).toBe(2);
   await far.stop();
   await wire.stop();
 });

@@ -9,7 +9,7 @@ const ANSWER_TIMEOUT_MS = 250;
 const HEARTBEAT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Bounds the handshake, which is not ours to time. */
-const SOCKET_TIMEOUT_MS = 1_000;
+const SOCKET_TIMEOUT_MS = 2_000;
 const DISCONNECT_TIMEOUT_MS = 10;
 const RECONNECT_MIN_MS = 50;
 const RECONNECT_MAX_MS = 2_000;
