@@ -129,6 +129,22 @@ test("what one customer's requests find out about a server is not another's", as
   expect((await ask(edge, { host: "well.test", path: "/" })).body).toBe("first");
 });
 
+test("a consistent hash forgets whom it waited for, however the waiting ended", async () => {
+  const origins = [first, second, third].map((origin) => aServer(origin.port));
+  await serve("waiting.test", origins, { balancer: "consistent_hash" });
+  const holder = async () => (await ask(edge, { host: "waiting.test", path: "/popular" })).body;
+  const before = await holder();
+  const held = { first, second, third }[before];
+  for (let turn = 1; turn <= 30; turn += 1) expect(await holder()).toBe(before);
+  held?.handle((_, response) => response.writeHead(200).write("cut", () => response.socket?.destroy()));
+  for (let turn = 1; turn <= 30; turn += 1) await ask(edge, { host: "waiting.test", path: "/popular" }).catch(() => {});
+  held?.handle(() => {});
+  const impatient = { host: "waiting.test", path: "/popular", curl: ["--max-time", "0.2"] };
+  await Promise.all(Array.from({ length: 10 }, () => ask(edge, impatient).catch(() => {})));
+  held?.handle((_, response) => response.writeHead(200, { "cache-control": "no-store" }).end(before));
+  expect(await holder()).toBe(before);
+});
+
 test("a consistent hash keeps each URL on its server, and gives it to another only while that one fails", async () => {
   const origins = [first, second, third].map((origin) => aServer(origin.port));
   await serve("hashed.test", origins, { balancer: "consistent_hash" });

@@ -167,6 +167,18 @@ test("whichever worker is killed, somebody goes on checking, after a reload too"
   await edge.apply([feed.remove(id)]);
 });
 
+test("an origin by IPv6 is checked", async () => {
+  const six = await startTestOrigin(undefined, "::1");
+  const origins = [anOrigin({ host: "::1", port: six.port, healthCheck: check })];
+  const { id, ...distribution } = aDistribution({ hosts: ["six.test"], origins });
+  await edge.pin({ [`[::1]:${six.port}`]: ["::1"] });
+  await edge.apply([feed.put({ id, ...distribution })]);
+  await expect.poll(() => six.seen.length, WITHIN).toBeGreaterThan(0);
+  expect(await healthOf(id)).toEqual([false]);
+  await edge.apply([feed.remove(id)]);
+  await six.stop();
+});
+
 test("an edge that starts alone checks what lies on its disk", async () => {
   const own = createTestFeed();
   const distribution = aDistribution({
