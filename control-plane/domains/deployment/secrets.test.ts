@@ -127,15 +127,21 @@ test("a node that enrols anew with another key begins another one, and all secre
   expect(documents.map(({ rev }) => rev)).toEqual([4, 5]);
 });
 
-test("a renewal with the same key changes nothing; a node of an earlier release says its key with it", async () => {
+test("a renewal brings a node of an earlier release, whose key nobody knew, into the keyring, and changes no other", async () => {
   const key = createTestKey();
   const edgeId = await enrol("one", key);
+  await world.db("edge_node").where({ id: edgeId }).update({ public_key: null });
+  await world.compiler.deploy([await createBucketDistribution()]);
+  expect((await keyring())?.keys[0]?.wraps).toEqual([]);
   await world.db("outbox").delete();
   await world.edgeNodes.renew({ edgeId, scope }, key.csr);
-  expect(await jobs("edge-keys.changed")).toEqual([]);
-  await world.db("edge_node").where({ id: edgeId }).update({ public_key: null });
-  await world.edgeNodes.renew({ edgeId, scope }, key.csr);
   expect(await jobs("edge-keys.changed")).toEqual([{ group_id: scope }]);
+  await world.compiler.deployKeyring(scope);
+  const before = await keyring();
+  expect(before?.keys[0]?.wraps.map(({ edge }) => edge)).toEqual([edgeId]);
+  await world.edgeNodes.renew({ edgeId, scope }, key.csr);
+  await world.compiler.deployKeyring(scope);
+  expect(await keyring()).toEqual(before);
 });
 
 test("a secret goes behind the document of the last distribution that needs it", async () => {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { defineJob } from "../../jobs/define-job.ts";
 
-/** A node of the group came, or has another key: secrets of the group are sealed for it too. */
+/** A node of the group came, or renewed its certificate: secrets of the group are to be sealed for it too. */
 export const edgeKeysChanged = defineJob({
   name: "edge-keys.changed",
   payload: z.object({ group_id: z.uuid() }),

@@ -178,9 +178,10 @@ async function issueTo(
   return certificate;
 }
 
+/** The keyring is looked at whether it is another key or not: an edge that lacks its wrap renews to get it. */
 async function keepPublicKey(tx: Tx, node: { edgeId: string; groupId: string; publicKey: string }): Promise<void> {
-  const isOther = await updatePublicKey(tx, node.edgeId, node.publicKey);
-  if (isOther) await enqueueJob(tx, edgeKeysChanged, { group_id: node.groupId });
+  await updatePublicKey(tx, node.edgeId, node.publicKey);
+  await enqueueJob(tx, edgeKeysChanged, { group_id: node.groupId });
 }
 
 async function refreshCapabilities(tx: Tx, groupId: string, now: Date): Promise<void> {

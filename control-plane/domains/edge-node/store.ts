@@ -146,13 +146,8 @@ export async function resetNode(tx: Tx, id: string, capabilities: Capabilities):
   await EdgeNodeModel.query(tx).patch({ capabilities, report: null, feedId: null, reportedAt: null }).where({ id });
 }
 
-/** Answers whether it is another key than before. */
-export async function updatePublicKey(tx: Tx, id: string, publicKey: string): Promise<boolean> {
-  const changed = await EdgeNodeModel.query(tx)
-    .patch({ publicKey })
-    .where({ id })
-    .whereRaw("public_key is distinct from ?", [publicKey]);
-  return changed > 0;
+export async function updatePublicKey(tx: Tx, id: string, publicKey: string): Promise<void> {
+  await EdgeNodeModel.query(tx).patch({ publicKey }).where({ id });
 }
 
 /** The nodes of a group whose public key is known. */
