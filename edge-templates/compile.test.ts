@@ -201,6 +201,7 @@ describe("a structure", () => {
         "compression.conf",
         "outer.conf",
         "listeners.conf",
+        "cached.conf",
       ],
       ...["viewer.conf", "inner.conf", "origin.conf", "origin-verified.conf", "pass.conf", "control.conf"],
     ]);

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { cacheConf } from "./features/cache/view.ts";
 import { compressionConf } from "./features/compression/view.ts";
 import {
+  cachedConf,
   controlConf,
   innerConf,
   originConf,
@@ -34,6 +35,7 @@ const structures: Readonly<Record<string, GroupView>> = {
   compression: (group) => ({ "compression.conf": compressionConf(group) }),
   hops: (group) => ({
     "outer.conf": outerConf(group),
+    "cached.conf": cachedConf(),
     "viewer.conf": viewerConf(),
     "inner.conf": innerConf(group),
     "origin.conf": originConf(),

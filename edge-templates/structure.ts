@@ -4,6 +4,7 @@ import type { DesiredGroup } from "./desired.ts";
 import { cacheConf } from "./features/cache/view.ts";
 import { compressionConf } from "./features/compression/view.ts";
 import {
+  cachedConf,
   controlConf,
   innerConf,
   originConf,
@@ -36,6 +37,7 @@ export function compileStructure(group: DesiredGroup): Compiled {
     { path: "compression.conf", text: compressionConf(group) },
     { path: "outer.conf", text: outerConf(group) },
     { path: LISTENERS_FILE, text: listenersConf(group) },
+    { path: "cached.conf", text: cachedConf() },
     { path: "viewer.conf", text: viewerConf() },
     { path: "inner.conf", text: innerConf(group) },
     { path: "origin.conf", text: originConf() },

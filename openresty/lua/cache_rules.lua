@@ -37,6 +37,7 @@ local function rule_fault(rule)
     if not is_seconds(rule[name]) then return name end
   end
   if rule.mode ~= nil and not MODES[rule.mode] then return "mode" end
+  if rule.sliced ~= nil and rule.sliced ~= true then return "sliced" end
   local query = rule.query
   if query ~= nil and (type(query) ~= "table" or not QUERY_MODES[query.mode] or not lists.is_text(query.names)) then
     return "query"

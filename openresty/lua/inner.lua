@@ -12,6 +12,7 @@ local origin_request = require "origin_request"
 local pages = require "pages"
 local renewals = require "renewals"
 local s3 = require "s3"
+local slices = require "slices"
 local variants = require "variants"
 
 local ngx = ngx
@@ -20,11 +21,12 @@ local max, tonumber = math.max, tonumber
 
 local M = {}
 
--- The hop header: the outer hop's cache status, a blank, the cache key, which begins with the distribution.
+-- The hop header: the outer hop's cache status, the version of the slices before this one, and the cache key, which begins
+-- with the distribution; blanks between them.
 local function read_hop(ctx, hop)
-  local status, key = match(hop or "", "^(%u*) (.+)$")
+  local status, version, key = match(hop or "", "^(%u*) (%x*) (.+)$")
   if not key then return nil end
-  ctx.status, ctx.key = status, key
+  ctx.status, ctx.slices_before, ctx.key = status, version, key
   return sub(key, 1, 36)
 end
 
@@ -53,10 +55,16 @@ function M.access(here)
   if not is_again then write_request(var, found.headers, path) end
 end
 
+-- A 304 renews what was stored as an answer, and a slice is kept as the whole would be.
+local function status_to_keep(var)
+  local status = ngx.status
+  if status == 304 or (status == 206 and (slices.is_slice(var.http_range))) then return 200 end
+  return status
+end
+
 local function read_answer(var)
   return {
-    -- A 304 renews what was stored as an answer.
-    status = ngx.status == 304 and 200 or ngx.status,
+    status = status_to_keep(var),
     cache_control = var.upstream_http_cache_control,
     cdn_cache_control = var.upstream_http_cdn_cache_control,
     date = var.upstream_http_date,
@@ -87,6 +95,19 @@ local function is_unusable(ctx)
   return ctx.status == "EXPIRED" and (status == 500 or (status >= 502 and status <= 504))
 end
 
+-- Whether an answer can stand behind the slices before it, and whether it may be kept: only under its own version's turn.
+local function judge_slice(var, ctx, answer)
+  local is_slice, is_first = slices.is_slice(var.http_range)
+  if not is_slice then return true, true end
+  -- Who knows no ranges sends the whole: kept once.
+  if ngx.status ~= 206 then return true, ngx.status ~= 200 or is_first end
+  local validator = answer.etag or answer.last_modified
+  if not validator then return true, false end
+  local version = slices.version(validator)
+  local is_of_turn = slices.note(ctx.key, version)
+  return ctx.slices_before == "" or ctx.slices_before == version, is_of_turn
+end
+
 -- Tells the outer hop's nginx. A time in the past: kept, but asked about each time.
 local function tell(header, now, ttl, while_revalidate, if_error)
   header["X-Accel-Expires"] = ttl > 0 and ttl or "@" .. max(1, now + ttl - 1)
@@ -96,6 +117,12 @@ end
 local function renew(var, ctx, answer, stored)
   renewals.remember(ctx.key, var.http_if_none_match or var.http_if_modified_since, stored, answer.cache_control,
     answer.expires)
+end
+
+-- Of slices, the first counts for all.
+local function may_be_variant(ctx, answer)
+  if not answer.vary or ctx.status ~= "MISS" or ctx.slices_before ~= "" then return true end
+  return variants.may_make(ctx.key)
 end
 
 function M.header_filter()
@@ -110,8 +137,10 @@ function M.header_filter()
   if ctx.is_live and answer.status == 200 then correct_type(header, ctx.path, answer) end
   hop_headers.strip_response(var.upstream_http_connection)
   if not answer.date then header["Date"] = ngx.http_time(now) end
+  local fits, may_stay = judge_slice(var, ctx, answer)
+  if not fits then return ngx.exit(ngx.ERROR) end
   local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
-  if storable and answer.vary and ctx.status == "MISS" then storable = variants.may_make(ctx.key) end
+  storable = storable and may_stay and may_be_variant(ctx, answer)
   local stored = now .. "," .. initial_age .. "," .. ttl
   header["Age"] = nil
   header["Expires"] = nil

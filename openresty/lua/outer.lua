@@ -17,6 +17,7 @@ local redirects = require "redirects"
 local renewals = require "renewals"
 local responses = require "ngx.resp"
 local route = require "route"
+local slices = require "slices"
 local url = require "url"
 
 local ngx = ngx
@@ -79,6 +80,12 @@ local function look_up(var, id, document, target, path)
   spell_wishes(var)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
+  if rule and rule.sliced then
+    var.edge_slice_turn = slices.turn(var.edge_key)
+    -- Slices are of the bytes as they are.
+    set_request_header("Accept-Encoding", nil)
+    return exec("@sliced")
+  end
 end
 
 -- Whether the distribution speaks this protocol. Its own refusal is 421: the same name may be served another way.
@@ -141,6 +148,13 @@ function M.access()
   return serve(var, id, document, target, path)
 end
 
+-- The slices that follow must be of the version of this first one; when the origin has just shown it, of its turn.
+local function lead_slices(var, status)
+  local validator = var.upstream_http_etag or var.upstream_http_last_modified
+  if validator then var.edge_slice_version = slices.version(validator) end
+  if IS_ANSWERED[status] then var.edge_slice_turn = slices.turn(var.edge_key) end
+end
+
 -- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`.
 local function age_of(stored, status)
   local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)$")
@@ -161,12 +175,15 @@ local function cache_status(status)
 end
 
 function M.header_filter()
+  -- A slice behind the first is a piece of the body.
+  if ngx.is_subrequest then return end
   local var = ngx.var
   local status = var.upstream_cache_status
   if not status then
     header["X-Request-Id"] = var.request_id
     return
   end
+  if var.edge_slice_turn ~= "" then lead_slices(var, status) end
   local stored = header["X-Edge-Stored"]
   header["Cache-Control"] = header["X-Edge-Cache-Control"]
   header["Expires"] = header["X-Edge-Expires"]

@@ -32,6 +32,7 @@ const cacheRuleSchema = z.strictObject({
   query: z.strictObject({ mode: z.enum(["none", "include", "exclude"]), names: words(queryName, 100) }).optional(),
   cookies: words(cookieName, 20),
   headers: words(requestHeaderName, 20),
+  sliced: z.literal(true).optional(),
   stale_while_revalidate: seconds.optional(),
   stale_if_error: seconds.optional(),
 });

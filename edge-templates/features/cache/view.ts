@@ -28,6 +28,7 @@ function ruleOf(rule: DesiredCacheRule): CacheInput["rules"][number] {
     query: query.mode === "all" ? undefined : { mode: query.mode, names: query.mode === "none" ? [] : query.names },
     cookies: rule.cookies,
     headers: rule.headers,
+    sliced: rule.isSliced || undefined,
     stale_while_revalidate: rule.staleWhileRevalidateSeconds ?? undefined,
     stale_if_error: rule.staleIfErrorSeconds ?? undefined,
   };

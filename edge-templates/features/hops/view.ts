@@ -7,6 +7,7 @@ interface OuterView {
   readonly cdnId: string;
   readonly https: number;
   readonly altSvc: string;
+  readonly brotli: boolean;
 }
 
 const outer = readTemplate<OuterView>(import.meta.url, "outer.hbs");
@@ -17,12 +18,14 @@ export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup
     ownNames,
     cdnId: `edgewright-${id.slice(0, 8)}`,
     https,
+    brotli: capabilities.brotli,
     altSvc: capabilities.http3 ? `h3=":${https}"; ma=86400` : "",
   });
 }
 
 type NoView = Readonly<Record<string, never>>;
 const inner = readTemplate<{ readonly balancerKeepalive: boolean }>(import.meta.url, "inner.hbs");
+const cached = readTemplate<NoView>(import.meta.url, "cached.hbs");
 const viewer = readTemplate<NoView>(import.meta.url, "viewer.hbs");
 const origin = readTemplate<NoView>(import.meta.url, "origin.hbs");
 const originVerified = readTemplate<NoView>(import.meta.url, "origin-verified.hbs");
@@ -31,6 +34,7 @@ const control = readTemplate<NoView>(import.meta.url, "control.hbs");
 
 export const innerConf = ({ capabilities }: DesiredGroup): string =>
   inner({ balancerKeepalive: capabilities.balancer_keepalive });
+export const cachedConf = (): string => cached({});
 export const viewerConf = (): string => viewer({});
 export const originConf = (): string => origin({});
 export const originVerifiedConf = (): string => originVerified({});
