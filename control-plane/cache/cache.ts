@@ -26,6 +26,11 @@ export interface Cache {
    * pages of a list) dies together.
    */
   space<Value, Query = void>(prefix: string, settings: SpaceSettings<Value, Query>): Space<Value, Query>;
+  /**
+   * For whoever keeps what several reads together said: it is good for as long as the answer stays the same. Undefined:
+   * nothing may be kept now.
+   */
+  watch(prefixes: readonly string[]): () => number | undefined;
   /** False: every read goes to Postgres. */
   isLive(): boolean;
   readonly part: Part;
@@ -47,6 +52,7 @@ export function openCache(settings: CacheSettings): Cache {
   const { db, databaseUrl, redisUrl, reads, log } = settings;
   const isReading = reads === "cached";
   const spaces = new Map<string, ForgetfulSpace>();
+  const watchers: { readonly prefixes: ReadonlySet<string>; drops: number }[] = [];
   const metrics = createCacheMetrics(settings.registry, () => isLive());
 
   const sessions = openRedisSessions({
@@ -76,11 +82,22 @@ export function openCache(settings: CacheSettings): Cache {
   }
 
   function drop(names: readonly string[]): void {
-    for (const name of names) spaces.get(name.slice(0, Math.max(0, name.indexOf(":"))))?.drop(name);
+    for (const name of names) {
+      const prefix = name.slice(0, Math.max(0, name.indexOf(":")));
+      spaces.get(prefix)?.drop(name);
+      for (const watcher of watchers) if (watcher.prefixes.has(prefix)) watcher.drops += 1;
+    }
   }
 
   function clear(): void {
     for (const one of spaces.values()) one.clear();
+    for (const watcher of watchers) watcher.drops += 1;
+  }
+
+  function watch(prefixes: readonly string[]): () => number | undefined {
+    const watcher = { prefixes: new Set(prefixes), drops: 0 };
+    watchers.push(watcher);
+    return () => (isLive() ? watcher.drops : undefined);
   }
 
   function isLive(): boolean {
@@ -91,7 +108,7 @@ export function openCache(settings: CacheSettings): Cache {
     sessions.stop();
     await epochs.stop();
   };
-  return { space, isLive, part: { name: "cache", stop } };
+  return { space, watch, isLive, part: { name: "cache", stop } };
 }
 
 const UNWATCHED = {

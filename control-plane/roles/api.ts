@@ -3,10 +3,24 @@ import { errorCode, StartError } from "../../platform/embedded/start-error.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
-import { accountRoutes } from "../domains/account/index.ts";
-import { acceptApiTokens, apiTokenRoutes, type LastUse, recordLastUse } from "../domains/api-token/index.ts";
+import { accountRoutes, MEMBERSHIPS } from "../domains/account/index.ts";
+import {
+  API_TOKENS,
+  acceptApiTokens,
+  apiTokenRoutes,
+  type LastUse,
+  recordLastUse,
+} from "../domains/api-token/index.ts";
 import { auditRoutes } from "../domains/audit/index.ts";
-import { authPages, authRoutes, createAuthenticators, invitationPages, operatorRoutes } from "../domains/auth/index.ts";
+import {
+  authPages,
+  authRoutes,
+  createAuthenticators,
+  invitationPages,
+  operatorRoutes,
+  PEOPLE,
+  SESSIONS,
+} from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
@@ -21,6 +35,7 @@ import {
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
+import { rememberCallers } from "../http/remember-callers.ts";
 import { startApiServer } from "../http/server.ts";
 import { connectRedis } from "../jobs/queue.ts";
 import { type Connections, openConnections } from "./connections.ts";
@@ -46,7 +61,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
       routes: apiRoutes(services, connections, gateway, log),
       pages: [...authPages(services.auth), ...invitationPages(services.invitations)],
       authenticate: {
-        ...authenticateCustomers(services, lastUse),
+        ...rememberCallers(authenticateCustomers(services, lastUse), connections.cache.watch(WHO_ASKS)),
         edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
       },
       readiness: dependenciesOf(config, connections),
@@ -67,6 +82,9 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
     throw new StartError(fault, { cause: error });
   }
 }
+
+/** What a caller is made of. */
+const WHO_ASKS = [API_TOKENS, MEMBERSHIPS, PEOPLE, SESSIONS];
 
 /** People by their sessions, programs by API tokens. */
 function authenticateCustomers({ auth, tokenReads: tokens, memberships }: Services, lastUse: LastUse) {

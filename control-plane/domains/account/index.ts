@@ -7,4 +7,4 @@ export { findAccountsOfUser } from "./read-model.ts";
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
 export { accountToReply, assertAccountLives, createAccount, createAccountService } from "./service.ts";
-export { type AccountRecord, findMembership, type MembershipRecord } from "./store.ts";
+export { type AccountRecord, findMembership, MEMBERSHIPS, type MembershipRecord } from "./store.ts";

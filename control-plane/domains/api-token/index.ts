@@ -4,3 +4,4 @@ export { type LastUse, recordLastUse } from "./last-use.ts";
 export { createTokenReads } from "./reads.ts";
 export { apiTokenRoutes } from "./routes.ts";
 export { createApiTokenService } from "./service.ts";
+export { API_TOKENS } from "./store.ts";

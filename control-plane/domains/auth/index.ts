@@ -9,6 +9,8 @@ export { invitationPages } from "./pages/invitation.ts";
 export { authPages } from "./pages/routes.ts";
 export { authRoutes } from "./routes.ts";
 export { type AuthService, createAuthService } from "./service.ts";
+export { SESSIONS } from "./session/store.ts";
 export { signingKeyHandlers, signingKeySchedules } from "./signing-key-jobs.ts";
 export { createSigningKeys } from "./signing-keys.ts";
 export { createTokens } from "./token.ts";
+export { PEOPLE } from "./user/store.ts";
