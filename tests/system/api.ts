@@ -1,6 +1,8 @@
-// The API as a customer's program uses it.
+// The API as a customer's program uses it: by the typed client, and by raw requests where a test wants to send what no
+// client would.
 import { expect } from "vitest";
-import { z } from "zod";
+import type { z } from "zod";
+import { type ApiClient, answerOf, createApiClient, type Schemas } from "../../client/index.ts";
 
 const REQUEST_TIMEOUT_MS = 20_000;
 
@@ -12,6 +14,7 @@ export interface Answer {
 
 export interface Api {
   readonly url: string;
+  readonly client: ApiClient;
   call(method: string, path: string, body?: unknown, headers?: Readonly<Record<string, string>>): Promise<Answer>;
   /** The answer's body, when the status is the expected one. */
   expect<Schema extends z.ZodType>(
@@ -42,6 +45,7 @@ export function apiAt(url: string, token?: string): Api {
   };
   return {
     url,
+    client: createApiClient({ url, ...(token === undefined ? {} : { token }), timeoutMs: REQUEST_TIMEOUT_MS }),
     call,
     async expect(status, schema, method, path, body) {
       const answer = await call(method, path, body);
@@ -52,29 +56,23 @@ export function apiAt(url: string, token?: string): Api {
   };
 }
 
-const registered = z.object({ token: z.string(), account: z.object({ id: z.uuid() }) });
 let people = 0;
 
 /** A new customer with an account of its own. */
 export async function register(api: Api): Promise<Api & { accountId: string; token: string }> {
   people += 1;
-  const name = `customer-${process.pid}-${people}`;
-  const { token, account } = await api.expect(201, registered, "POST", "/api/v1/auth/register", {
-    username: name.slice(0, 30),
-    email: `${name}@example.com`,
-    password: "correct-horse-1",
-  });
+  const username = `customer-${process.pid}-${people}`.slice(0, 30);
+  const body = { username, email: `${username}@example.com`, password: "correct-horse-1" };
+  const { token, account } = answerOf(await api.client.POST("/api/v1/auth/register", { body }));
   return { ...api.as(token), accountId: account.id, token };
 }
 
-const created = z.object({ id: z.uuid(), domain: z.string(), cname: z.string(), status: z.string() });
-
 export async function createDistribution(
-  api: Api,
+  { client }: Api,
   domain: string,
   originUrl: string,
-): Promise<z.output<typeof created>> {
-  return api.expect(201, created, "POST", "/api/v1/distributions", { domain, origin: { url: originUrl } });
+): Promise<Schemas["Distribution"]> {
+  return answerOf(await client.POST("/api/v1/distributions", { body: { domain, origin: { url: originUrl } } }));
 }
 
 const EVENTUALLY_MS = 15_000;
