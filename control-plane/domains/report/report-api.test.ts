@@ -6,9 +6,9 @@ import { z } from "zod";
 import { BATCH_ID_HEADER, LOG_BATCH_BYTES_MAX } from "../../../agents/contract.ts";
 import type { Part } from "../../../platform/lifecycle.ts";
 import { createLogger } from "../../../platform/log.ts";
+import { createSeal } from "../../../platform/seal.ts";
 import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
-import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { type Caller, noRequest } from "../../http/caller.ts";
 import { startApiServer } from "../../http/server.ts";
@@ -38,7 +38,12 @@ let foreign: string;
 beforeAll(async () => {
   [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
   const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true };
-  distributions = createDistributionService({ db: database.db, clock, seal: createSeal(Buffer.alloc(32, 1)), platform });
+  distributions = createDistributionService({
+    db: database.db,
+    clock,
+    seal: createSeal(Buffer.alloc(32, 1)),
+    platform,
+  });
   [owner, stranger] = [await person("owner"), await person("stranger")];
   mine = await createDistribution(owner, "mine.example.com");
   another = await createDistribution(owner, "another.example.com");
