@@ -8,6 +8,7 @@ import { type AccountRole, type Caller, platformActor, type UserCaller } from ".
 import { forbidden } from "../../http/problems.ts";
 import type { Credentials } from "../../http/request-facts.ts";
 import { startApiServer } from "../../http/server.ts";
+import { type Answer, type Asked, ask } from "../../http/test-ask.ts";
 import { invitationPages } from "../auth/index.ts";
 import type { Letter, Post } from "../mail/index.ts";
 import {
@@ -92,7 +93,7 @@ export async function openAccountWorld() {
     async openMailedLink() {
       const { pathname, search } = new URL(letters.at(-1)?.action?.url ?? "");
       const show = async (path: string, init: RequestInit = {}) => {
-        const reply = await fetch(`${api.url}${path}`, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
+        const reply = await fetch(`${api.url}${path}`, { ...init, signal: AbortSignal.timeout(PAGE_TIMEOUT_MS) });
         return { status: reply.status, html: await reply.text() };
       };
       const page = await show(`${pathname}${search}`);
@@ -108,18 +109,8 @@ export async function openAccountWorld() {
       );
       return joining;
     },
-    ask(
-      method: string,
-      path: string,
-      { as, account = as.accountId, body, headers = {} }: Asked,
-    ): Promise<{ status: number; body: unknown; headers: Headers }> {
-      const json = body === undefined ? {} : { "content-type": "application/json" };
-      return askJson(`${api.url}/api/v1${path}`, {
-        method,
-        headers: { authorization: `Bearer ${as.userId}`, "x-account-id": account, ...json, ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      });
-    },
+    ask: (method: string, path: string, { as, account = as.accountId, ...asked }: AskedBy): Promise<Answer> =>
+      ask(`${api.url}/api/v1${path}`, method, { ...asked, token: as.userId, account }),
     /** What the account's log holds since its creation, the oldest first. */
     async deeds(accountId: string): Promise<readonly Deed[]> {
       const rows: unknown = await db("audit_entry")
@@ -138,11 +129,8 @@ export async function openAccountWorld() {
   };
 }
 
-interface Asked {
+interface AskedBy extends Omit<Asked, "token"> {
   readonly as: Person;
-  readonly account?: string;
-  readonly body?: unknown;
-  readonly headers?: Record<string, string>;
 }
 
 const deedRow = z.object({
@@ -156,10 +144,4 @@ const deedRow = z.object({
 });
 type Deed = z.output<typeof deedRow>;
 
-const ANSWER_TIMEOUT_MS = 10_000;
-
-async function askJson(url: string, init: RequestInit): Promise<{ status: number; body: unknown; headers: Headers }> {
-  const reply = await fetch(url, { ...init, signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
-  const text = await reply.text();
-  return { status: reply.status, headers: reply.headers, body: text === "" ? undefined : JSON.parse(text) };
-}
+const PAGE_TIMEOUT_MS = 10_000;

@@ -8,6 +8,7 @@ import { inTransaction } from "../../database/transaction.ts";
 import type { Access } from "../../http/caller.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { startApiServer } from "../../http/server.ts";
+import { type Asked, ask } from "../../http/test-ask.ts";
 import { createMemberships } from "../account/index.ts";
 import { insertMembership } from "../account/store.ts";
 import {
@@ -22,7 +23,6 @@ import { createPost } from "../mail/index.ts";
 import { acceptApiTokens, apiTokenRoutes, createApiTokenService, createTokenReads, recordLastUse } from "./index.ts";
 
 const PASSWORD = "correct-horse-1";
-const ASK_TIMEOUT_MS = 10_000;
 
 const probes: Record<string, Access> = {
   mine: { kind: "user" },
@@ -34,11 +34,8 @@ const probes: Record<string, Access> = {
 const saysWho = z.record(z.string(), z.unknown());
 const createdToken = z.object({ id: z.uuid(), token: z.string() });
 
-interface Asked {
+interface AskedBy extends Omit<Asked, "token"> {
   readonly bearer: string;
-  readonly account?: string | undefined;
-  readonly body?: unknown;
-  readonly headers?: Record<string, string>;
 }
 
 export type TokenWorld = Awaited<ReturnType<typeof openTokenWorld>>;
@@ -73,28 +70,11 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
     ...{ readiness: [], log, host: "127.0.0.1", port: 0 },
   });
 
-  async function ask(
-    method: string,
-    path: string,
-    { bearer, account, body, headers = {} }: Asked,
-  ): Promise<{ status: number; body: unknown; headers: Headers }> {
-    const reply = await fetch(`${api.url}/api/v1${path}`, {
-      method,
-      headers: {
-        authorization: `Bearer ${bearer}`,
-        ...(account === undefined ? {} : { "x-account-id": account }),
-        ...(body === undefined ? {} : { "content-type": "application/json" }),
-        ...headers,
-      },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-    });
-    const text = await reply.text();
-    return { status: reply.status, headers: reply.headers, body: text === "" ? undefined : JSON.parse(text) };
-  }
+  const askAs = (method: string, path: string, { bearer, ...asked }: AskedBy) =>
+    ask(`${api.url}/api/v1${path}`, method, { ...asked, token: bearer });
 
   return {
-    ...{ db, auth, lastUse, authenticate, ask },
+    ...{ db, auth, lastUse, authenticate, ask: askAs },
     async person(username: string, accountOf?: { accountId: string; role: "admin" | "editor" | "viewer" }) {
       const email = `${username}@example.com`;
       const { user, account, token } = await auth.register({ username, email, password: PASSWORD });
@@ -106,14 +86,14 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
     },
     async makeToken(person: TestPerson, body: object = {}): Promise<{ id: string; token: string }> {
       const asked = { name: "CI", scopes: ["distributions:read", "distributions:write"], ...body };
-      const reply = await ask("POST", "/api-tokens", { ...person, account: person.accountId, body: asked });
+      const reply = await askAs("POST", "/api-tokens", { ...person, account: person.accountId, body: asked });
       if (reply.status !== 201) throw new Error(JSON.stringify(reply.body));
       return createdToken.parse(reply.body);
     },
     /** The status of each probe. */
     async reach(bearer: string, account?: string): Promise<Record<string, number>> {
       const asked = Object.keys(probes).map(async (name) => {
-        const { status } = await ask("GET", `/probes/${name}`, { bearer, account });
+        const { status } = await askAs("GET", `/probes/${name}`, { bearer, account });
         return [name, status] as const;
       });
       return Object.fromEntries(await Promise.all(asked));

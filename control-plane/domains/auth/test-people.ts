@@ -6,6 +6,7 @@ import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
 import { type Authentication, startApiServer } from "../../http/server.ts";
+import { type Answer, type Asked, ask } from "../../http/test-ask.ts";
 import { createMemberships } from "../account/index.ts";
 import { createMailer, createPost, mailHandlers } from "../mail/index.ts";
 import { type ReceivedMail, startTestMailServer, type TestMailServer } from "../mail/test-mail-server.ts";
@@ -25,20 +26,7 @@ import type { Tokens } from "./token.ts";
 
 export const PUBLIC_URL = "https://cdn.example";
 export const PASSWORD = "correct-horse-1";
-const ASK_TIMEOUT_MS = 10_000;
-
-interface Asked {
-  readonly token?: string;
-  readonly body?: unknown;
-  readonly headers?: Record<string, string>;
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** Parsed where it is JSON. */
-  readonly body: unknown;
-}
+const JOB_TIMEOUT_MS = 10_000;
 
 export interface TestPeople {
   readonly db: Database;
@@ -103,7 +91,7 @@ export async function createTestPeople(
     passTime: (ms) => {
       now = new Date(now.getTime() + ms);
     },
-    ask: (method, path, asked = {}) => ask(`${url}/api/v1${path}`, method, asked),
+    ask: (method, path, asked) => ask(`${url}/api/v1${path}`, method, asked),
     async register(username) {
       const email = `${username}@example.com`;
       const { user, account, token } = await auth.register({ username, email, password: PASSWORD });
@@ -116,7 +104,7 @@ export async function createTestPeople(
       for (const { job, payload } of rows.sort((a, b) => a.seq - b.seq)) {
         const handler = handlers.find((one) => one.job.name === job);
         if (handler === undefined) throw new Error(`nobody does the job ${job}`);
-        await handler.run(payload, AbortSignal.timeout(ASK_TIMEOUT_MS));
+        await handler.run(payload, AbortSignal.timeout(JOB_TIMEOUT_MS));
       }
       return mailServer.received.slice(before);
     },
@@ -128,19 +116,3 @@ export async function createTestPeople(
 }
 
 const outboxRows = z.array(z.object({ job: z.string(), payload: z.unknown(), seq: z.number() }));
-
-async function ask(url: string, method: string, { token, body, headers = {} }: Asked): Promise<Answer> {
-  const reply = await fetch(url, {
-    method,
-    headers: {
-      ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
-      ...headers,
-    },
-    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-    signal: AbortSignal.timeout(ASK_TIMEOUT_MS),
-  });
-  const text = await reply.text();
-  const isJson = reply.headers.get("content-type")?.includes("json") ?? false;
-  return { status: reply.status, headers: reply.headers, body: isJson ? JSON.parse(text) : text };
-}

@@ -6,7 +6,7 @@ import { createLogger, type Logger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
-import { type Caller, type EdgeCaller, noRequest } from "../../http/caller.ts";
+import type { Caller, EdgeCaller } from "../../http/caller.ts";
 import {
   createDistributionInput,
   createDistributionService,
@@ -14,6 +14,7 @@ import {
   type DistributionService,
   type OriginService,
 } from "../distribution/index.ts";
+import { insertPerson } from "../distribution/test-customer.ts";
 import { createEdgeAuthority, createEdgeNodeService, type EdgeNodeService } from "../edge-node/index.ts";
 import { capabilities, createTestKey } from "../edge-node/test-agent.ts";
 import { appendRecords, type Candidate } from "../feed/append.ts";
@@ -77,20 +78,12 @@ export async function createTestWorld(): Promise<TestWorld> {
     reports: createEdgeReportService({ db, clock }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     ...{ distributions, origins },
-    customer: await insertCustomer(db),
+    customer: await insertPerson(db, "customer"),
     passTime: (ms) => {
       passedMs += ms;
     },
     stop: () => database.stop(),
   };
-}
-
-async function insertCustomer(db: Database): Promise<Caller> {
-  const [userId, accountId] = [randomUUID(), randomUUID()];
-  await db("account").insert({ id: accountId, name: "Customer" });
-  const user = { username: userId, email: `${userId}@example.com`, password_hash: "-", platform_role: "user" };
-  await db("user").insert({ id: userId, ...user });
-  return { userId, accountId, accountRole: "owner", platformRole: "user", scopes: "all", ...noRequest };
 }
 
 export async function createGroup(world: TestWorld, name: string = randomUUID()): Promise<string> {

@@ -1,10 +1,11 @@
 // Rules over HTTP: what is written is read back, moves, goes, is versioned, and belongs to nobody else.
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Answer } from "../../http/test-ask.ts";
 import { ruleKinds } from "../rule/index.ts";
 import { openSecret } from "../secret/index.ts";
 import { findDesiredDistribution } from "./index.ts";
-import { type Answer, idIn, idsIn, startTestApi, type TestApi } from "./test-api.ts";
+import { idIn, idsIn, startTestApi, type TestApi } from "./test-api.ts";
 import { inputFor } from "./test-customer.ts";
 
 let api: TestApi;

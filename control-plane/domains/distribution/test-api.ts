@@ -7,6 +7,7 @@ import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
+import { type Answer, ask } from "../../http/test-ask.ts";
 import { cachePolicyRoutes, createCachePolicyService } from "../cache-policy/index.ts";
 import {
   countDistributionsOfPolicy,
@@ -18,13 +19,6 @@ import {
   versionRoutes,
 } from "./index.ts";
 import { createTestServices, insertPerson } from "./test-customer.ts";
-
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  /** Undefined: none. */
-  readonly body: unknown;
-}
 
 export interface TestApi {
   readonly db: Database;
@@ -40,8 +34,6 @@ export interface TestApi {
   ): Promise<Answer>;
   stop(): Promise<void>;
 }
-
-const ANSWER_TIMEOUT_MS = 10_000;
 
 export async function startTestApi(): Promise<TestApi> {
   const database = await createTestDatabase();
@@ -86,16 +78,7 @@ export async function startTestApi(): Promise<TestApi> {
     db,
     services,
     people,
-    async call(who, method, path, body, headers = {}) {
-      const answer = await fetch(`${url}/api/v1${path}`, {
-        method,
-        headers: { authorization: `Bearer ${who}`, "content-type": "application/json", ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
-      });
-      const text = await answer.text();
-      return { status: answer.status, headers: answer.headers, body: text === "" ? undefined : JSON.parse(text) };
-    },
+    call: (who, method, path, body, headers = {}) => ask(`${url}/api/v1${path}`, method, { token: who, body, headers }),
     async stop() {
       await part.stop();
       await database.stop();
