@@ -1,7 +1,7 @@
 // What a deployment's outcome means for a distribution: its status, and its name once the edges have let go of it.
-
 import type { Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
+import { markOriginsLetGo } from "../origin/index.ts";
 import { RIVAL_REASON } from "./create.ts";
 import { distributionChanged } from "./jobs.ts";
 import { findClaim, lockDistribution, releaseClaim, updateDistribution, updateStatus } from "./store.ts";
@@ -19,6 +19,7 @@ export async function recordDeployment(tx: Tx, id: string, outcome: DeploymentOu
   if (outcome.status === "removed") {
     if (record.deletedAt === null || record.gotipathDeletedAt !== null) return;
     await updateStatus(tx, id, { status: "deleted", statusReason: null, gotipathDeletedAt: outcome.at });
+    await markOriginsLetGo(tx, id, outcome.at);
     if (record.domainId !== null) await passOnClaim(tx, record.domainId);
     return;
   }

@@ -1,19 +1,18 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { createSeal } from "../../../platform/seal.ts";
 import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { type Caller, noRequest } from "../../http/caller.ts";
+import type { Caller } from "../../http/caller.ts";
 import {
   createDistributionInput,
-  createDistributionService,
   type DistributionService,
   findDesiredDistribution,
   recordDeployment,
 } from "./index.ts";
 import { createDistributionReads, distributionPage } from "./reads.ts";
-import { listDistributionsQuery } from "./schema.ts";
+import { distributionReply, listDistributionsQuery } from "./schema.ts";
+import { createTestServices, inputFor, insertPerson } from "./test-customer.ts";
 
 let database: TestDatabase;
 let distributions: DistributionService;
@@ -22,29 +21,11 @@ let stranger: Caller;
 
 beforeAll(async () => {
   database = await createTestDatabase();
-  distributions = createDistributionService({
-    db: database.db,
-    clock: () => new Date(),
-    seal: createSeal(Buffer.alloc(32, 1)),
-    platform: { zone: "edgewright.localhost", allowPrivateOrigins: true },
-  });
-  [owner, stranger] = [await person("owner"), await person("stranger")];
+  distributions = createTestServices(database.db).distributions;
+  [owner, stranger] = [await insertPerson(database.db, "owner"), await insertPerson(database.db, "stranger")];
 });
 
 afterAll(() => database.stop());
-
-async function person(username: string): Promise<Caller> {
-  const [userId, accountId] = [randomUUID(), randomUUID()];
-  await database.db("account").insert({ id: accountId, name: username });
-  await database
-    .db("user")
-    .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
-  return { userId, accountId, accountRole: "owner", platformRole: "user", scopes: "all", ...noRequest };
-}
-
-function input(domain: string, more: object = {}) {
-  return createDistributionInput.parse({ domain, origin: { url: "http://127.0.0.1:9000" }, ...more });
-}
 
 async function waitingJobs(distributionId: string): Promise<number> {
   const rows = await database.db("outbox").whereRaw("payload->>'distribution_id' = ?", [distributionId]);
@@ -53,13 +34,17 @@ async function waitingJobs(distributionId: string): Promise<number> {
 
 async function removeWholly(caller: Caller, id: string): Promise<void> {
   await distributions.remove(caller, id);
+  await letGo(id);
+}
+
+async function letGo(id: string): Promise<void> {
   await inTransaction(database.db, (tx) =>
     recordDeployment(tx, id, { status: "removed", reason: null, at: new Date() }),
   );
 }
 
 test("a new distribution is pending, has its origins and leaves one job", async () => {
-  const { record, origins } = await distributions.create(owner, input("new.example.com"));
+  const { record, origins } = await distributions.create(owner, inputFor("new.example.com"));
   expect(record).toMatchObject({ status: "pending", label: "new.example.com", version: 1 });
   expect(record.cname).toMatch(/^[0-9a-f]{12}\.cdn\.edgewright\.localhost$/);
   expect(origins).toMatchObject([{ port: 9000, protocol: "http", isPrimary: true, hostHeader: "127.0.0.1:9000" }]);
@@ -67,7 +52,7 @@ test("a new distribution is pending, has its origins and leaves one job", async 
 });
 
 test("all faults of a request come back at once, and nothing is stored", async () => {
-  const faulty = input("co.uk", {
+  const faulty = inputFor("co.uk", {
     type: "gcore",
     origin: [{ url: "ftp://x.example" }, { url: "http://169.254.169.254" }],
   });
@@ -79,11 +64,11 @@ test("all faults of a request come back at once, and nothing is stored", async (
 });
 
 test("an account claims a name once; a second account waits for it and serves its own cname meanwhile", async () => {
-  const first = await distributions.create(owner, input("claimed.example.com"));
-  await expect(distributions.create(owner, input("claimed.example.com"))).rejects.toMatchObject({
+  const first = await distributions.create(owner, inputFor("claimed.example.com"));
+  await expect(distributions.create(owner, inputFor("claimed.example.com"))).rejects.toMatchObject({
     kind: { status: 409 },
   });
-  const second = await distributions.create(stranger, input("claimed.example.com"));
+  const second = await distributions.create(stranger, inputFor("claimed.example.com"));
   expect(second.record.statusReason).toContain("another account");
   expect(second.record.statusReason).not.toContain(first.record.accountId);
   expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
@@ -92,15 +77,13 @@ test("an account claims a name once; a second account waits for it and serves it
 });
 
 test("when the first claim goes, the name passes on only after the edges have let go of it", async () => {
-  const first = await distributions.create(owner, input("passed-on.example.com"));
-  const second = await distributions.create(stranger, input("passed-on.example.com"));
+  const first = await distributions.create(owner, inputFor("passed-on.example.com"));
+  const second = await distributions.create(stranger, inputFor("passed-on.example.com"));
   await distributions.remove(owner, first.record.id);
   expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
     distribution: { hosts: [second.record.cname] },
   });
-  await inTransaction(database.db, (tx) =>
-    recordDeployment(tx, first.record.id, { status: "removed", reason: null, at: new Date() }),
-  );
+  await letGo(first.record.id);
   expect(await findDesiredDistribution(database.db, second.record.id)).toMatchObject({
     distribution: { hosts: ["passed-on.example.com", second.record.cname] },
     sourceVersion: 2,
@@ -110,15 +93,15 @@ test("when the first claim goes, the name passes on only after the edges have le
 
 test("two first claims at once: one serves, the other waits", async () => {
   const rivals = await Promise.all([
-    distributions.create(owner, input("race.example.com")),
-    distributions.create(stranger, input("race.example.com")),
+    distributions.create(owner, inputFor("race.example.com")),
+    distributions.create(stranger, inputFor("race.example.com")),
   ]);
   const reasons = rivals.map(({ record }) => record.statusReason);
   expect(reasons.filter((reason) => reason === null)).toHaveLength(1);
 });
 
 test("a foreign distribution looks absent, to read, change and remove", async () => {
-  const { record } = await distributions.create(owner, input("foreign.example.com"));
+  const { record } = await distributions.create(owner, inputFor("foreign.example.com"));
   for (const attempt of [
     () => distributions.get(stranger, record.id),
     () => distributions.update(stranger, record.id, { label: "mine" }),
@@ -131,7 +114,10 @@ test("a foreign distribution looks absent, to read, change and remove", async ()
 });
 
 test("a merge patch changes what it names, raises the version and leaves a job", async () => {
-  const { record } = await distributions.create(owner, input("patched.example.com", { host_header: "a.example.com" }));
+  const { record } = await distributions.create(
+    owner,
+    inputFor("patched.example.com", { host_header: "a.example.com" }),
+  );
   const patched = await distributions.update(owner, record.id, {
     label: "Shop",
     host_header: null,
@@ -146,7 +132,7 @@ test("a merge patch changes what it names, raises the version and leaves a job",
 });
 
 test("a change that is refused under the lock leaves everything as it was", async () => {
-  const { record } = await distributions.create(owner, input("unchanged.example.com"));
+  const { record } = await distributions.create(owner, inputFor("unchanged.example.com"));
   const refuse = () => {
     throw new Error("it has changed since");
   };
@@ -159,15 +145,26 @@ test("a change that is refused under the lock leaves everything as it was", asyn
 });
 
 test("what is deleted is desired no more, and its name can be claimed again", async () => {
-  const { record } = await distributions.create(owner, input("again.example.com"));
+  const { record } = await distributions.create(owner, inputFor("again.example.com"));
   await removeWholly(owner, record.id);
   expect(await findDesiredDistribution(database.db, record.id)).toMatchObject({ serve: false, sourceVersion: 2 });
-  const again = await distributions.create(owner, input("again.example.com"));
+  const again = await distributions.create(owner, inputFor("again.example.com"));
   expect(again.record.id).not.toBe(record.id);
 });
 
+test("once the edges have let go of a deleted one, it and its origins say since when", async () => {
+  const { record } = await distributions.create(owner, inputFor("let-go.example.com"));
+  const reads = createDistributionReads({ db: database.db, cache: directReads });
+  const read = async () => distributionReply.parse(JSON.parse((await reads.get(owner, record.id)).json));
+  await distributions.remove(owner, record.id);
+  expect(await read()).toMatchObject({ gotipath_deleted_at: null, origin: [{ gotipath_deleted_at: null }] });
+  await letGo(record.id);
+  const { status, gotipath_deleted_at: since, origin } = await read();
+  expect([status, since, origin[0]?.gotipath_deleted_at]).toEqual(["deleted", expect.any(String), since]);
+});
+
 test("the deployment's word becomes the status, but never revives what the customer deleted", async () => {
-  const { record } = await distributions.create(owner, input("status.example.com"));
+  const { record } = await distributions.create(owner, inputFor("status.example.com"));
   const say = (status: "active" | "failed", reason: string | null) =>
     inTransaction(database.db, (tx) => recordDeployment(tx, record.id, { status, reason, at: new Date() }));
   await say("failed", "the edge refused it");
@@ -196,9 +193,9 @@ test("a subdomain distribution gets a name below the platform's zone", async () 
 });
 
 test("a list shows the account's own in the order that was asked for, a page at a time", async () => {
-  const lister = await person("lister");
-  for (const name of ["b", "c", "a"]) await distributions.create(lister, input(`${name}.listed.example.com`));
-  await distributions.create(stranger, input("d.listed.example.com"));
+  const lister = await insertPerson(database.db, "lister");
+  for (const name of ["b", "c", "a"]) await distributions.create(lister, inputFor(`${name}.listed.example.com`));
+  await distributions.create(stranger, inputFor("d.listed.example.com"));
   const reads = createDistributionReads({ db: database.db, cache: directReads });
   const listed = async (asked: object) => {
     const { json } = await reads.list(lister, listDistributionsQuery.parse(asked));

@@ -1,7 +1,5 @@
 // Origins: where a distribution's content comes from. The only door of this domain.
 export {
-  type OriginPlan,
-  type OriginPolicy,
   type OriginSettings,
   type PlannedOrigin,
   planAddition,
@@ -11,6 +9,7 @@ export {
   settingsOf,
 } from "./plan.ts";
 export {
+  exampleOrigin,
   hostHeaderSchema,
   type OriginInput,
   originInput,
@@ -27,4 +26,4 @@ export {
   sealedSettings,
 } from "./service.ts";
 export { originOfSnapshot, originSnapshot, originSnapshotSchema } from "./snapshot.ts";
-export type { OriginRecord } from "./store.ts";
+export { markOriginsLetGo, type OriginRecord } from "./store.ts";

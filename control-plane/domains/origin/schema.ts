@@ -25,7 +25,8 @@ export const healthCheckSchema = z
       .max(1000)
       .regex(/^\/[\x21-\x7e]*$/, { error: "must begin with / and have no blanks." })
       .refine((path) => !path.includes("#"), { error: "must not have a #: that part of a URL is never sent." })
-      .default("/"),
+      .default("/")
+      .meta({ description: "Asked for with GET, with the origin's own Host. Of a bucket: an object, with HEAD." }),
     interval_seconds: z.int().min(5).max(3600).default(30),
     timeout_seconds: z.int().min(1).max(60).default(5),
     statuses: z
@@ -34,8 +35,18 @@ export const healthCheckSchema = z
       .max(10)
       .default(["200-399"])
       .meta({ description: "Answers that are healthy: `200`, `200-399`." }),
-    healthy_after: z.int().min(1).max(10).default(2),
-    unhealthy_after: z.int().min(1).max(10).default(3),
+    healthy_after: z
+      .int()
+      .min(1)
+      .max(10)
+      .default(2)
+      .meta({ description: "So many good answers in a row, and the origin is asked by viewers' requests again." }),
+    unhealthy_after: z
+      .int()
+      .min(1)
+      .max(10)
+      .default(3)
+      .meta({ description: "So many failures in a row, and it is asked only when no other is left." }),
   })
   .refine((check) => check.timeout_seconds <= check.interval_seconds, {
     error: "must not be longer than interval_seconds.",
@@ -51,21 +62,33 @@ const fields = {
   url: z.string().min(1).max(2048).meta({
     description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
   }),
-  label: lineOfText(100),
+  label: lineOfText(100).meta({ description: "A name of your own. Default: origin-1, origin-2 …" }),
   type: z.enum(["custom", "http", "s3"]).meta({ description: "`http` is read as `custom`." }),
-  load_balancer_type: z
-    .enum(balancers)
-    .meta({ description: "How misses are spread; the same for all origins of a distribution." }),
+  load_balancer_type: z.enum(balancers).meta({
+    description:
+      "How misses are spread: `failover` asks the primary one first, `round_robin` each in turn, `weighted` by weight, " +
+      "`consistent_hash` gives each URL its origin. The same for all origins of a distribution.",
+  }),
   port: z.int().min(1).max(65535).meta({ description: "Must agree with the URL." }),
   protocol: z.enum(["http", "https"]).meta({ description: "Must agree with the URL." }),
   is_primary: z.boolean().meta({ description: "Default: true for the first origin of a distribution." }),
-  weight: z.int().min(1).max(WEIGHT_MAX),
-  host_header: hostHeaderSchema,
+  weight: z
+    .int()
+    .min(1)
+    .max(WEIGHT_MAX)
+    .meta({ description: "Its share with `weighted`, against the others' weights." }),
+  host_header: hostHeaderSchema.meta({
+    description: "What the origin reads as Host, unless the distribution has a host_header. Default: the URL's host.",
+  }),
   is_tls_verified: z.boolean().meta({ description: "False: any certificate of an https origin is taken." }),
-  connect_timeout_seconds: z.int().min(1).max(60),
-  read_timeout_seconds: z.int().min(1).max(300),
-  health_check: healthCheckSchema.nullable(),
-  s3_type: z.enum(["aws", "other"]),
+  connect_timeout_seconds: z.int().min(1).max(60).meta({ description: "For TCP and TLS together." }),
+  read_timeout_seconds: z
+    .int()
+    .min(1)
+    .max(300)
+    .meta({ description: "For the whole header of an answer, then between any two parts of its body." }),
+  health_check: healthCheckSchema.nullable().meta({ description: "Null: none." }),
+  s3_type: z.enum(["aws", "other"]).meta({ description: "`other`: any S3, at s3_storage_hostname." }),
   s3_style: z
     .enum(["path", "virtual"])
     .meta({ description: "How the bucket is named in requests. Default: virtual for aws, path for other." }),
@@ -131,67 +154,72 @@ export const patchOriginInput = z
   .meta({ id: "OriginPatch", examples: [{ weight: 5, read_timeout_seconds: 60 }] });
 export type PatchOriginInput = z.output<typeof patchOriginInput>;
 
+/** What the customer decided, as it is read back. */
+export const decidedFields = {
+  label: z.string(),
+  url: z.string(),
+  type: z.enum(["custom", "s3"]),
+  load_balancer_type: fields.load_balancer_type,
+  port: z.int(),
+  protocol: z.enum(["http", "https"]),
+  is_primary: z.boolean(),
+  weight: z.int(),
+  host_header: z.string().meta({ description: "What it reads as Host, unless the distribution has a host_header." }),
+  is_tls_verified: fields.is_tls_verified,
+  connect_timeout_seconds: z.int(),
+  read_timeout_seconds: z.int(),
+  health_check: fields.health_check,
+  s3_type: z.enum(["aws", "other"]).nullable().meta({ description: "Null, as all that is named s3: it is no bucket." }),
+  s3_style: z.enum(["path", "virtual"]).nullable(),
+  s3_region: z.string().nullable(),
+  s3_bucket_name: z.string().nullable(),
+  s3_storage_hostname: z.string().nullable(),
+  s3_access_key_id: z.string().nullable(),
+};
+
+export const exampleOrigin = {
+  id: "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+  distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+  customer_id: "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+  label: "origin-1",
+  url: "https://origin.example.com",
+  type: "custom",
+  load_balancer_type: "failover",
+  port: 443,
+  protocol: "https",
+  is_primary: true,
+  weight: 1,
+  host_header: "origin.example.com",
+  is_tls_verified: true,
+  connect_timeout_seconds: 5,
+  read_timeout_seconds: 30,
+  health_check: null,
+  s3_type: null,
+  s3_style: null,
+  s3_region: null,
+  s3_bucket_name: null,
+  s3_storage_hostname: null,
+  s3_access_key_id: null,
+  created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+  updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+  created_at: "2026-11-20T12:00:00.000Z",
+  updated_at: "2026-11-20T12:00:00.000Z",
+  gotipath_deleted_at: null,
+} as const;
+
 export const originReply = z
   .object({
     id: z.uuid(),
     distribution_id: z.uuid(),
-    customer_id: z.uuid(),
-    label: z.string(),
-    url: z.string(),
-    type: z.enum(["custom", "s3"]),
-    load_balancer_type: z.enum(balancers),
-    port: z.int(),
-    protocol: z.enum(["http", "https"]),
-    is_primary: z.boolean(),
-    weight: z.int(),
-    host_header: z.string(),
-    is_tls_verified: z.boolean(),
-    connect_timeout_seconds: z.int(),
-    read_timeout_seconds: z.int(),
-    health_check: healthCheckSchema.nullable(),
-    s3_type: z.enum(["aws", "other"]).nullable(),
-    s3_style: z.enum(["path", "virtual"]).nullable(),
-    s3_region: z.string().nullable(),
-    s3_bucket_name: z.string().nullable(),
-    s3_storage_hostname: z.string().nullable(),
-    s3_access_key_id: z.string().nullable(),
-    created_by: z.uuid().nullable(),
+    customer_id: z.uuid().meta({ description: "The account that owns it." }),
+    ...decidedFields,
+    created_by: z.uuid().nullable().meta({ description: "Whose doing it was; null: the platform's." }),
     updated_by: z.uuid().nullable(),
     created_at: z.string(),
     updated_at: z.string(),
-    gotipath_deleted_at: z.string().nullable(),
+    gotipath_deleted_at: z
+      .string()
+      .nullable()
+      .meta({ description: "When the last of our edges stopped asking it; null: they may ask it." }),
   })
-  .meta({
-    id: "Origin",
-    examples: [
-      {
-        id: "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
-        distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
-        customer_id: "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
-        label: "origin-1",
-        url: "https://origin.example.com",
-        type: "custom",
-        load_balancer_type: "failover",
-        port: 443,
-        protocol: "https",
-        is_primary: true,
-        weight: 1,
-        host_header: "origin.example.com",
-        is_tls_verified: true,
-        connect_timeout_seconds: 5,
-        read_timeout_seconds: 30,
-        health_check: null,
-        s3_type: null,
-        s3_style: null,
-        s3_region: null,
-        s3_bucket_name: null,
-        s3_storage_hostname: null,
-        s3_access_key_id: null,
-        created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
-        updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
-        created_at: "2026-11-20T12:00:00.000Z",
-        updated_at: "2026-11-20T12:00:00.000Z",
-        gotipath_deleted_at: null,
-      },
-    ],
-  });
+  .meta({ id: "Origin", examples: [exampleOrigin] });

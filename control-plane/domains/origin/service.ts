@@ -6,6 +6,7 @@ import type { Reads, Tx } from "../../database/transaction.ts";
 import { storeSecret } from "../secret/index.ts";
 import type { OriginSettings, PlannedOrigin } from "./plan.ts";
 import type { originReply } from "./schema.ts";
+import { originSnapshot } from "./snapshot.ts";
 import { deleteOrigins, findOrigins, type OriginRecord, storeOrigins } from "./store.ts";
 
 export interface OriginOwner {
@@ -82,29 +83,11 @@ export async function originsByDistribution(
 }
 
 export function originToReply(origin: OriginRecord): z.input<typeof originReply> {
+  const { s3_secret_id: _secret, ...decided } = originSnapshot(origin);
   return {
-    id: origin.id,
+    ...decided,
     distribution_id: origin.distributionId,
     customer_id: origin.accountId,
-    label: origin.label,
-    url: origin.url,
-    type: origin.type,
-    load_balancer_type: origin.loadBalancerType,
-    port: origin.port,
-    protocol: origin.protocol,
-    is_primary: origin.isPrimary,
-    weight: origin.weight,
-    host_header: origin.hostHeader,
-    is_tls_verified: origin.isTlsVerified,
-    connect_timeout_seconds: origin.connectTimeoutSeconds,
-    read_timeout_seconds: origin.readTimeoutSeconds,
-    health_check: origin.healthCheck,
-    s3_type: origin.s3Type,
-    s3_style: origin.s3Style,
-    s3_region: origin.s3Region,
-    s3_bucket_name: origin.s3BucketName,
-    s3_storage_hostname: origin.s3StorageHostname,
-    s3_access_key_id: origin.s3AccessKeyId,
     created_by: origin.createdBy,
     updated_by: origin.updatedBy,
     created_at: origin.createdAt.toISOString(),

@@ -1,30 +1,15 @@
 // An origin as a version of its distribution keeps it: what the customer decided, in the words of the API, no secret.
 import { z } from "zod";
 import type { OriginSettings } from "./plan.ts";
-import { healthCheckSchema } from "./schema.ts";
+import { decidedFields } from "./schema.ts";
 
 export const originSnapshotSchema = z.object({
   id: z.uuid(),
-  label: z.string(),
-  url: z.string(),
-  type: z.enum(["custom", "s3"]),
-  load_balancer_type: z.enum(["failover", "round_robin", "weighted", "consistent_hash"]),
-  protocol: z.enum(["http", "https"]),
-  port: z.int(),
-  is_primary: z.boolean(),
-  weight: z.int(),
-  host_header: z.string(),
-  is_tls_verified: z.boolean(),
-  connect_timeout_seconds: z.int(),
-  read_timeout_seconds: z.int(),
-  health_check: healthCheckSchema.nullable(),
-  s3_type: z.enum(["aws", "other"]).nullable(),
-  s3_style: z.enum(["path", "virtual"]).nullable(),
-  s3_region: z.string().nullable(),
-  s3_bucket_name: z.string().nullable(),
-  s3_storage_hostname: z.string().nullable(),
-  s3_access_key_id: z.string().nullable(),
-  s3_secret_id: z.uuid().nullable(),
+  ...decidedFields,
+  s3_secret_id: z
+    .uuid()
+    .nullable()
+    .meta({ description: "Which secret key it signs with; the key itself is not told." }),
 });
 export type OriginSnapshot = z.output<typeof originSnapshotSchema>;
 

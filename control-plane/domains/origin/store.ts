@@ -51,6 +51,11 @@ export async function deleteOrigins(tx: Tx, distributionId: string): Promise<voi
   await OriginModel.query(tx).delete().where({ distribution_id: distributionId });
 }
 
+/** No edge asks them any more. */
+export async function markOriginsLetGo(tx: Tx, distributionId: string, gotipathDeletedAt: Date): Promise<void> {
+  await OriginModel.query(tx).patch({ gotipathDeletedAt }).where({ distribution_id: distributionId });
+}
+
 /** The origins of several distributions in one read; primary first, then in the customer's order. */
 export async function findOrigins(reads: Reads, distributionIds: readonly string[]): Promise<readonly OriginRecord[]> {
   return OriginModel.query(reads)
