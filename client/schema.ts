@@ -1389,7 +1389,7 @@ export interface components {
         /**
          * @example {
          *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-         *       "distribution_id": "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "position": 1,
          *       "created_by": null,
          *       "updated_by": null,
@@ -1425,6 +1425,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -1447,6 +1448,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -1471,6 +1473,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -1493,6 +1496,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -1512,11 +1516,26 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
             updated_at: string;
         };
+        /**
+         * @example {
+         *       "type": "ip",
+         *       "action": "allow",
+         *       "networks": [
+         *         "192.0.2.0/24",
+         *         "2001:db8::/32"
+         *       ],
+         *       "paths": [
+         *         "/admin/*"
+         *       ],
+         *       "description": "The office"
+         *     }
+         */
         AccessRuleInput: {
             /** @constant */
             type: "country";
@@ -1526,9 +1545,15 @@ export interface components {
              */
             action: "allow" | "deny";
             countries: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -1541,9 +1566,15 @@ export interface components {
              */
             action: "allow" | "deny";
             networks: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -1561,9 +1592,15 @@ export interface components {
              * @default true
              */
             is_empty_named?: boolean;
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -1577,9 +1614,15 @@ export interface components {
             action: "allow" | "deny";
             /** @description Texts with `*`, compared with the whole User-Agent, whatever their case. */
             patterns: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -1593,13 +1636,46 @@ export interface components {
             action?: "allow";
             /** @description Write-only. Two while one takes over from the other. A rule that has some may leave it out and keeps them. */
             secrets?: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
+        /**
+         * @example {
+         *       "type": "ip",
+         *       "action": "allow",
+         *       "networks": [
+         *         "192.0.2.0/24",
+         *         "2001:db8::/32"
+         *       ],
+         *       "paths": [
+         *         "/admin/*"
+         *       ],
+         *       "description": "The office"
+         *     }
+         * @example {
+         *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *       "type": "ip",
+         *       "action": "allow",
+         *       "networks": [
+         *         "192.0.2.0/24",
+         *         "2001:db8::/32"
+         *       ],
+         *       "paths": [
+         *         "/admin/*"
+         *       ],
+         *       "description": "The office"
+         *     }
+         */
         AccessRuleItem: {
             /** @constant */
             type: "country";
@@ -1609,9 +1685,15 @@ export interface components {
              */
             action: "allow" | "deny";
             countries: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -1627,9 +1709,15 @@ export interface components {
              */
             action: "allow" | "deny";
             networks: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -1650,9 +1738,15 @@ export interface components {
              * @default true
              */
             is_empty_named?: boolean;
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -1669,9 +1763,15 @@ export interface components {
             action: "allow" | "deny";
             /** @description Texts with `*`, compared with the whole User-Agent, whatever their case. */
             patterns: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -1688,9 +1788,15 @@ export interface components {
             action?: "allow";
             /** @description Write-only. Two while one takes over from the other. A rule that has some may leave it out and keeps them. */
             secrets?: string[];
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -1698,9 +1804,33 @@ export interface components {
              */
             id?: string;
         };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "type": "ip",
+         *           "action": "allow",
+         *           "networks": [
+         *             "192.0.2.0/24",
+         *             "2001:db8::/32"
+         *           ],
+         *           "paths": [
+         *             "/admin/*"
+         *           ],
+         *           "description": "The office"
+         *         }
+         *       ]
+         *     }
+         */
         AccessRuleList: {
             data: components["schemas"]["AccessRuleItem"][];
         };
+        /**
+         * @example {
+         *       "position": 1,
+         *       "description": "Comes first"
+         *     }
+         */
         AccessRulePatch: {
             /** @enum {string} */
             type?: "country" | "ip" | "referrer" | "user_agent" | "signed_url";
@@ -1720,6 +1850,7 @@ export interface components {
             secrets?: string[];
             /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
             paths?: string[];
+            /** @description A note of your own. */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -1886,6 +2017,54 @@ export interface components {
                 after?: unknown;
             }[];
         };
+        /**
+         * @example {
+         *       "id": "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b",
+         *       "name": "Shop",
+         *       "description": "Pictures for a day, everything else as the shop says",
+         *       "is_built_in": false,
+         *       "rules": [
+         *         {
+         *           "paths": [
+         *             "/images/*"
+         *           ],
+         *           "extensions": [
+         *             "jpg",
+         *             "png",
+         *             "webp"
+         *           ],
+         *           "content_types": [
+         *             "image/"
+         *           ],
+         *           "mode": "override",
+         *           "ttl_seconds": 86400,
+         *           "ttl_max_seconds": null,
+         *           "ttl_by_status": {
+         *             "404": 60,
+         *             "5xx": 0
+         *           },
+         *           "browser_ttl_seconds": 3600,
+         *           "is_private_overridden": false,
+         *           "query": {
+         *             "mode": "include",
+         *             "names": [
+         *               "width"
+         *             ]
+         *           },
+         *           "cookies": [],
+         *           "headers": [],
+         *           "is_sliced": false,
+         *           "stale_while_revalidate_seconds": 60,
+         *           "stale_if_error_seconds": 86400,
+         *           "description": "Pictures change with their URL"
+         *         }
+         *       ],
+         *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "updated_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "created_at": "2026-11-20T12:00:00.000Z",
+         *       "updated_at": "2026-11-20T12:00:00.000Z"
+         *     }
+         */
         CachePolicy: {
             /** Format: uuid */
             id: string;
@@ -1896,18 +2075,50 @@ export interface components {
             rules: components["schemas"]["CachePolicyRule"][];
             created_by: string | null;
             updated_by: string | null;
+            /** @description Null: it came with the platform. */
             created_at: string | null;
             updated_at: string | null;
         };
+        /**
+         * @example {
+         *       "name": "Shop",
+         *       "description": "Pictures for a day, everything else as the shop says",
+         *       "rules": [
+         *         {
+         *           "extensions": [
+         *             "jpg",
+         *             "png",
+         *             "webp"
+         *           ],
+         *           "content_types": [
+         *             "image/"
+         *           ],
+         *           "mode": "override",
+         *           "ttl_seconds": 86400
+         *         }
+         *       ]
+         *     }
+         */
         CachePolicyInput: {
+            /** @description Another than those of the account's other policies. */
             name: string;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description The first that matches decides; a distribution's own rules come before all of them. */
             rules: components["schemas"]["CachePolicyRuleInput"][];
         };
+        /**
+         * @example {
+         *       "description": "For every shop"
+         *     }
+         */
         CachePolicyPatch: {
+            /** @description Another than those of the account's other policies. */
             name?: string;
+            /** @description A note of your own. */
             description?: string;
             /** @description The first that matches decides; a distribution's own rules come before all of them. */
             rules?: components["schemas"]["CachePolicyRuleInput"][];
@@ -1933,7 +2144,10 @@ export interface components {
             browser_ttl_seconds: number | null;
             is_private_overridden: boolean;
             query: {
-                /** @enum {string} */
+                /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
+                 * @enum {string}
+                 */
                 mode: "all" | "none" | "include" | "exclude";
                 names: string[];
             };
@@ -1946,12 +2160,57 @@ export interface components {
             stale_if_error_seconds: number | null;
             description: string;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/images/*"
+         *       ],
+         *       "extensions": [
+         *         "jpg",
+         *         "png",
+         *         "webp"
+         *       ],
+         *       "content_types": [
+         *         "image/"
+         *       ],
+         *       "mode": "override",
+         *       "ttl_seconds": 86400,
+         *       "ttl_max_seconds": null,
+         *       "ttl_by_status": {
+         *         "404": 60,
+         *         "5xx": 0
+         *       },
+         *       "browser_ttl_seconds": 3600,
+         *       "is_private_overridden": false,
+         *       "query": {
+         *         "mode": "include",
+         *         "names": [
+         *           "width"
+         *         ]
+         *       },
+         *       "cookies": [],
+         *       "headers": [],
+         *       "is_sliced": false,
+         *       "stale_while_revalidate_seconds": 60,
+         *       "stale_if_error_seconds": 86400,
+         *       "description": "Pictures change with their URL"
+         *     }
+         */
         CachePolicyRuleInput: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @description Of the path's last part. None: any. */
+            /**
+             * @description Of the path's last part. None: any.
+             * @default []
+             */
             extensions?: string[];
-            /** @description The times hold only for answers whose Content-Type begins with one of these. None: any. */
+            /**
+             * @description The times hold only for answers whose Content-Type begins with one of these. None: any.
+             * @default []
+             */
             content_types?: string[];
             /**
              * @description `respect`: the times count where the origin is silent. `override`: always. `bypass`: nothing is stored.
@@ -1959,7 +2218,10 @@ export interface components {
              * @enum {string}
              */
             mode?: "respect" | "override" | "bypass";
-            /** @default null */
+            /**
+             * @description How long a good answer is fresh. Null: what the origin said, or its age suggests.
+             * @default null
+             */
             ttl_seconds?: number | null;
             /**
              * @description Fresh for no longer than this, whatever the origin says.
@@ -1989,32 +2251,49 @@ export interface components {
              */
             query?: {
                 /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
                  * @default all
                  * @enum {string}
                  */
                 mode?: "all" | "none" | "include" | "exclude";
+                /** @default [] */
                 names?: string[];
             };
-            /** @description Cookies that tell answers apart. */
+            /**
+             * @description Cookies that tell answers apart.
+             * @default []
+             */
             cookies?: string[];
-            /** @description Request headers that tell answers apart. */
+            /**
+             * @description Request headers that tell answers apart.
+             * @default []
+             */
             headers?: string[];
             /**
              * @description Large files are fetched and kept in slices.
              * @default false
              */
             is_sliced?: boolean;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is still given while a new one is fetched. Null: what the origin said.
+             * @default null
+             */
             stale_while_revalidate_seconds?: number | null;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is given where the origin fails. Null: what the origin said, or an hour.
+             * @default null
+             */
             stale_if_error_seconds?: number | null;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
         };
         /**
          * @example {
          *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-         *       "distribution_id": "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "position": 1,
          *       "created_by": null,
          *       "updated_by": null,
@@ -2061,6 +2340,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -2085,7 +2365,10 @@ export interface components {
             browser_ttl_seconds: number | null;
             is_private_overridden: boolean;
             query: {
-                /** @enum {string} */
+                /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
+                 * @enum {string}
+                 */
                 mode: "all" | "none" | "include" | "exclude";
                 names: string[];
             };
@@ -2098,12 +2381,57 @@ export interface components {
             stale_if_error_seconds: number | null;
             description: string;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/images/*"
+         *       ],
+         *       "extensions": [
+         *         "jpg",
+         *         "png",
+         *         "webp"
+         *       ],
+         *       "content_types": [
+         *         "image/"
+         *       ],
+         *       "mode": "override",
+         *       "ttl_seconds": 86400,
+         *       "ttl_max_seconds": null,
+         *       "ttl_by_status": {
+         *         "404": 60,
+         *         "5xx": 0
+         *       },
+         *       "browser_ttl_seconds": 3600,
+         *       "is_private_overridden": false,
+         *       "query": {
+         *         "mode": "include",
+         *         "names": [
+         *           "width"
+         *         ]
+         *       },
+         *       "cookies": [],
+         *       "headers": [],
+         *       "is_sliced": false,
+         *       "stale_while_revalidate_seconds": 60,
+         *       "stale_if_error_seconds": 86400,
+         *       "description": "Pictures change with their URL"
+         *     }
+         */
         CacheRuleInput: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @description Of the path's last part. None: any. */
+            /**
+             * @description Of the path's last part. None: any.
+             * @default []
+             */
             extensions?: string[];
-            /** @description The times hold only for answers whose Content-Type begins with one of these. None: any. */
+            /**
+             * @description The times hold only for answers whose Content-Type begins with one of these. None: any.
+             * @default []
+             */
             content_types?: string[];
             /**
              * @description `respect`: the times count where the origin is silent. `override`: always. `bypass`: nothing is stored.
@@ -2111,7 +2439,10 @@ export interface components {
              * @enum {string}
              */
             mode?: "respect" | "override" | "bypass";
-            /** @default null */
+            /**
+             * @description How long a good answer is fresh. Null: what the origin said, or its age suggests.
+             * @default null
+             */
             ttl_seconds?: number | null;
             /**
              * @description Fresh for no longer than this, whatever the origin says.
@@ -2141,36 +2472,133 @@ export interface components {
              */
             query?: {
                 /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
                  * @default all
                  * @enum {string}
                  */
                 mode?: "all" | "none" | "include" | "exclude";
+                /** @default [] */
                 names?: string[];
             };
-            /** @description Cookies that tell answers apart. */
+            /**
+             * @description Cookies that tell answers apart.
+             * @default []
+             */
             cookies?: string[];
-            /** @description Request headers that tell answers apart. */
+            /**
+             * @description Request headers that tell answers apart.
+             * @default []
+             */
             headers?: string[];
             /**
              * @description Large files are fetched and kept in slices.
              * @default false
              */
             is_sliced?: boolean;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is still given while a new one is fetched. Null: what the origin said.
+             * @default null
+             */
             stale_while_revalidate_seconds?: number | null;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is given where the origin fails. Null: what the origin said, or an hour.
+             * @default null
+             */
             stale_if_error_seconds?: number | null;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/images/*"
+         *       ],
+         *       "extensions": [
+         *         "jpg",
+         *         "png",
+         *         "webp"
+         *       ],
+         *       "content_types": [
+         *         "image/"
+         *       ],
+         *       "mode": "override",
+         *       "ttl_seconds": 86400,
+         *       "ttl_max_seconds": null,
+         *       "ttl_by_status": {
+         *         "404": 60,
+         *         "5xx": 0
+         *       },
+         *       "browser_ttl_seconds": 3600,
+         *       "is_private_overridden": false,
+         *       "query": {
+         *         "mode": "include",
+         *         "names": [
+         *           "width"
+         *         ]
+         *       },
+         *       "cookies": [],
+         *       "headers": [],
+         *       "is_sliced": false,
+         *       "stale_while_revalidate_seconds": 60,
+         *       "stale_if_error_seconds": 86400,
+         *       "description": "Pictures change with their URL"
+         *     }
+         * @example {
+         *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *       "paths": [
+         *         "/images/*"
+         *       ],
+         *       "extensions": [
+         *         "jpg",
+         *         "png",
+         *         "webp"
+         *       ],
+         *       "content_types": [
+         *         "image/"
+         *       ],
+         *       "mode": "override",
+         *       "ttl_seconds": 86400,
+         *       "ttl_max_seconds": null,
+         *       "ttl_by_status": {
+         *         "404": 60,
+         *         "5xx": 0
+         *       },
+         *       "browser_ttl_seconds": 3600,
+         *       "is_private_overridden": false,
+         *       "query": {
+         *         "mode": "include",
+         *         "names": [
+         *           "width"
+         *         ]
+         *       },
+         *       "cookies": [],
+         *       "headers": [],
+         *       "is_sliced": false,
+         *       "stale_while_revalidate_seconds": 60,
+         *       "stale_if_error_seconds": 86400,
+         *       "description": "Pictures change with their URL"
+         *     }
+         */
         CacheRuleItem: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
-            /** @description Of the path's last part. None: any. */
+            /**
+             * @description Of the path's last part. None: any.
+             * @default []
+             */
             extensions?: string[];
-            /** @description The times hold only for answers whose Content-Type begins with one of these. None: any. */
+            /**
+             * @description The times hold only for answers whose Content-Type begins with one of these. None: any.
+             * @default []
+             */
             content_types?: string[];
             /**
              * @description `respect`: the times count where the origin is silent. `override`: always. `bypass`: nothing is stored.
@@ -2178,7 +2606,10 @@ export interface components {
              * @enum {string}
              */
             mode?: "respect" | "override" | "bypass";
-            /** @default null */
+            /**
+             * @description How long a good answer is fresh. Null: what the origin said, or its age suggests.
+             * @default null
+             */
             ttl_seconds?: number | null;
             /**
              * @description Fresh for no longer than this, whatever the origin says.
@@ -2208,26 +2639,43 @@ export interface components {
              */
             query?: {
                 /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
                  * @default all
                  * @enum {string}
                  */
                 mode?: "all" | "none" | "include" | "exclude";
+                /** @default [] */
                 names?: string[];
             };
-            /** @description Cookies that tell answers apart. */
+            /**
+             * @description Cookies that tell answers apart.
+             * @default []
+             */
             cookies?: string[];
-            /** @description Request headers that tell answers apart. */
+            /**
+             * @description Request headers that tell answers apart.
+             * @default []
+             */
             headers?: string[];
             /**
              * @description Large files are fetched and kept in slices.
              * @default false
              */
             is_sliced?: boolean;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is still given while a new one is fetched. Null: what the origin said.
+             * @default null
+             */
             stale_while_revalidate_seconds?: number | null;
-            /** @default null */
+            /**
+             * @description So long after its end an answer is given where the origin fails. Null: what the origin said, or an hour.
+             * @default null
+             */
             stale_if_error_seconds?: number | null;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -2235,9 +2683,55 @@ export interface components {
              */
             id?: string;
         };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "paths": [
+         *             "/images/*"
+         *           ],
+         *           "extensions": [
+         *             "jpg",
+         *             "png",
+         *             "webp"
+         *           ],
+         *           "content_types": [
+         *             "image/"
+         *           ],
+         *           "mode": "override",
+         *           "ttl_seconds": 86400,
+         *           "ttl_max_seconds": null,
+         *           "ttl_by_status": {
+         *             "404": 60,
+         *             "5xx": 0
+         *           },
+         *           "browser_ttl_seconds": 3600,
+         *           "is_private_overridden": false,
+         *           "query": {
+         *             "mode": "include",
+         *             "names": [
+         *               "width"
+         *             ]
+         *           },
+         *           "cookies": [],
+         *           "headers": [],
+         *           "is_sliced": false,
+         *           "stale_while_revalidate_seconds": 60,
+         *           "stale_if_error_seconds": 86400,
+         *           "description": "Pictures change with their URL"
+         *         }
+         *       ]
+         *     }
+         */
         CacheRuleList: {
             data: components["schemas"]["CacheRuleItem"][];
         };
+        /**
+         * @example {
+         *       "position": 1,
+         *       "description": "Comes first"
+         *     }
+         */
         CacheRulePatch: {
             /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
             paths?: string[];
@@ -2250,6 +2744,7 @@ export interface components {
              * @enum {string}
              */
             mode?: "respect" | "override" | "bypass";
+            /** @description How long a good answer is fresh. Null: what the origin said, or its age suggests. */
             ttl_seconds?: number | null;
             /** @description Fresh for no longer than this, whatever the origin says. */
             ttl_max_seconds?: number | null;
@@ -2263,14 +2758,20 @@ export interface components {
             headers?: string[];
             /** @description Large files are fetched and kept in slices. */
             is_sliced?: boolean;
+            /** @description So long after its end an answer is still given while a new one is fetched. Null: what the origin said. */
             stale_while_revalidate_seconds?: number | null;
+            /** @description So long after its end an answer is given where the origin fails. Null: what the origin said, or an hour. */
             stale_if_error_seconds?: number | null;
+            /** @description A note of your own. */
             description?: string;
             ttl_by_status?: {
                 [key: string]: number | null;
             };
             query?: {
-                /** @enum {string} */
+                /**
+                 * @description `include`: only the parameters of `names`. `exclude`: all others.
+                 * @enum {string}
+                 */
                 mode?: "all" | "none" | "include" | "exclude";
                 names?: string[];
             };
@@ -2283,9 +2784,10 @@ export interface components {
          *     }
          */
         CloneInput: {
-            /** @description Required when domain_type is custom. */
+            /** @description Required when domain_type is custom, absent when it is subdomain. Unicode is written as `xn--…`; `*.` in front stands for one label. */
             domain?: string;
             /**
+             * @description `subdomain`: the platform makes a name in its own zone.
              * @default custom
              * @enum {string}
              */
@@ -2307,22 +2809,121 @@ export interface components {
             /** @default true */
             brotli?: boolean;
         };
+        /**
+         * @example {
+         *       "settings": {
+         *         "label": "Shop",
+         *         "description": "",
+         *         "acceleration_type": "static",
+         *         "origin_type": "custom",
+         *         "host_header": "origin.example.com",
+         *         "sni": "origin.example.com",
+         *         "is_http2": true,
+         *         "is_http3": true,
+         *         "enable_ssl": true,
+         *         "is_livestream": false,
+         *         "is_redirect_http_to_https": false,
+         *         "cache_policy_id": null,
+         *         "cors": null,
+         *         "compression": {
+         *           "gzip": true,
+         *           "brotli": true
+         *         }
+         *       },
+         *       "origins": [
+         *         {
+         *           "id": "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+         *           "label": "origin-1",
+         *           "url": "https://origin.example.com",
+         *           "type": "custom",
+         *           "load_balancer_type": "failover",
+         *           "port": 443,
+         *           "protocol": "https",
+         *           "is_primary": true,
+         *           "weight": 1,
+         *           "host_header": "origin.example.com",
+         *           "is_tls_verified": true,
+         *           "connect_timeout_seconds": 5,
+         *           "read_timeout_seconds": 30,
+         *           "health_check": null,
+         *           "s3_type": null,
+         *           "s3_style": null,
+         *           "s3_region": null,
+         *           "s3_bucket_name": null,
+         *           "s3_storage_hostname": null,
+         *           "s3_access_key_id": null,
+         *           "s3_secret_id": null
+         *         }
+         *       ],
+         *       "rules": {
+         *         "cache_rule": [
+         *           {
+         *             "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *             "paths": [
+         *               "/images/*"
+         *             ],
+         *             "extensions": [
+         *               "jpg",
+         *               "png",
+         *               "webp"
+         *             ],
+         *             "content_types": [
+         *               "image/"
+         *             ],
+         *             "mode": "override",
+         *             "ttl_seconds": 86400,
+         *             "ttl_max_seconds": null,
+         *             "ttl_by_status": {
+         *               "404": 60,
+         *               "5xx": 0
+         *             },
+         *             "browser_ttl_seconds": 3600,
+         *             "is_private_overridden": false,
+         *             "query": {
+         *               "mode": "include",
+         *               "names": [
+         *                 "width"
+         *               ]
+         *             },
+         *             "cookies": [],
+         *             "headers": [],
+         *             "is_sliced": false,
+         *             "stale_while_revalidate_seconds": 60,
+         *             "stale_if_error_seconds": 86400,
+         *             "description": "Pictures change with their URL"
+         *           }
+         *         ]
+         *       }
+         *     }
+         */
         Configuration: {
             settings: {
                 label: string;
                 description: string;
-                /** @enum {string} */
+                /**
+                 * @description Brings a built-in cache policy.
+                 * @enum {string}
+                 */
                 acceleration_type: "static" | "media" | "livestream" | "diy";
                 /** @enum {string} */
                 origin_type: "custom" | "s3";
+                /** @description Empty: each origin's own. */
                 host_header: string;
+                /** @description Empty: the host_header's. */
                 sni: string;
+                /** @description HTTP/2 for viewers, over HTTPS. */
                 is_http2: boolean;
+                /** @description HTTP/3 for viewers, over HTTPS; answers announce it by Alt-Svc. */
                 is_http3: boolean;
+                /** @description False: the edges refuse HTTPS for its hosts (421). */
                 enable_ssl: boolean;
+                /** @description True: the cache policy of livestream, whatever the acceleration type. */
                 is_livestream: boolean;
+                /** @description Acts once a certificate is there. */
                 is_redirect_http_to_https: boolean;
+                /** @description A policy of the account or a built-in one. Null: that of acceleration_type. */
                 cache_policy_id: string | null;
+                /** @description Null: the origin's own CORS headers pass. */
                 cors: components["schemas"]["Cors"] | null;
                 compression: components["schemas"]["Compression"];
             };
@@ -2333,24 +2934,32 @@ export interface components {
                 url: string;
                 /** @enum {string} */
                 type: "custom" | "s3";
-                /** @enum {string} */
+                /**
+                 * @description How misses are spread: `failover` asks the primary one first, `round_robin` each in turn, `weighted` by weight, `consistent_hash` gives each URL its origin. The same for all origins of a distribution.
+                 * @enum {string}
+                 */
                 load_balancer_type: "failover" | "round_robin" | "weighted" | "consistent_hash";
+                port: number;
                 /** @enum {string} */
                 protocol: "http" | "https";
-                port: number;
                 is_primary: boolean;
                 weight: number;
+                /** @description What it reads as Host, unless the distribution has a host_header. */
                 host_header: string;
+                /** @description False: any certificate of an https origin is taken. */
                 is_tls_verified: boolean;
                 connect_timeout_seconds: number;
                 read_timeout_seconds: number;
+                /** @description Null: none. */
                 health_check: components["schemas"]["HealthCheck"] | null;
+                /** @description Null, as all that is named s3: it is no bucket. */
                 s3_type: ("aws" | "other") | null;
                 s3_style: ("path" | "virtual") | null;
                 s3_region: string | null;
                 s3_bucket_name: string | null;
                 s3_storage_hostname: string | null;
                 s3_access_key_id: string | null;
+                /** @description Which secret key it signs with; the key itself is not told. */
                 s3_secret_id: string | null;
             }[];
             /** @description By kind, each in its order. */
@@ -2365,6 +2974,7 @@ export interface components {
         };
         /** @description What the edges answer to browsers of other sites. */
         Cors: {
+            /** @description Whose pages may read the answers: exact origins, or `*` alone for everybody's. */
             allow_origins: string[];
             /**
              * @default [
@@ -2373,17 +2983,30 @@ export interface components {
              *     ]
              */
             allow_methods: ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE")[];
-            /** @default [] */
+            /**
+             * @description Request headers that scripts may send beyond the usual ones.
+             * @default []
+             */
             allow_headers: string[];
-            /** @default [] */
+            /**
+             * @description Answer headers that they may read.
+             * @default []
+             */
             expose_headers: string[];
-            /** @default 3600 */
+            /**
+             * @description For how long a browser need not ask again (the answer to a preflight).
+             * @default 3600
+             */
             max_age_seconds: number;
-            /** @default false */
+            /**
+             * @description True: with cookies; not together with `*`.
+             * @default false
+             */
             allow_credentials: boolean;
         };
         /** @description What the edges answer to browsers of other sites. */
         CorsInput: {
+            /** @description Whose pages may read the answers: exact origins, or `*` alone for everybody's. */
             allow_origins: string[];
             /**
              * @default [
@@ -2392,13 +3015,25 @@ export interface components {
              *     ]
              */
             allow_methods?: ("GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE")[];
-            /** @default [] */
+            /**
+             * @description Request headers that scripts may send beyond the usual ones.
+             * @default []
+             */
             allow_headers?: string[];
-            /** @default [] */
+            /**
+             * @description Answer headers that they may read.
+             * @default []
+             */
             expose_headers?: string[];
-            /** @default 3600 */
+            /**
+             * @description For how long a browser need not ask again (the answer to a preflight).
+             * @default 3600
+             */
             max_age_seconds?: number;
-            /** @default false */
+            /**
+             * @description True: with cookies; not together with `*`.
+             * @default false
+             */
             allow_credentials?: boolean;
         };
         /**
@@ -2437,7 +3072,7 @@ export interface components {
         };
         /**
          * @example {
-         *       "distribution_id": "0b9a5f7e-3c1d-4b8a-9c55-0f6d1f0a7b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "state": "active",
          *       "reason": null,
          *       "revision": 1042,
@@ -2487,7 +3122,10 @@ export interface components {
                 group: string;
                 /** @description The revision wanted on every edge of the group. */
                 revision: number;
-                /** @enum {string} */
+                /**
+                 * @description `removing`: some edge still serves what is to go.
+                 * @enum {string}
+                 */
                 state: "deploying" | "active" | "refused" | "removing" | "removed";
                 reason: string | null;
                 /** Format: date-time */
@@ -2501,7 +3139,10 @@ export interface components {
                 group_id: string;
                 /** @description The revision wanted on this edge. */
                 revision: number;
-                /** @enum {string} */
+                /**
+                 * @description `unseen`: no report for a minute; it holds nobody up.
+                 * @enum {string}
+                 */
                 state: "applied" | "waiting" | "refused" | "unseen";
                 /** @description Every revision up to this one is applied or refused. */
                 applied: number;
@@ -2522,7 +3163,9 @@ export interface components {
         Difference: {
             /** @description RFC 6901; members of lists are named by their ids. */
             pointer: string;
+            /** @description Absent: there was nothing. */
             before?: unknown;
+            /** @description Absent: there is nothing any more. */
             after?: unknown;
         };
         /**
@@ -2562,7 +3205,37 @@ export interface components {
          *           "reason": null
          *         }
          *       ],
-         *       "origin": [],
+         *       "origin": [
+         *         {
+         *           "id": "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+         *           "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *           "customer_id": "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
+         *           "label": "origin-1",
+         *           "url": "https://origin.example.com",
+         *           "type": "custom",
+         *           "load_balancer_type": "failover",
+         *           "port": 443,
+         *           "protocol": "https",
+         *           "is_primary": true,
+         *           "weight": 1,
+         *           "host_header": "origin.example.com",
+         *           "is_tls_verified": true,
+         *           "connect_timeout_seconds": 5,
+         *           "read_timeout_seconds": 30,
+         *           "health_check": null,
+         *           "s3_type": null,
+         *           "s3_style": null,
+         *           "s3_region": null,
+         *           "s3_bucket_name": null,
+         *           "s3_storage_hostname": null,
+         *           "s3_access_key_id": null,
+         *           "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *           "updated_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *           "created_at": "2026-11-20T12:00:00.000Z",
+         *           "updated_at": "2026-11-20T12:00:00.000Z",
+         *           "gotipath_deleted_at": null
+         *         }
+         *       ],
          *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
          *       "updated_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
          *       "created_at": "2026-11-20T12:00:00.000Z",
@@ -2574,37 +3247,62 @@ export interface components {
         Distribution: {
             /** Format: uuid */
             id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account that owns it.
+             */
             customer_id: string;
+            /** @description The claim to the name; null for a name that the platform made. */
             domain_id: string | null;
+            /** @description In lower-case ASCII. */
             domain: string;
             /** @enum {string} */
             domain_type: "custom" | "subdomain";
             /** @description Point the domain here. */
             cname: string;
+            /**
+             * @description What was written as `type`.
+             * @enum {string}
+             */
+            cdn_type: "gotipath" | "gcore" | "tm_swift" | "multi";
             label: string;
             description: string;
-            /** @enum {string} */
-            cdn_type: "gotipath" | "gcore" | "tm_swift" | "multi";
-            /** @enum {string} */
+            /**
+             * @description Brings a built-in cache policy.
+             * @enum {string}
+             */
             acceleration_type: "static" | "media" | "livestream" | "diy";
             /** @enum {string} */
             origin_type: "custom" | "s3";
+            /** @description Where none was written: the first origin's. */
             host_header: string;
+            /** @description Where none was written: host_header without its port. */
             sni: string;
+            /** @description HTTP/2 for viewers, over HTTPS. */
             is_http2: boolean;
+            /** @description HTTP/3 for viewers, over HTTPS; answers announce it by Alt-Svc. */
             is_http3: boolean;
+            /** @description False: the edges refuse HTTPS for its hosts (421). */
             enable_ssl: boolean;
+            /** @description True: the cache policy of livestream, whatever the acceleration type. */
             is_livestream: boolean;
-            is_streaming: boolean;
+            /** @description Acts once a certificate is there. */
             is_redirect_http_to_https: boolean;
+            /** @description A policy of the account or a built-in one. Null: that of acceleration_type. */
             cache_policy_id: string | null;
+            /** @description Null: the origin's own CORS headers pass. */
             cors: components["schemas"]["Cors"] | null;
             compression: components["schemas"]["Compression"];
+            /** @description The same as is_livestream. */
+            is_streaming: boolean;
             /** @description The newest of its versions. */
             version: number;
-            /** @enum {string} */
+            /**
+             * @description `pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an edge refused it and serves what it had before. `disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.
+             * @enum {string}
+             */
             status: "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
+            /** @description Why it failed, or what is missing. */
             status_reason: string | null;
             providers: {
                 /** @enum {string} */
@@ -2613,12 +3311,16 @@ export interface components {
                 status: "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
                 reason: string | null;
             }[];
+            /** @description The primary one first. */
             origin: components["schemas"]["Origin"][];
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
             updated_at: string;
+            /** @description When its deletion was asked for. */
             deleted_at: string | null;
+            /** @description When the last edge stopped serving it. */
             gotipath_deleted_at: string | null;
         };
         /**
@@ -2630,14 +3332,16 @@ export interface components {
          *     }
          */
         DistributionInput: {
-            /** @description Required when domain_type is custom. */
+            /** @description Required when domain_type is custom, absent when it is subdomain. Unicode is written as `xn--…`; `*.` in front stands for one label. */
             domain?: string;
             /**
+             * @description `subdomain`: the platform makes a name in its own zone.
              * @default custom
              * @enum {string}
              */
             domain_type?: "custom" | "subdomain";
             /**
+             * @description Who delivers: `gotipath` are this platform's own edges. Read back as cdn_type.
              * @default gotipath
              * @enum {string}
              */
@@ -2646,7 +3350,10 @@ export interface components {
             origin: components["schemas"]["OriginInput"] | components["schemas"]["OriginInput"][];
             /** @description Default: the domain. */
             label?: string;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: "" | string;
             /**
              * @description Brings a built-in cache policy.
@@ -2660,13 +3367,19 @@ export interface components {
              * @enum {string}
              */
             origin_type?: "custom" | "http" | "s3";
-            /** @description Default: the origin's host. */
+            /** @description What all origins read as Host. Default: each origin's own. */
             host_header?: string;
             /** @description The name in the TLS handshake with the origin. Default: host_header. */
             sni?: string;
-            /** @default true */
+            /**
+             * @description HTTP/2 for viewers, over HTTPS.
+             * @default true
+             */
             is_http2?: boolean;
-            /** @default true */
+            /**
+             * @description HTTP/3 for viewers, over HTTPS; answers announce it by Alt-Svc.
+             * @default true
+             */
             is_http3?: boolean;
             /**
              * @description False: the edges refuse HTTPS for its hosts (421).
@@ -2703,7 +3416,9 @@ export interface components {
          *     }
          */
         DistributionPatch: {
+            /** @description A name of your own. */
             label?: string;
+            /** @description A note of your own. */
             description?: "" | string;
             /**
              * @description Brings a built-in cache policy.
@@ -2717,7 +3432,9 @@ export interface components {
             origin_type?: "custom" | "http" | "s3";
             host_header?: string | null;
             sni?: string | null;
+            /** @description HTTP/2 for viewers, over HTTPS. */
             is_http2?: boolean;
+            /** @description HTTP/3 for viewers, over HTTPS; answers announce it by Alt-Svc. */
             is_http3?: boolean;
             /** @description False: the edges refuse HTTPS for its hosts (421). */
             enable_ssl?: boolean;
@@ -2953,7 +3670,7 @@ export interface components {
         /**
          * @example {
          *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-         *       "distribution_id": "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "position": 1,
          *       "created_by": null,
          *       "updated_by": null,
@@ -2976,6 +3693,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -2997,8 +3715,23 @@ export interface components {
             value: string;
             description: string;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/*"
+         *       ],
+         *       "phase": "response",
+         *       "action": "set",
+         *       "name": "x-frame-options",
+         *       "value": "DENY",
+         *       "description": ""
+         *     }
+         */
         HeaderRuleInput: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
             /**
              * @description `request`: on the way to the origin. `response`: on the way to the viewer.
@@ -3011,14 +3744,44 @@ export interface components {
              */
             action: "set" | "add" | "remove";
             name: string;
-            value?: string;
             /** @default  */
+            value?: string;
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/*"
+         *       ],
+         *       "phase": "response",
+         *       "action": "set",
+         *       "name": "x-frame-options",
+         *       "value": "DENY",
+         *       "description": ""
+         *     }
+         * @example {
+         *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *       "paths": [
+         *         "/*"
+         *       ],
+         *       "phase": "response",
+         *       "action": "set",
+         *       "name": "x-frame-options",
+         *       "value": "DENY",
+         *       "description": ""
+         *     }
+         */
         HeaderRuleItem: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
             /**
              * @description `request`: on the way to the origin. `response`: on the way to the viewer.
@@ -3031,8 +3794,12 @@ export interface components {
              */
             action: "set" | "add" | "remove";
             name: string;
-            value?: string;
             /** @default  */
+            value?: string;
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -3040,9 +3807,31 @@ export interface components {
              */
             id?: string;
         };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "paths": [
+         *             "/*"
+         *           ],
+         *           "phase": "response",
+         *           "action": "set",
+         *           "name": "x-frame-options",
+         *           "value": "DENY",
+         *           "description": ""
+         *         }
+         *       ]
+         *     }
+         */
         HeaderRuleList: {
             data: components["schemas"]["HeaderRuleItem"][];
         };
+        /**
+         * @example {
+         *       "position": 1,
+         *       "description": "Comes first"
+         *     }
+         */
         HeaderRulePatch: {
             /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
             paths?: string[];
@@ -3058,13 +3847,17 @@ export interface components {
             action?: "set" | "add" | "remove";
             name?: string;
             value?: string;
+            /** @description A note of your own. */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
         /** @description Each edge asks the origin by itself; without one, only the failures of viewers' requests count. */
         HealthCheck: {
-            /** @default / */
+            /**
+             * @description Asked for with GET, with the origin's own Host. Of a bucket: an object, with HEAD.
+             * @default /
+             */
             path: string;
             /** @default 30 */
             interval_seconds: number;
@@ -3077,14 +3870,23 @@ export interface components {
              *     ]
              */
             statuses: string[];
-            /** @default 2 */
+            /**
+             * @description So many good answers in a row, and the origin is asked by viewers' requests again.
+             * @default 2
+             */
             healthy_after: number;
-            /** @default 3 */
+            /**
+             * @description So many failures in a row, and it is asked only when no other is left.
+             * @default 3
+             */
             unhealthy_after: number;
         };
         /** @description Each edge asks the origin by itself; without one, only the failures of viewers' requests count. */
         HealthCheckInput: {
-            /** @default / */
+            /**
+             * @description Asked for with GET, with the origin's own Host. Of a bucket: an object, with HEAD.
+             * @default /
+             */
             path?: string;
             /** @default 30 */
             interval_seconds?: number;
@@ -3097,9 +3899,15 @@ export interface components {
              *     ]
              */
             statuses?: string[];
-            /** @default 2 */
+            /**
+             * @description So many good answers in a row, and the origin is asked by viewers' requests again.
+             * @default 2
+             */
             healthy_after?: number;
-            /** @default 3 */
+            /**
+             * @description So many failures in a row, and it is asked only when no other is left.
+             * @default 3
+             */
             unhealthy_after?: number;
         };
         /**
@@ -3288,34 +4096,46 @@ export interface components {
             id: string;
             /** Format: uuid */
             distribution_id: string;
-            /** Format: uuid */
+            /**
+             * Format: uuid
+             * @description The account that owns it.
+             */
             customer_id: string;
             label: string;
             url: string;
             /** @enum {string} */
             type: "custom" | "s3";
-            /** @enum {string} */
+            /**
+             * @description How misses are spread: `failover` asks the primary one first, `round_robin` each in turn, `weighted` by weight, `consistent_hash` gives each URL its origin. The same for all origins of a distribution.
+             * @enum {string}
+             */
             load_balancer_type: "failover" | "round_robin" | "weighted" | "consistent_hash";
             port: number;
             /** @enum {string} */
             protocol: "http" | "https";
             is_primary: boolean;
             weight: number;
+            /** @description What it reads as Host, unless the distribution has a host_header. */
             host_header: string;
+            /** @description False: any certificate of an https origin is taken. */
             is_tls_verified: boolean;
             connect_timeout_seconds: number;
             read_timeout_seconds: number;
+            /** @description Null: none. */
             health_check: components["schemas"]["HealthCheck"] | null;
+            /** @description Null, as all that is named s3: it is no bucket. */
             s3_type: ("aws" | "other") | null;
             s3_style: ("path" | "virtual") | null;
             s3_region: string | null;
             s3_bucket_name: string | null;
             s3_storage_hostname: string | null;
             s3_access_key_id: string | null;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
             updated_at: string;
+            /** @description When the last of our edges stopped asking it; null: they may ask it. */
             gotipath_deleted_at: string | null;
         };
         /**
@@ -3338,6 +4158,7 @@ export interface components {
         OriginInput: {
             /** @description http:// or https:// and a host, with an optional port. Of S3 origins, made from the others. */
             url?: string;
+            /** @description A name of your own. Default: origin-1, origin-2 … */
             label?: string;
             /**
              * @description Default: the distribution's origin_type.
@@ -3358,21 +4179,37 @@ export interface components {
             protocol?: "http" | "https";
             /** @description Default: true for the first origin of a distribution. */
             is_primary?: boolean;
-            /** @default 1 */
+            /**
+             * @description Its share with `weighted`, against the others' weights.
+             * @default 1
+             */
             weight?: number;
+            /** @description What the origin reads as Host, unless the distribution has a host_header. Default: the URL's host. */
             host_header?: string;
             /**
              * @description False: any certificate of an https origin is taken.
              * @default true
              */
             is_tls_verified?: boolean;
-            /** @default 5 */
+            /**
+             * @description For TCP and TLS together.
+             * @default 5
+             */
             connect_timeout_seconds?: number;
-            /** @default 30 */
+            /**
+             * @description For the whole header of an answer, then between any two parts of its body.
+             * @default 30
+             */
             read_timeout_seconds?: number;
-            /** @default null */
+            /**
+             * @description Null: none.
+             * @default null
+             */
             health_check?: components["schemas"]["HealthCheckInput"] | null;
-            /** @enum {string} */
+            /**
+             * @description `other`: any S3, at s3_storage_hostname.
+             * @enum {string}
+             */
             s3_type?: "aws" | "other";
             /**
              * @description How the bucket is named in requests. Default: virtual for aws, path for other.
@@ -3396,6 +4233,7 @@ export interface components {
         OriginPatch: {
             /** @description http:// or https:// and a host, with an optional port. Of S3 origins, made from the others. */
             url?: string;
+            /** @description A name of your own. Default: origin-1, origin-2 … */
             label?: string;
             /**
              * @description `http` is read as `custom`.
@@ -3403,7 +4241,7 @@ export interface components {
              */
             type?: "custom" | "http" | "s3";
             /**
-             * @description How misses are spread; the same for all origins of a distribution.
+             * @description How misses are spread: `failover` asks the primary one first, `round_robin` each in turn, `weighted` by weight, `consistent_hash` gives each URL its origin. The same for all origins of a distribution.
              * @enum {string}
              */
             load_balancer_type?: "failover" | "round_robin" | "weighted" | "consistent_hash";
@@ -3416,14 +4254,21 @@ export interface components {
             protocol?: "http" | "https";
             /** @description Default: true for the first origin of a distribution. */
             is_primary?: boolean;
+            /** @description Its share with `weighted`, against the others' weights. */
             weight?: number;
             host_header?: string | null;
             /** @description False: any certificate of an https origin is taken. */
             is_tls_verified?: boolean;
+            /** @description For TCP and TLS together. */
             connect_timeout_seconds?: number;
+            /** @description For the whole header of an answer, then between any two parts of its body. */
             read_timeout_seconds?: number;
+            /** @description Null: none. */
             health_check?: components["schemas"]["HealthCheckInput"] | null;
-            /** @enum {string} */
+            /**
+             * @description `other`: any S3, at s3_storage_hostname.
+             * @enum {string}
+             */
             s3_type?: "aws" | "other";
             s3_style?: ("path" | "virtual") | null;
             s3_region?: string;
@@ -3487,7 +4332,7 @@ export interface components {
         /**
          * @example {
          *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-         *       "distribution_id": "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "position": 1,
          *       "created_by": null,
          *       "updated_by": null,
@@ -3509,6 +4354,7 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
@@ -3517,39 +4363,86 @@ export interface components {
             paths: string[];
             /** @description Of one viewer address, on one edge. */
             requests: number;
+            /** @description The time that `requests` are counted in. */
             per_seconds: number;
             /** @description So many more may come at once. */
             burst: number;
             description: string;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/login"
+         *       ],
+         *       "requests": 10,
+         *       "per_seconds": 60,
+         *       "burst": 5,
+         *       "description": "Guessing passwords"
+         *     }
+         */
         RateLimitInput: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
             /** @description Of one viewer address, on one edge. */
             requests: number;
+            /** @description The time that `requests` are counted in. */
             per_seconds: number;
             /**
              * @description So many more may come at once.
              * @default 0
              */
             burst?: number;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
+        /**
+         * @example {
+         *       "paths": [
+         *         "/login"
+         *       ],
+         *       "requests": 10,
+         *       "per_seconds": 60,
+         *       "burst": 5,
+         *       "description": "Guessing passwords"
+         *     }
+         * @example {
+         *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *       "paths": [
+         *         "/login"
+         *       ],
+         *       "requests": 10,
+         *       "per_seconds": 60,
+         *       "burst": 5,
+         *       "description": "Guessing passwords"
+         *     }
+         */
         RateLimitItem: {
-            /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
+            /**
+             * @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.
+             * @default []
+             */
             paths?: string[];
             /** @description Of one viewer address, on one edge. */
             requests: number;
+            /** @description The time that `requests` are counted in. */
             per_seconds: number;
             /**
              * @description So many more may come at once.
              * @default 0
              */
             burst?: number;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -3557,17 +4450,40 @@ export interface components {
              */
             id?: string;
         };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "paths": [
+         *             "/login"
+         *           ],
+         *           "requests": 10,
+         *           "per_seconds": 60,
+         *           "burst": 5,
+         *           "description": "Guessing passwords"
+         *         }
+         *       ]
+         *     }
+         */
         RateLimitList: {
             data: components["schemas"]["RateLimitItem"][];
         };
+        /**
+         * @example {
+         *       "position": 1,
+         *       "description": "Comes first"
+         *     }
+         */
         RateLimitPatch: {
             /** @description Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path. */
             paths?: string[];
             /** @description Of one viewer address, on one edge. */
             requests?: number;
+            /** @description The time that `requests` are counted in. */
             per_seconds?: number;
             /** @description So many more may come at once. */
             burst?: number;
+            /** @description A note of your own. */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -3610,7 +4526,7 @@ export interface components {
         /**
          * @example {
          *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-         *       "distribution_id": "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "position": 1,
          *       "created_by": null,
          *       "updated_by": null,
@@ -3630,46 +4546,86 @@ export interface components {
             distribution_id: string;
             /** @description From 1, among the rules of its kind. */
             position: number;
+            /** @description Whose doing it was; null: the platform's. */
             created_by: string | null;
             updated_by: string | null;
             created_at: string;
             updated_at: string;
             source: string;
             target: string;
+            /** @description 301 and 308 are kept by browsers; 307 and 308 keep the method. */
             status: 301 | 302 | 303 | 307 | 308;
             is_query_kept: boolean;
             description: string;
         };
+        /**
+         * @example {
+         *       "source": "/blog/*",
+         *       "target": "https://blog.example.com/:splat",
+         *       "status": 301,
+         *       "is_query_kept": true,
+         *       "description": "The blog has a host of its own"
+         *     }
+         */
         RedirectInput: {
             /** @description A path, or everything below one: `/old/*`. */
             source: string;
             /** @description A path, or a URL of http or https. `:splat` in it is what the `*` of the source stood for. */
             target: string;
-            /** @default 301 */
+            /**
+             * @description 301 and 308 are kept by browsers; 307 and 308 keep the method.
+             * @default 301
+             */
             status?: 301 | 302 | 303 | 307 | 308;
             /**
              * @description True: the viewer's query is appended.
              * @default true
              */
             is_query_kept?: boolean;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
         };
+        /**
+         * @example {
+         *       "source": "/blog/*",
+         *       "target": "https://blog.example.com/:splat",
+         *       "status": 301,
+         *       "is_query_kept": true,
+         *       "description": "The blog has a host of its own"
+         *     }
+         * @example {
+         *       "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *       "source": "/blog/*",
+         *       "target": "https://blog.example.com/:splat",
+         *       "status": 301,
+         *       "is_query_kept": true,
+         *       "description": "The blog has a host of its own"
+         *     }
+         */
         RedirectItem: {
             /** @description A path, or everything below one: `/old/*`. */
             source: string;
             /** @description A path, or a URL of http or https. `:splat` in it is what the `*` of the source stood for. */
             target: string;
-            /** @default 301 */
+            /**
+             * @description 301 and 308 are kept by browsers; 307 and 308 keep the method.
+             * @default 301
+             */
             status?: 301 | 302 | 303 | 307 | 308;
             /**
              * @description True: the viewer's query is appended.
              * @default true
              */
             is_query_kept?: boolean;
-            /** @default  */
+            /**
+             * @description A note of your own.
+             * @default
+             */
             description?: string;
             /**
              * Format: uuid
@@ -3677,17 +4633,38 @@ export interface components {
              */
             id?: string;
         };
+        /**
+         * @example {
+         *       "data": [
+         *         {
+         *           "source": "/blog/*",
+         *           "target": "https://blog.example.com/:splat",
+         *           "status": 301,
+         *           "is_query_kept": true,
+         *           "description": "The blog has a host of its own"
+         *         }
+         *       ]
+         *     }
+         */
         RedirectList: {
             data: components["schemas"]["RedirectItem"][];
         };
+        /**
+         * @example {
+         *       "position": 1,
+         *       "description": "Comes first"
+         *     }
+         */
         RedirectPatch: {
             /** @description A path, or everything below one: `/old/*`. */
             source?: string;
             /** @description A path, or a URL of http or https. `:splat` in it is what the `*` of the source stood for. */
             target?: string;
+            /** @description 301 and 308 are kept by browsers; 307 and 308 keep the method. */
             status?: 301 | 302 | 303 | 307 | 308;
             /** @description True: the viewer's query is appended. */
             is_query_kept?: boolean;
+            /** @description A note of your own. */
             description?: string;
             /** @description Where it stands among the rules of its kind, from 1. Default: the end. */
             position?: number;
@@ -3740,6 +4717,7 @@ export interface components {
          *     }
          */
         RollbackInput: {
+            /** @description Its configuration becomes a new version. */
             version: number;
         };
         /**
@@ -4023,11 +5001,13 @@ export interface components {
          *     }
          */
         Version: {
+            /** @description Counts from 1; each change adds one. */
             number: number;
             /** @description `noun.verb`: what made this version. */
             action: string;
             /** @description Whose change it was; null: the platform's. */
             user_id: string | null;
+            /** @description The API token that asked for it; null: a session did. */
             api_token_id: string | null;
             created_at: string;
             /** @description Against the version before. */
@@ -4051,12 +5031,115 @@ export interface components {
             to: number;
             changes: components["schemas"]["Difference"][];
         };
+        /**
+         * @example {
+         *       "number": 2,
+         *       "action": "distribution.update",
+         *       "user_id": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "api_token_id": null,
+         *       "created_at": "2026-11-20T12:00:00.000Z",
+         *       "changes": [
+         *         {
+         *           "pointer": "/settings/label",
+         *           "before": "www.example.com",
+         *           "after": "Shop"
+         *         }
+         *       ],
+         *       "configuration": {
+         *         "settings": {
+         *           "label": "Shop",
+         *           "description": "",
+         *           "acceleration_type": "static",
+         *           "origin_type": "custom",
+         *           "host_header": "origin.example.com",
+         *           "sni": "origin.example.com",
+         *           "is_http2": true,
+         *           "is_http3": true,
+         *           "enable_ssl": true,
+         *           "is_livestream": false,
+         *           "is_redirect_http_to_https": false,
+         *           "cache_policy_id": null,
+         *           "cors": null,
+         *           "compression": {
+         *             "gzip": true,
+         *             "brotli": true
+         *           }
+         *         },
+         *         "origins": [
+         *           {
+         *             "id": "6f1c2d3e-4b5a-4c6d-8e7f-9a0b1c2d3e4f",
+         *             "label": "origin-1",
+         *             "url": "https://origin.example.com",
+         *             "type": "custom",
+         *             "load_balancer_type": "failover",
+         *             "port": 443,
+         *             "protocol": "https",
+         *             "is_primary": true,
+         *             "weight": 1,
+         *             "host_header": "origin.example.com",
+         *             "is_tls_verified": true,
+         *             "connect_timeout_seconds": 5,
+         *             "read_timeout_seconds": 30,
+         *             "health_check": null,
+         *             "s3_type": null,
+         *             "s3_style": null,
+         *             "s3_region": null,
+         *             "s3_bucket_name": null,
+         *             "s3_storage_hostname": null,
+         *             "s3_access_key_id": null,
+         *             "s3_secret_id": null
+         *           }
+         *         ],
+         *         "rules": {
+         *           "cache_rule": [
+         *             {
+         *               "id": "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
+         *               "paths": [
+         *                 "/images/*"
+         *               ],
+         *               "extensions": [
+         *                 "jpg",
+         *                 "png",
+         *                 "webp"
+         *               ],
+         *               "content_types": [
+         *                 "image/"
+         *               ],
+         *               "mode": "override",
+         *               "ttl_seconds": 86400,
+         *               "ttl_max_seconds": null,
+         *               "ttl_by_status": {
+         *                 "404": 60,
+         *                 "5xx": 0
+         *               },
+         *               "browser_ttl_seconds": 3600,
+         *               "is_private_overridden": false,
+         *               "query": {
+         *                 "mode": "include",
+         *                 "names": [
+         *                   "width"
+         *                 ]
+         *               },
+         *               "cookies": [],
+         *               "headers": [],
+         *               "is_sliced": false,
+         *               "stale_while_revalidate_seconds": 60,
+         *               "stale_if_error_seconds": 86400,
+         *               "description": "Pictures change with their URL"
+         *             }
+         *           ]
+         *         }
+         *       }
+         *     }
+         */
         WholeVersion: {
+            /** @description Counts from 1; each change adds one. */
             number: number;
             /** @description `noun.verb`: what made this version. */
             action: string;
             /** @description Whose change it was; null: the platform's. */
             user_id: string | null;
+            /** @description The API token that asked for it; null: a session did. */
             api_token_id: string | null;
             created_at: string;
             /** @description Against the version before. */

@@ -83,11 +83,20 @@ export function pageOf<Row extends PageRow, Item>(
   return { data: shown.map(present), next_cursor: hasMore ? writeCursor(last) : null };
 }
 
-/** The reply shape of a list. Its example is a page of the item's own. */
+/** The reply shape of a list. */
 export function pageSchema<Item extends z.ZodType>(item: Item) {
-  const page = z.object({ data: z.array(item), next_cursor: z.string().nullable() });
+  return pictured(z.object({ data: z.array(item), next_cursor: z.string().nullable() }), item);
+}
+
+/** The reply shape of a list that is so short that its first page is all of it. */
+export function wholeListSchema<Item extends z.ZodType>(item: Item) {
+  return pictured(z.object({ data: z.array(item), next_cursor: z.null() }), item);
+}
+
+/** The example of a list is one of its item's examples. */
+function pictured<List extends z.ZodType>(list: List, item: z.ZodType): List {
   const { examples } = item.meta() ?? {};
-  return examples === undefined ? page : page.meta({ examples: [{ data: examples, next_cursor: null }] });
+  return examples === undefined ? list : list.meta({ examples: [{ data: examples, next_cursor: null }] });
 }
 
 function writeCursor(row: PageRow): string {

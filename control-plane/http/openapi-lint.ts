@@ -30,7 +30,6 @@ export function faultsOfDocument(document: DescribedApi): string[] {
 /** A JSON body or a good JSON answer, and where it stands in the document. */
 export interface JsonContent {
   readonly operationId: string;
-  readonly tag: string;
   readonly what: string;
   /** RFC 6901, to its schema. */
   readonly pointer: string;
@@ -38,7 +37,7 @@ export interface JsonContent {
 }
 
 export function jsonContents(document: DescribedApi): JsonContent[] {
-  return operationsOf(document).flatMap(({ path, method, operationId, tags, requestBody, responses }) => {
+  return operationsOf(document).flatMap(({ path, method, operationId, requestBody, responses }) => {
     const good = Object.entries(responses).filter(([status]) => status.startsWith("2"));
     const contents = [
       { what: "request", at: ["requestBody"], content: requestBody?.content },
@@ -49,7 +48,7 @@ export function jsonContents(document: DescribedApi): JsonContent[] {
       // What is written elsewhere and passed on as text has no shape here.
       if (schema === undefined || schema.type === "string") return [];
       const pointer = jsonPointer(["paths", path, method, ...at, "content", JSON_TYPE, "schema"]);
-      return [{ operationId, tag: tags[0] ?? "", what, pointer, examples: examplesOf(schema, document) }];
+      return [{ operationId, what, pointer, examples: examplesOf(schema, document) }];
     });
   });
 }

@@ -59,7 +59,8 @@ function toJsonSchema(schema: z.ZodType, direction: Direction): JsonSchema {
   return z.toJSONSchema(schema, {
     target: "draft-2020-12",
     io: direction,
-    override: ({ jsonSchema }) => {
+    override: ({ zodSchema, jsonSchema }) => {
+      if (direction === "input") Object.assign(jsonSchema, saidOfInput(zodSchema));
       // The format says it; the pattern behind it is a screenful.
       if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
       if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
@@ -68,6 +69,16 @@ function toJsonSchema(schema: z.ZodType, direction: Direction): JsonSchema {
       if (direction === "output" && jsonSchema.additionalProperties === false) delete jsonSchema.additionalProperties;
     },
   });
+}
+
+/** zod drops both where a schema transforms, for they may be of the output's type. Here they are what a request says. */
+function saidOfInput(schema: z.core.$ZodTypes): Record<string, unknown> {
+  const { examples } = z.globalRegistry.get(schema) ?? {};
+  const { def } = schema._zod;
+  return {
+    ...(examples === undefined ? {} : { examples }),
+    ...(def.type === "default" ? { default: def.defaultValue } : {}),
+  };
 }
 
 const schemaShape = z.record(z.string(), z.unknown());

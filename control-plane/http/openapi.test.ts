@@ -183,6 +183,22 @@ test("a schema whose request and reply differ becomes two components; requests a
   expect(document).not.toHaveProperty("components.schemas.Site.additionalProperties");
 });
 
+test("what a request may say is told with examples and defaults, though it is spelt anew when it comes in", () => {
+  const spelt = z.string().transform((text) => text.toLowerCase());
+  const create = describeOne({
+    ...routeBasics,
+    method: "POST",
+    body: z.strictObject({ name: spelt, tags: z.array(spelt).default([]) }).meta({ examples: [{ name: "A" }] }),
+  });
+  expect(create).toMatchObject({
+    requestBody: {
+      content: {
+        "application/json": { schema: { examples: [{ name: "A" }], properties: { tags: { default: [] } } } },
+      },
+    },
+  });
+});
+
 test("the order of the declarations leaves no trace", () => {
   expect(JSON.stringify(openApiDocument([...routes].reverse()))).toBe(JSON.stringify(document));
 });

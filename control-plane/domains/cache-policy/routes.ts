@@ -1,5 +1,5 @@
 // Cache policies over HTTP.
-import { z } from "zod";
+import { wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
 import {
@@ -46,7 +46,7 @@ export function cachePolicyRoutes(policies: CachePolicyService): Route[] {
       tag,
       summary: "The built-in policies, then the account's own by name",
       access: reading,
-      reply: { status: 200, body: z.object({ data: z.array(cachePolicyReply), next_cursor: z.null() }) },
+      reply: { status: 200, body: wholeListSchema(cachePolicyReply) },
       async handle({ caller }) {
         return { body: { data: [...(await policies.list(caller))], next_cursor: null } };
       },

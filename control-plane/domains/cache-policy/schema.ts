@@ -1,11 +1,11 @@
 // A cache policy as a customer writes it and reads it.
 import { z } from "zod";
 import { lineOfText } from "../../http/plain-text.ts";
-import { cacheRuleBody, cacheRuleInput, ruleDescription } from "../rule/index.ts";
+import { cacheRuleBody, cacheRuleInput, exampleCacheRule, ruleDescription } from "../rule/index.ts";
 
 const RULES_MAX = 50;
 
-const name = lineOfText(100);
+const name = lineOfText(100).meta({ description: "Another than those of the account's other policies." });
 const rules = z
   .array(cacheRuleInput)
   .max(RULES_MAX, { error: `must hold ${RULES_MAX} rules at most.` })
@@ -40,10 +40,25 @@ export const cachePolicyReply = z
     rules: z.array(cacheRuleBody.meta({ id: "CachePolicyRule" })),
     created_by: z.uuid().nullable(),
     updated_by: z.uuid().nullable(),
-    created_at: z.string().nullable(),
+    created_at: z.string().nullable().meta({ description: "Null: it came with the platform." }),
     updated_at: z.string().nullable(),
   })
-  .meta({ id: "CachePolicy" });
+  .meta({
+    id: "CachePolicy",
+    examples: [
+      {
+        id: "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b",
+        name: example.name,
+        description: example.description,
+        is_built_in: false,
+        rules: [exampleCacheRule],
+        created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+        updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+        created_at: "2026-11-20T12:00:00.000Z",
+        updated_at: "2026-11-20T12:00:00.000Z",
+      },
+    ],
+  });
 export type CachePolicyReply = z.input<typeof cachePolicyReply>;
 
 export const cachePolicyParams = z.object({ id: z.uuid() });

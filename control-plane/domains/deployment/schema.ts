@@ -42,7 +42,9 @@ export const deploymentReply = z
         group_id: z.uuid(),
         group: z.string(),
         revision: z.int().meta({ description: "The revision wanted on every edge of the group." }),
-        state: z.enum(["deploying", "active", "refused", "removing", "removed"]),
+        state: z
+          .enum(["deploying", "active", "refused", "removing", "removed"])
+          .meta({ description: "`removing`: some edge still serves what is to go." }),
         reason: z.string().nullable(),
         since: z.iso.datetime(),
       }),
@@ -53,7 +55,9 @@ export const deploymentReply = z
         edge: z.string(),
         group_id: z.uuid(),
         revision: z.int().meta({ description: "The revision wanted on this edge." }),
-        state: z.enum(["applied", "waiting", "refused", "unseen"]),
+        state: z
+          .enum(["applied", "waiting", "refused", "unseen"])
+          .meta({ description: "`unseen`: no report for a minute; it holds nobody up." }),
         applied: z.int().meta({ description: "Every revision up to this one is applied or refused." }),
         refused: refused.nullable(),
         since: z.iso.datetime().meta({ description: "Since when the group's deployment is in its state." }),
@@ -65,7 +69,7 @@ export const deploymentReply = z
     id: "Deployment",
     examples: [
       {
-        distribution_id: "0b9a5f7e-3c1d-4b8a-9c55-0f6d1f0a7b11",
+        distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
         state: "active",
         reason: null,
         revision: 1042,

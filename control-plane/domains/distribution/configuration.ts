@@ -1,27 +1,24 @@
 // Everything that a customer decides about a distribution, as one value: what versions keep, compare and bring back.
 import { z } from "zod";
-import { type OriginSettings, originOfSnapshot, originSnapshot, originSnapshotSchema } from "../origin/index.ts";
+import {
+  exampleOrigin,
+  type OriginSettings,
+  originOfSnapshot,
+  originSnapshot,
+  originSnapshotSchema,
+} from "../origin/index.ts";
 import { type RuleRecord, ruleKindNames, ruleKinds } from "../rule/index.ts";
-import { compressionSchema, corsSchema } from "./schema.ts";
+import { decidedFields, exampleDistribution } from "./schema.ts";
 import type { DistributionState } from "./state.ts";
 import type { DistributionRecord } from "./store.ts";
 
-const settingsSchema = z.object({
-  label: z.string(),
-  description: z.string(),
-  acceleration_type: z.enum(["static", "media", "livestream", "diy"]),
-  origin_type: z.enum(["custom", "s3"]),
-  host_header: z.string(),
-  sni: z.string(),
-  is_http2: z.boolean(),
-  is_http3: z.boolean(),
-  enable_ssl: z.boolean(),
-  is_livestream: z.boolean(),
-  is_redirect_http_to_https: z.boolean(),
-  cache_policy_id: z.uuid().nullable(),
-  cors: corsSchema.nullable(),
-  compression: compressionSchema,
-});
+const settingsSchema = z.object(decidedFields);
+
+export const exampleConfiguration = {
+  settings: settingsSchema.parse(exampleDistribution),
+  origins: [originSnapshotSchema.parse({ ...exampleOrigin, s3_secret_id: null })],
+  rules: { cache_rule: [{ id: "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44", ...ruleKinds.cache_rule.example }] },
+};
 
 export const configurationSchema = z
   .object({
@@ -31,7 +28,7 @@ export const configurationSchema = z
       .partialRecord(z.enum(ruleKindNames), z.array(z.looseObject({ id: z.uuid() })))
       .meta({ description: "By kind, each in its order." }),
   })
-  .meta({ id: "Configuration" });
+  .meta({ id: "Configuration", examples: [exampleConfiguration] });
 export type Configuration = z.output<typeof configurationSchema>;
 
 /** What the customer decided about a rule. */
@@ -39,22 +36,7 @@ export type RuleContent = Pick<RuleRecord, "id" | "kind" | "body">;
 
 export function configurationOf({ record, origins, rules }: DistributionState): Configuration {
   return {
-    settings: {
-      label: record.label,
-      description: record.description,
-      acceleration_type: record.accelerationType,
-      origin_type: record.originType,
-      host_header: record.hostHeader,
-      sni: record.sni,
-      is_http2: record.isHttp2,
-      is_http3: record.isHttp3,
-      enable_ssl: record.enableSsl,
-      is_livestream: record.isLivestream,
-      is_redirect_http_to_https: record.isRedirectHttpToHttps,
-      cache_policy_id: record.cachePolicyId,
-      cors: record.cors,
-      compression: record.compression,
-    },
+    settings: settingsOf(record),
     origins: origins.map(originSnapshot),
     rules: Object.fromEntries(
       ruleKindNames.map((kind) => [
@@ -62,6 +44,25 @@ export function configurationOf({ record, origins, rules }: DistributionState): 
         rules.filter((rule) => rule.kind === kind).map(({ id, body }) => ({ ...body, id })),
       ]),
     ),
+  };
+}
+
+export function settingsOf(record: DistributionRecord): Configuration["settings"] {
+  return {
+    label: record.label,
+    description: record.description,
+    acceleration_type: record.accelerationType,
+    origin_type: record.originType,
+    host_header: record.hostHeader,
+    sni: record.sni,
+    is_http2: record.isHttp2,
+    is_http3: record.isHttp3,
+    enable_ssl: record.enableSsl,
+    is_livestream: record.isLivestream,
+    is_redirect_http_to_https: record.isRedirectHttpToHttps,
+    cache_policy_id: record.cachePolicyId,
+    cors: record.cors,
+    compression: record.compression,
   };
 }
 

@@ -1,5 +1,6 @@
 // The origins of a distribution over HTTP.
 import { z } from "zod";
+import { wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
 import { type OriginRecord, originInput, originReply, originToReply, patchOriginInput } from "../origin/index.ts";
@@ -42,7 +43,7 @@ export function originRoutes(origins: OriginService, untilDeployed: UntilDeploye
       summary: "All origins, the primary one first",
       access: reading,
       params: distributionParams,
-      reply: { status: 200, body: z.object({ data: z.array(originReply), next_cursor: z.null() }) },
+      reply: { status: 200, body: wholeListSchema(originReply) },
       problems: [unknownDistribution],
       async handle({ params, caller }) {
         return { body: { data: (await origins.list(caller, params.id)).map(originToReply), next_cursor: null } };

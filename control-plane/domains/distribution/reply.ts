@@ -1,5 +1,6 @@
 // A distribution on the wire.
 import { originToReply } from "../origin/index.ts";
+import { settingsOf } from "./configuration.ts";
 import type { DistributionReply } from "./schema.ts";
 import type { DistributionWithOrigins } from "./state.ts";
 
@@ -12,22 +13,11 @@ export function distributionToReply({ record, origins }: DistributionWithOrigins
     domain: record.domain,
     domain_type: record.domainType,
     cname: record.cname,
-    label: record.label,
-    description: record.description,
     cdn_type: record.cdnType,
-    acceleration_type: record.accelerationType,
-    origin_type: record.originType,
+    ...settingsOf(record),
     host_header: hostHeader,
     sni: record.sni === "" ? hostHeader.replace(/:\d+$/, "") : record.sni,
-    is_http2: record.isHttp2,
-    is_http3: record.isHttp3,
-    enable_ssl: record.enableSsl,
-    is_livestream: record.isLivestream,
     is_streaming: record.isLivestream,
-    is_redirect_http_to_https: record.isRedirectHttpToHttps,
-    cache_policy_id: record.cachePolicyId,
-    cors: record.cors,
-    compression: record.compression,
     version: record.configurationVersion,
     status: record.status,
     status_reason: record.statusReason,

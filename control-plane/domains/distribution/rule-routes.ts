@@ -1,5 +1,6 @@
 // The rules of a distribution over HTTP: the same six routes for every kind.
 import { z } from "zod";
+import { wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
 import { type RuleKind, type RuleRecord, ruleKinds, ruleToReply, tooManyRules, unknownRule } from "../rule/index.ts";
@@ -23,7 +24,7 @@ export function ruleRoutes(rules: RuleService, untilDeployed: UntilDeployed): Ro
 function listRoutes(rules: RuleService, kind: RuleKind, untilDeployed: UntilDeployed): Route[] {
   const { operation, noun } = kind;
   const path = `/distributions/{id}/${kind.path}`;
-  const listReply = z.object({ data: z.array(kind.reply), next_cursor: z.null() });
+  const listReply = wholeListSchema(kind.reply);
   const listBody = z
     .strictObject({
       data: z.array(kind.item).max(kind.countMax, { error: `must hold ${kind.countMax} ${noun}s at most.` }),

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
 import { lineOfText } from "../../http/plain-text.ts";
-import { hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
+import { exampleOrigin, hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
 
 const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
 const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
@@ -16,16 +16,29 @@ const webOrigin = z.string().regex(/^(\*|https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?
 
 export const corsSchema = z
   .strictObject({
-    allow_origins: z.array(webOrigin).min(1).max(50),
+    allow_origins: z
+      .array(webOrigin)
+      .min(1)
+      .max(50)
+      .meta({ description: "Whose pages may read the answers: exact origins, or `*` alone for everybody's." }),
     allow_methods: z
       .array(z.enum(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]))
       .min(1)
       .max(6)
       .default(["GET", "HEAD"]),
-    allow_headers: z.array(httpToken).max(50).default([]),
-    expose_headers: z.array(httpToken).max(50).default([]),
-    max_age_seconds: z.int().min(0).max(86_400).default(3600),
-    allow_credentials: z.boolean().default(false),
+    allow_headers: z
+      .array(httpToken)
+      .max(50)
+      .default([])
+      .meta({ description: "Request headers that scripts may send beyond the usual ones." }),
+    expose_headers: z.array(httpToken).max(50).default([]).meta({ description: "Answer headers that they may read." }),
+    max_age_seconds: z
+      .int()
+      .min(0)
+      .max(86_400)
+      .default(3600)
+      .meta({ description: "For how long a browser need not ask again (the answer to a preflight)." }),
+    allow_credentials: z.boolean().default(false).meta({ description: "True: with cookies; not together with `*`." }),
   })
   .refine((cors) => !cors.allow_origins.includes("*") || cors.allow_origins.length === 1, {
     error: "must be * alone, or a list of origins without it.",
@@ -47,22 +60,37 @@ const oneOrMoreOrigins = z
   .union([originInput, z.array(originInput).min(1).max(ORIGINS_MAX)])
   .meta({ description: "One origin, or several: the first is primary unless another says so." });
 
+const domainName = z
+  .string()
+  .min(1)
+  .max(253)
+  .optional()
+  .meta({
+    description:
+      "Required when domain_type is custom, absent when it is subdomain. Unicode is written as `xn--…`; `*.` in front " +
+      "stands for one label.",
+  });
+const domainType = z
+  .enum(["custom", "subdomain"])
+  .default("custom")
+  .meta({ description: "`subdomain`: the platform makes a name in its own zone." });
+
 /** What may be written at creation and changed later. */
 const settings = {
-  label: lineOfText(100),
-  description: z.union([z.literal(""), lineOfText(255)]),
+  label: lineOfText(100).meta({ description: "A name of your own." }),
+  description: z.union([z.literal(""), lineOfText(255)]).meta({ description: "A note of your own." }),
   acceleration_type: z.enum(accelerationTypes).meta({ description: "Brings a built-in cache policy." }),
   origin_type: z
     .enum(["custom", "http", "s3"])
     .meta({ description: "The type of origins that name none. `http` is read as `custom`." }),
-  host_header: hostHeaderSchema.meta({ description: "Default: the origin's host." }),
+  host_header: hostHeaderSchema.meta({ description: "What all origins read as Host. Default: each origin's own." }),
   sni: z
     .string()
     .max(253)
     .regex(/^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$/, { error: "must be a host name." })
     .meta({ description: "The name in the TLS handshake with the origin. Default: host_header." }),
-  is_http2: z.boolean(),
-  is_http3: z.boolean(),
+  is_http2: z.boolean().meta({ description: "HTTP/2 for viewers, over HTTPS." }),
+  is_http3: z.boolean().meta({ description: "HTTP/3 for viewers, over HTTPS; answers announce it by Alt-Svc." }),
   enable_ssl: z.boolean().meta({ description: "False: the edges refuse HTTPS for its hosts (421)." }),
   is_livestream: z
     .boolean()
@@ -79,9 +107,12 @@ const settings = {
 
 export const createDistributionInput = z
   .strictObject({
-    domain: z.string().min(1).max(253).optional().meta({ description: "Required when domain_type is custom." }),
-    domain_type: z.enum(["custom", "subdomain"]).default("custom"),
-    type: z.enum(cdnTypes).default("gotipath"),
+    domain: domainName,
+    domain_type: domainType,
+    type: z
+      .enum(cdnTypes)
+      .default("gotipath")
+      .meta({ description: "Who delivers: `gotipath` are this platform's own edges. Read back as cdn_type." }),
     origin: settings.origin,
     label: settings.label.optional().meta({ description: "Default: the domain." }),
     description: settings.description.default(""),
@@ -111,7 +142,25 @@ export const patchDistributionInput = z
   .meta({ id: "DistributionPatch", examples: [{ label: "Shop", acceleration_type: "media" }] });
 export type PatchDistributionInput = z.output<typeof patchDistributionInput>;
 
-const exampleDistribution = {
+/** What the customer decided about the distribution itself, as it is read back. */
+export const decidedFields = {
+  label: z.string(),
+  description: z.string(),
+  acceleration_type: settings.acceleration_type,
+  origin_type: z.enum(["custom", "s3"]),
+  host_header: z.string().meta({ description: "Empty: each origin's own." }),
+  sni: z.string().meta({ description: "Empty: the host_header's." }),
+  is_http2: settings.is_http2,
+  is_http3: settings.is_http3,
+  enable_ssl: settings.enable_ssl,
+  is_livestream: settings.is_livestream,
+  is_redirect_http_to_https: settings.is_redirect_http_to_https,
+  cache_policy_id: settings.cache_policy_id,
+  cors: settings.cors,
+  compression: compressionSchema,
+};
+
+export const exampleDistribution = {
   id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
   customer_id: "2a3b4c5d-6e7f-4a8b-9c0d-1e2f3a4b5c6d",
   domain_id: "1b2c3d4e-5f6a-4b7c-8d9e-0f1a2b3c4d5e",
@@ -138,7 +187,7 @@ const exampleDistribution = {
   status: "active",
   status_reason: null,
   providers: [{ name: "gotipath", status: "active", reason: null }],
-  origin: [],
+  origin: [exampleOrigin],
   created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
   updated_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
   created_at: "2026-11-20T12:00:00.000Z",
@@ -150,30 +199,27 @@ const exampleDistribution = {
 export const distributionReply = z
   .object({
     id: z.uuid(),
-    customer_id: z.uuid(),
-    domain_id: z.uuid().nullable(),
-    domain: z.string(),
+    customer_id: z.uuid().meta({ description: "The account that owns it." }),
+    domain_id: z
+      .uuid()
+      .nullable()
+      .meta({ description: "The claim to the name; null for a name that the platform made." }),
+    domain: z.string().meta({ description: "In lower-case ASCII." }),
     domain_type: z.enum(["custom", "subdomain"]),
     cname: z.string().meta({ description: "Point the domain here." }),
-    label: z.string(),
-    description: z.string(),
-    cdn_type: z.enum(cdnTypes),
-    acceleration_type: z.enum(accelerationTypes),
-    origin_type: z.enum(["custom", "s3"]),
-    host_header: z.string(),
-    sni: z.string(),
-    is_http2: z.boolean(),
-    is_http3: z.boolean(),
-    enable_ssl: z.boolean(),
-    is_livestream: z.boolean(),
-    is_streaming: z.boolean(),
-    is_redirect_http_to_https: z.boolean(),
-    cache_policy_id: z.uuid().nullable(),
-    cors: corsSchema.nullable(),
-    compression: compressionSchema,
+    cdn_type: z.enum(cdnTypes).meta({ description: "What was written as `type`." }),
+    ...decidedFields,
+    host_header: z.string().meta({ description: "Where none was written: the first origin's." }),
+    sni: z.string().meta({ description: "Where none was written: host_header without its port." }),
+    is_streaming: z.boolean().meta({ description: "The same as is_livestream." }),
     version: z.int().meta({ description: "The newest of its versions." }),
-    status: z.enum(distributionStatuses),
-    status_reason: z.string().nullable(),
+    status: z.enum(distributionStatuses).meta({
+      description:
+        "`pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an " +
+        "edge refused it and serves what it had before. `disabled`: viewers get 503. `deleting`, `deleted`: until the " +
+        "edges let go of it, and after.",
+    }),
+    status_reason: z.string().nullable().meta({ description: "Why it failed, or what is missing." }),
     providers: z.array(
       z.object({
         name: z.enum(["gotipath", "gcore", "tm_swift"]),
@@ -181,13 +227,13 @@ export const distributionReply = z
         reason: z.string().nullable(),
       }),
     ),
-    origin: z.array(originReply),
-    created_by: z.uuid().nullable(),
+    origin: z.array(originReply).meta({ description: "The primary one first." }),
+    created_by: z.uuid().nullable().meta({ description: "Whose doing it was; null: the platform's." }),
     updated_by: z.uuid().nullable(),
     created_at: z.string(),
     updated_at: z.string(),
-    deleted_at: z.string().nullable(),
-    gotipath_deleted_at: z.string().nullable(),
+    deleted_at: z.string().nullable().meta({ description: "When its deletion was asked for." }),
+    gotipath_deleted_at: z.string().nullable().meta({ description: "When the last edge stopped serving it." }),
   })
   .meta({ id: "Distribution", examples: [exampleDistribution] });
 export type DistributionReply = z.input<typeof distributionReply>;
@@ -222,8 +268,8 @@ export type ListDistributionsQuery = z.output<typeof listDistributionsQuery>;
 
 export const cloneDistributionInput = z
   .strictObject({
-    domain: z.string().min(1).max(253).optional().meta({ description: "Required when domain_type is custom." }),
-    domain_type: z.enum(["custom", "subdomain"]).default("custom"),
+    domain: domainName,
+    domain_type: domainType,
     label: settings.label.optional().meta({ description: "Default: the domain." }),
   })
   .meta({ id: "CloneInput", examples: [{ domain: "beta.example.com" }] });

@@ -1,13 +1,13 @@
 // The versions of a distribution on the wire.
 import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
-import { configurationSchema } from "./configuration.ts";
+import { configurationSchema, exampleConfiguration } from "./configuration.ts";
 
 const difference = z
   .object({
     pointer: z.string().meta({ description: "RFC 6901; members of lists are named by their ids." }),
-    before: z.unknown().optional(),
-    after: z.unknown().optional(),
+    before: z.unknown().optional().meta({ description: "Absent: there was nothing." }),
+    after: z.unknown().optional().meta({ description: "Absent: there is nothing any more." }),
   })
   .meta({ id: "Difference" });
 
@@ -21,10 +21,10 @@ const example = {
 };
 
 const fields = {
-  number: z.int(),
+  number: z.int().meta({ description: "Counts from 1; each change adds one." }),
   action: z.string().meta({ description: "`noun.verb`: what made this version." }),
   user_id: z.uuid().nullable().meta({ description: "Whose change it was; null: the platform's." }),
-  api_token_id: z.uuid().nullable(),
+  api_token_id: z.uuid().nullable().meta({ description: "The API token that asked for it; null: a session did." }),
   created_at: z.string(),
   changes: z.array(difference).meta({ description: "Against the version before." }),
 };
@@ -33,7 +33,7 @@ export const versionReply = z.object(fields).meta({ id: "Version", examples: [ex
 export type VersionReply = z.input<typeof versionReply>;
 export const wholeVersionReply = z
   .object({ ...fields, configuration: configurationSchema })
-  .meta({ id: "WholeVersion" });
+  .meta({ id: "WholeVersion", examples: [{ ...example, configuration: exampleConfiguration }] });
 
 export const diffReply = z
   .object({ from: z.int(), to: z.int(), changes: z.array(difference) })
@@ -52,5 +52,7 @@ export const versionsQuery = z.object({
 });
 
 export const rollbackInput = z
-  .strictObject({ version: z.int().min(1).max(2_147_483_647) })
+  .strictObject({
+    version: z.int().min(1).max(2_147_483_647).meta({ description: "Its configuration becomes a new version." }),
+  })
   .meta({ id: "RollbackInput", examples: [{ version: 1 }] });

@@ -19,7 +19,9 @@ const modes = z.enum(["respect", "override", "bypass"]).meta({
   description:
     "`respect`: the times count where the origin is silent. `override`: always. `bypass`: nothing is stored.",
 });
-const queryModes = z.enum(["all", "none", "include", "exclude"]);
+const queryModes = z.enum(["all", "none", "include", "exclude"]).meta({
+  description: "`include`: only the parameters of `names`. `exclude`: all others.",
+});
 
 const extension = canonical(z.string().min(1).max(17), (input) => {
   const name = input.replace(/^\./, "").toLowerCase();
@@ -66,7 +68,9 @@ const fields = {
     description: "The times hold only for answers whose Content-Type begins with one of these. None: any.",
   }),
   mode: modes,
-  ttl_seconds: seconds.nullable(),
+  ttl_seconds: seconds.nullable().meta({
+    description: "How long a good answer is fresh. Null: what the origin said, or its age suggests.",
+  }),
   ttl_max_seconds: seconds.nullable().meta({ description: "Fresh for no longer than this, whatever the origin says." }),
   browser_ttl_seconds: seconds.nullable().meta({
     description: "What viewers are told in Cache-Control. Null: what the origin said.",
@@ -79,8 +83,14 @@ const fields = {
     description: "Request headers that tell answers apart.",
   }),
   is_sliced: z.boolean().meta({ description: "Large files are fetched and kept in slices." }),
-  stale_while_revalidate_seconds: seconds.nullable(),
-  stale_if_error_seconds: seconds.nullable(),
+  stale_while_revalidate_seconds: seconds.nullable().meta({
+    description:
+      "So long after its end an answer is still given while a new one is fetched. Null: what the origin said.",
+  }),
+  stale_if_error_seconds: seconds.nullable().meta({
+    description:
+      "So long after its end an answer is given where the origin fails. Null: what the origin said, or an hour.",
+  }),
   description,
 };
 const ttlByStatus = z.record(statusKey, seconds, { error: sayStatusKey });
@@ -130,7 +140,7 @@ export const cacheRuleBody = z.object({
 });
 export type CacheRuleBody = z.output<typeof cacheRuleBody>;
 
-const example = {
+export const exampleCacheRule = {
   paths: ["/images/*"],
   extensions: ["jpg", "png", "webp"],
   content_types: ["image/"],
@@ -150,7 +160,7 @@ const example = {
 };
 
 /** A cache rule outside a distribution: in a policy. */
-export const cacheRuleInput = z.strictObject(input).meta({ id: "CachePolicyRuleInput", examples: [example] });
+export const cacheRuleInput = z.strictObject(input).meta({ id: "CachePolicyRuleInput", examples: [exampleCacheRule] });
 
 export function cacheRuleFaults(rule: CacheRuleBody): readonly FieldFault[] {
   return [...timeFaults(rule), ...(rule.mode === "bypass" ? bypassFaults(rule) : []), ...keyFaults(rule)];
@@ -238,7 +248,7 @@ export const cacheRule = defineRuleKind({
   },
   body: cacheRuleBody,
   faultsOf: cacheRuleFaults,
-  example,
+  example: exampleCacheRule,
 });
 
 export function desiredCacheRule(rule: CacheRuleBody): DesiredCacheRule {

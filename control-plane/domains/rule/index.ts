@@ -6,6 +6,7 @@ export {
   cacheRuleInput,
   cacheRuleOf,
   desiredCacheRule,
+  exampleCacheRule,
 } from "./cache-rule.ts";
 export {
   description as ruleDescription,

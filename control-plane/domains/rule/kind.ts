@@ -83,7 +83,8 @@ const ONE_LINE = /^[^\p{Cc}\p{Cs}]*$/u;
 export const description = z
   .string()
   .max(255)
-  .regex(ONE_LINE, { error: "must be one line of text, without control characters." });
+  .regex(ONE_LINE, { error: "must be one line of text, without control characters." })
+  .meta({ description: "A note of your own." });
 export const position = z
   .int()
   .min(1)
@@ -105,7 +106,7 @@ export const repliedFields = {
   id: z.uuid(),
   distribution_id: z.uuid(),
   position: z.int().meta({ description: "From 1, among the rules of its kind." }),
-  created_by: z.uuid().nullable(),
+  created_by: z.uuid().nullable().meta({ description: "Whose doing it was; null: the platform's." }),
   updated_by: z.uuid().nullable(),
   created_at: z.string(),
   updated_at: z.string(),
@@ -113,7 +114,7 @@ export const repliedFields = {
 
 const exampleFields = {
   id: "0b7c9a52-6f0e-4a51-9d0a-2f3c8e1b7d44",
-  distribution_id: "5f0c6f0e-8a39-4a30-9a55-3f0c3d8f5b11",
+  distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
   position: 1,
   created_by: null,
   updated_by: null,

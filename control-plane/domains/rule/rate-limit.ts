@@ -6,7 +6,7 @@ import { pathPatterns } from "./path-pattern.ts";
 
 const counts = {
   requests: z.int().min(1).max(1_000_000).meta({ description: "Of one viewer address, on one edge." }),
-  per_seconds: z.int().min(1).max(3600),
+  per_seconds: z.int().min(1).max(3600).meta({ description: "The time that `requests` are counted in." }),
   burst: z.int().min(0).max(1_000_000).meta({ description: "So many more may come at once." }),
 };
 const fields = { paths: pathPatterns, ...counts, description };

@@ -6,9 +6,11 @@ import { defineRuleKind, description, keptId, position, type RuleSurroundings, r
 import { redirectSource } from "./path-pattern.ts";
 import { partsOf, redirectTarget, SPLAT } from "./redirect-target.ts";
 
-const statuses = z.union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)], {
-  error: "must be 301, 302, 303, 307 or 308.",
-});
+const statuses = z
+  .union([z.literal(301), z.literal(302), z.literal(303), z.literal(307), z.literal(308)], {
+    error: "must be 301, 302, 303, 307 or 308.",
+  })
+  .meta({ description: "301 and 308 are kept by browsers; 307 and 308 keep the method." });
 
 const fields = {
   source: redirectSource.meta({ description: "A path, or everything below one: `/old/*`." }),
