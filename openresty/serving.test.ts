@@ -276,6 +276,21 @@ test("an expired answer is asked about, and a 304 makes it fresh with its new he
   expect(answers.map(({ body }) => body)).toEqual(["body", "body", "body"]);
 });
 
+test("lines that are written one by one count together", async () => {
+  for (const [path, lines, kept] of [
+    ["/lines-private", { "cache-control": ["max-age=60", "private"], vary: ["Accept"] }, "MISS"],
+    ["/lines-varied", { "cache-control": ["max-age=60"], vary: ["Accept", "*"] }, "MISS"],
+    ["/lines-shared", { "cache-control": ["max-age=0", "s-maxage=60"], vary: ["Accept"] }, "HIT"],
+  ] as const) {
+    origin.handle((_, response) => {
+      for (const [name, values] of Object.entries(lines)) response.setHeader(name, [...values]);
+      response.end();
+    });
+    await ask(edge, { path });
+    expect((await ask(edge, { path })).headers["x-cache"], path).toBe(kept);
+  }
+});
+
 test("a cookie that comes with a 304 is nobody else's", async () => {
   origin.handle((request, response) => {
     if (request.headers["if-none-match"] === undefined) {

@@ -16,8 +16,9 @@ local slices = require "slices"
 local variants = require "variants"
 
 local ngx = ngx
-local find, match, sub = string.find, string.match, string.sub
-local max, tonumber = math.max, tonumber
+local concat = table.concat
+local match, sub = string.match, string.sub
+local max, type = math.max, type
 
 local M = {}
 
@@ -62,17 +63,23 @@ local function status_to_keep(var)
   return status
 end
 
+-- nginx below 1.23 shows the first of several lines in its variables.
+local function joined(name)
+  local value = ngx.header[name]
+  return type(value) == "table" and concat(value, ", ") or value
+end
+
 local function read_answer(var)
   return {
     status = status_to_keep(var),
-    cache_control = var.upstream_http_cache_control,
-    cdn_cache_control = var.upstream_http_cdn_cache_control,
+    cache_control = joined("Cache-Control"),
+    cdn_cache_control = joined("CDN-Cache-Control"),
     date = var.upstream_http_date,
     age = var.upstream_http_age,
     expires = var.upstream_http_expires,
     last_modified = var.upstream_http_last_modified,
     etag = var.upstream_http_etag,
-    vary = var.upstream_http_vary,
+    vary = joined("Vary"),
     content_type = var.upstream_http_content_type,
     sets_cookie = var.upstream_http_set_cookie ~= nil,
     authorized = var.edge_authorized == "1",
