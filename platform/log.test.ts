@@ -52,7 +52,7 @@ const names = [
 ];
 
 describe("never logged", () => {
-  test.each(names)("is what is called %s, wherever it stands", (name) => {
+  test.each(names)("is what is called %s, wherever it stands", async (name) => {
     log.info({ [name]: SECRET }, "top");
     expect(line()).toMatchObject({ [name]: "[redacted]" });
     log.info({ request: { headers: { [name]: SECRET } }, list: [{ [name]: [SECRET] }] }, "deep");
@@ -60,7 +60,7 @@ describe("never logged", () => {
       request: { headers: { [name]: "[redacted]" } },
       list: [{ [name]: "[redacted]" }],
     });
-    withLogContext({ [name]: SECRET }, () => log.info("of the context"));
+    await withLogContext({ [name]: SECRET }, async () => log.info("of the context"));
     expect(line()).toMatchObject({ [name]: "[redacted]" });
     log.error({ error: Object.assign(new Error("failed"), { options: { [name]: SECRET } }) }, "of an error");
     expect(line()).toMatchObject({ error: { message: "failed", options: { [name]: "[redacted]" } } });

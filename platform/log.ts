@@ -1,23 +1,17 @@
 // Structured logs: one JSON line per request, job or apply; ids come from the async context, never from arguments.
-import { AsyncLocalStorage } from "node:async_hooks";
 import { type DestinationStream, type Logger as PinoLogger, pino } from "pino";
 import { redactFields } from "./redaction.ts";
+import { createScope } from "./scope.ts";
 
 /** Without pino's children, whose own fields pass nobody who looks for secrets: ids come from the context. */
 export type Logger = Pick<PinoLogger, "debug" | "info" | "warn" | "error">;
 
 type LogContext = Readonly<Record<string, string>>;
-const context = new AsyncLocalStorage<LogContext>();
+const context = createScope<LogContext>();
 
 /** Every line logged below `run` carries these ids, and those of the contexts around it. */
-export function withLogContext<T>(ids: LogContext, run: () => T): T {
-  return context.run({ ...context.getStore(), ...ids }, run);
-}
-
-/** Every line from now on within the innermost `withLogContext` carries these ids too. */
-export function addToLogContext(ids: LogContext): void {
-  const store = context.getStore();
-  if (store !== undefined) Object.assign(store, ids);
+export function withLogContext<T>(ids: LogContext, run: () => Promise<T>): Promise<T> {
+  return context.run({ ...context.read(), ...ids }, run);
 }
 
 export type LogLevel = "debug" | "info" | "warn" | "error" | "silent";
@@ -29,7 +23,7 @@ export function createLogger(options: { role: string; level: LogLevel; destinati
       base: { role: options.role },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }), log: redactFields },
-      mixin: () => ({ ...context.getStore() }),
+      mixin: () => ({ ...context.read() }),
       // Errors are serialized where they are redacted.
       serializers: { err: (error) => error },
     },

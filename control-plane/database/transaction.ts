@@ -1,7 +1,7 @@
 // Who may write: functions whose writes must agree demand a `Tx`; functions that only read take `Reads`. A transaction
 // also knows which cached things it makes stale, and whoever guards the caches is asked before and after the commit.
-import { AsyncLocalStorage } from "node:async_hooks";
 import type { Knex } from "knex";
+import { createScope } from "../../platform/scope.ts";
 
 export type Database = Knex;
 export type Tx = Knex.Transaction;
@@ -18,7 +18,7 @@ export type CommitGuard = (tx: Tx, stale: ReadonlySet<string>) => Promise<(outco
 
 const guards = new WeakMap<Database, CommitGuard>();
 const staleBy = new WeakMap<Tx, Set<string>>();
-const ambient = new AsyncLocalStorage<{ readonly db: Database; readonly tx: Tx }>();
+const ambient = createScope<{ readonly db: Database; readonly tx: Tx }>();
 
 /** One guard for every transaction of this connection. */
 export function guardCommits(db: Database, guard: CommitGuard): void {
@@ -35,7 +35,7 @@ export function makeStale(tx: Tx, name: string): void {
  * a unit of work it is a part of that one: a savepoint.
  */
 export async function inTransaction<T>(db: Database, work: (tx: Tx) => Promise<T>): Promise<T> {
-  const outer = ambient.getStore();
+  const outer = ambient.read();
   if (outer?.db !== db) return begin(db, work);
   return outer.tx.transaction((tx) => {
     staleBy.set(tx, staleOf(outer.tx));

@@ -84,6 +84,8 @@ interface RouteTraits {
   /** `false`: its work does not fit into one transaction, or a repeat does no harm. Else every POST with a caller heeds it. */
   readonly idempotencyKey?: false;
   readonly deprecated?: Deprecation;
+  /** Answered by a cache as a rule: its handler logs nothing, so it is spared the log context (platform/scope.ts). */
+  readonly fromMemory?: true;
 }
 
 export interface RouteDeclaration<
@@ -135,6 +137,7 @@ export interface Route {
   /** Whether a repeat with the same Idempotency-Key gets the same answer. */
   readonly idempotencyKey: boolean;
   readonly deprecated: Deprecation | undefined;
+  readonly fromMemory: boolean;
   /** Takes parts that were already parsed by the schemas above. */
   run(parsed: ParsedRequest): Promise<Reply<unknown>>;
 }
@@ -174,6 +177,7 @@ export function defineRoute<
     prefersWait: declaration.prefersWait ?? false,
     idempotencyKey: declaration.idempotencyKey !== false && heedsIdempotencyKey(declaration),
     deprecated: declaration.deprecated,
+    fromMemory: declaration.fromMemory ?? false,
     // The one place where types are folded: the server hands over exactly what these schemas and this access produced.
     // biome-ignore lint/suspicious/noExplicitAny: see above
     run: (parsed) => declaration.handle(parsed as any),

@@ -2,7 +2,7 @@
 // where errors become problems.
 import type { ServerResponse } from "node:http";
 import type { Middleware, ParameterizedContext } from "koa";
-import { type Logger, withLogContext } from "../../platform/log.ts";
+import type { Logger } from "../../platform/log.ts";
 import { Problem } from "../../platform/problem.ts";
 import type { Clients } from "./client-address.ts";
 import type { RequestMetrics } from "./metrics.ts";
@@ -15,6 +15,8 @@ export interface ApiState {
   facts: ArrivedRequest;
   /** The declared path, once the router has found one. */
   route: string;
+  /** Who asks, once that is known. */
+  callerIds: Readonly<Record<string, string>>;
 }
 export type ApiContext = ParameterizedContext<ApiState>;
 
@@ -38,18 +40,16 @@ export function logRequests(options: {
       signal: begin(context.res),
     });
     const { requestId } = facts;
-    context.state = { facts, route: "unrouted" };
+    context.state = { facts, route: "unrouted", callerIds: {} };
     setSecureHeaders(context.res, { isSecure: clients.isSecure(context.req) });
     context.res.setHeader("x-request-id", requestId);
-    await withLogContext({ request_id: requestId }, async () => {
-      const outcome = await next().then(
-        () => context.status,
-        (error: unknown) => answerError(context, error, log),
-      );
-      const seconds = (performance.now() - startedAt) / 1000;
-      metrics.observe({ method: context.method, route: context.state.route, status: outcome, seconds });
-      logLine(context, outcome, seconds, log);
-    });
+    const outcome = await next().then(
+      () => context.status,
+      (error: unknown) => answerError(context, error, log),
+    );
+    const seconds = (performance.now() - startedAt) / 1000;
+    metrics.observe({ method: context.method, route: context.state.route, status: outcome, seconds });
+    logLine(context, outcome, seconds, log);
   };
 }
 
@@ -58,7 +58,7 @@ function answerError(context: ApiContext, error: unknown, log: Logger): number {
   const { facts } = context.state;
   if (context.res.destroyed) return CLIENT_GONE;
   const problem = facts.signal.aborted && !(error instanceof Problem) ? stopping(error) : problemOf(error);
-  logProblem(problem, log);
+  logProblem(problem, idsOf(context), log);
   // Headers that the handler had set belong to the answer that did not come about.
   for (const name of ["etag", "content-encoding", "content-length", "last-modified"]) context.remove(name);
   context.status = problem.kind.status;
@@ -68,15 +68,22 @@ function answerError(context: ApiContext, error: unknown, log: Logger): number {
   return problem.kind.status;
 }
 
-function logProblem(problem: Problem, log: Logger): void {
+function logProblem(problem: Problem, ids: Readonly<Record<string, string>>, log: Logger): void {
   const error = problem.cause ?? problem;
-  if (problem.kind === defect) log.error({ error }, "request failed by a defect");
-  else if (problem.kind.status >= 500) log.warn({ error, detail: problem.detail }, "request could not be served now");
+  if (problem.kind === defect) log.error({ ...ids, error }, "request failed by a defect");
+  else if (problem.kind.status >= 500)
+    log.warn({ ...ids, error, detail: problem.detail }, "request could not be served now");
+}
+
+/** The line of a request says them itself: it may be one that opened no log context. */
+function idsOf({ state }: ApiContext): Readonly<Record<string, string>> {
+  return { request_id: state.facts.requestId, ...state.callerIds };
 }
 
 function logLine(context: ApiContext, status: number, seconds: number, log: Logger): void {
   const { facts, route } = context.state;
   const line = {
+    ...idsOf(context),
     method: context.method,
     // The path alone: a query may carry what no log should.
     path: context.path,

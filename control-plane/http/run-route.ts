@@ -1,6 +1,6 @@
 // Runs one request of a route: let in, read, check, handle, answer.
 import type { z } from "zod";
-import { addToLogContext, type Logger } from "../../platform/log.ts";
+import { type Logger, withLogContext } from "../../platform/log.ts";
 import type { Admission, Arrival } from "./admission.ts";
 import { type AnyCaller, callerIds } from "./authorize.ts";
 import type { RawBody, Route } from "./define-route.ts";
@@ -34,7 +34,7 @@ export function createRun(route: Route, settings: RunSettings): Run {
     if (farewell !== undefined) context.set(farewell);
     assertOneOfEach(context.req);
     const caller = await settings.admission.admit(route, arrivalOf(context));
-    addToLogContext(callerIds(caller));
+    context.state.callerIds = callerIds(caller);
     const { body, rawBody } = route.body === undefined ? NO_BODY : await readDeclaredBody(route.body, context);
     const parsed = parseParts(
       { params: route.params, query: route.query, body: jsonSchemaOf(route) },
@@ -42,7 +42,9 @@ export function createRun(route: Route, settings: RunSettings): Run {
     );
     facts.rawBody = rawBody;
     facts.waitSeconds = route.prefersWait ? waitSecondsOf(facts.header("prefer")) : 0;
-    const run = async () => checkedReply(route, await route.run({ ...parsed, caller, facts }));
+    const handle = async () => checkedReply(route, await route.run({ ...parsed, caller, facts }));
+    const ids = { request_id: facts.requestId, ...context.state.callerIds };
+    const run = route.fromMemory ? handle : () => withLogContext(ids, handle);
     const keyed = keyedRequest(route, context, { caller, body });
     const reply = keyed === undefined ? await run() : await runOnce(keyed, run, context, settings);
     sendReply(context, route, facts.waitSeconds === 0 ? reply : await outcomeOf(reply, route, context, settings));

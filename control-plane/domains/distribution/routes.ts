@@ -48,6 +48,7 @@ export function distributionRoutes(
       summary: "The account's distributions, filtered, searched and sorted",
       access: { kind: "account", role: "viewer", scope: "distributions:read" },
       query: listDistributionsQuery,
+      fromMemory: true,
       reply: { status: 200, body: distributionPage },
       async handle({ query, caller }) {
         return { prepared: await reads.list(caller, query) };
@@ -60,6 +61,7 @@ export function distributionRoutes(
       tag,
       summary: "One distribution",
       access: { kind: "account", role: "viewer", scope: "distributions:read" },
+      fromMemory: true,
       params: distributionParams,
       reply: { status: 200, body: distributionReply },
       problems: [unknownDistribution],
