@@ -166,7 +166,10 @@ describe("a checkpoint", () => {
     const scope = await createScope(world);
     await append(world, scope, [aDocument()]);
     await Promise.all([writer.write(scope, never), writer.write(scope, never)]);
-    expect(await scopeOf(world, scope)).toMatchObject({ checkpoint_rev: 1, checkpoint_count: 1 });
+    // One of them, or one after the other: what is published is whole.
+    const published = await scopeOf(world, scope);
+    expect(published.checkpoint_rev).toBe(1);
+    expect([1, 2]).toContain(published.checkpoint_count);
     expect((await checkpointOf(scope)).records).toHaveLength(1);
   });
 
