@@ -15,7 +15,7 @@ interface Gate {
 /** What tsx has compiled, kept for its next start. */
 const TSX_CACHE = /^tsx-\d+$/;
 const bin = (name: string) => `node_modules/.bin/${name}`;
-const ROOMS = ["control-plane", "edge-templates", "agents", "platform"];
+const ROOMS = ["client", "control-plane", "edge-templates", "agents", "platform"];
 
 const gates: readonly Gate[] = [
   { name: "format and lint", command: [bin("biome"), "ci", "--error-on-warnings"] },

@@ -23,7 +23,7 @@ export type MakeRecipe = (kitchen: Kitchen) => Promise<Recipe>;
 
 const withId = z.looseObject({ id: z.uuid() });
 
-export async function createDistribution({ owner, canary }: Kitchen): Promise<string> {
+async function createDistribution({ owner, canary }: Kitchen): Promise<string> {
   const body = distributionBody(canary);
   return (await owner.expect(201, withId, "POST", "/api/v1/distributions", body)).id;
 }

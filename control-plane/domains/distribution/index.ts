@@ -7,7 +7,6 @@ export { createOriginService, type OriginService } from "./origin-service.ts";
 export { policyChangeHandler } from "./policy-change.ts";
 export { unknownDistribution } from "./problems.ts";
 export { createDistributionReads } from "./reads.ts";
-export { distributionToReply } from "./reply.ts";
 export { distributionRoutes } from "./routes.ts";
 export { ruleRoutes } from "./rule-routes.ts";
 export { createRuleService } from "./rule-service.ts";
