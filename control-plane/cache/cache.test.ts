@@ -8,7 +8,8 @@ import { createLogger } from "../../platform/log.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { inTransaction, makeStale } from "../database/transaction.ts";
 import { openCache } from "./cache.ts";
-import { createThings, FOLLOW_MS, openThings, type Things } from "./test-things.ts";
+import { FOLLOW_MS } from "./liveness.ts";
+import { createThings, openThings, type Things } from "./test-things.ts";
 
 let database: TestDatabase;
 let redis: TestService;

@@ -3,14 +3,16 @@
 
 export interface Flight<Value> {
   readonly answer: Promise<Value>;
+  /** By performance.now(). */
+  readonly begunAt: number;
   /** False once the name was written, or the caches lost: what it brings must not be kept. */
   isCurrent(): boolean;
   close(): void;
 }
 
 export interface Flights<Value> {
-  find(name: string, field: string): Promise<Value> | undefined;
-  /** `fly` begins at once; the flight can be joined until it is closed or dropped. */
+  find(name: string, field: string): Flight<Value> | undefined;
+  /** `fly` begins at once; the flight can be joined until it is closed, dropped or followed by another one. */
   open(name: string, field: string, fly: (flight: Omit<Flight<Value>, "answer">) => Promise<Value>): Promise<Value>;
   drop(name: string): void;
   clear(): void;
@@ -27,11 +29,12 @@ export function createFlights<Value>(): Flights<Value> {
   }
 
   return {
-    find: (name, field) => byName.get(name)?.get(field)?.answer,
+    find: (name, field) => byName.get(name)?.get(field),
     open(name, field, fly) {
       const isCurrent = () => byName.get(name)?.get(field) === flight;
       const close = () => remove(name, field, flight);
-      const flight: Flight<Value> = { isCurrent, close, answer: Promise.resolve().then(() => fly(flight)) };
+      const answer = Promise.resolve().then(() => fly(flight));
+      const flight: Flight<Value> = { answer, begunAt: performance.now(), isCurrent, close };
       const flights = byName.get(name) ?? new Map<string, Flight<Value>>();
       byName.set(name, flights.set(field, flight));
       return flight.answer;

@@ -2,6 +2,7 @@
 // whatever happens to Redis meanwhile.
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
@@ -9,8 +10,9 @@ import { z } from "zod";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { INVALIDATIONS } from "./entries.ts";
+import { FOLLOW_MS } from "./liveness.ts";
 import { createTestLink, type TestLink } from "./test-link.ts";
-import { commitsWaiting, createThings, FOLLOW_MS, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
+import { commitsWaiting, createThings, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
 
 /** For a machine that has other work too. */
 const PATIENCE_MS = 120_000;
@@ -28,6 +30,7 @@ const replySchema = z.object({ number: z.int(), answer: z.unknown().optional(), 
 
 interface Process {
   ask(order: Record<string, unknown>): Promise<unknown>;
+  signal(name: "SIGSTOP" | "SIGCONT"): void;
   kill(): Promise<void>;
 }
 
@@ -89,6 +92,7 @@ async function startProcess(redisUrl = redis.url): Promise<Process> {
         });
       });
     },
+    signal: (name) => void child.kill(name),
     kill: () => ended(child),
   };
   await made.ask({ do: "live" });
@@ -120,6 +124,25 @@ test("the writer's process reads its write at once, and the other one within 100
     expect(seenSchema.parse(await writer.ask({ do: "read", id: "led" })).version).toBe(round);
     const { lastStaleFrom } = followedSchema.parse(await following);
     expect(lastStaleFrom - written.at).toBeLessThan(FOLLOW_MS);
+  }
+});
+
+test("a process that slept through a write does not take its memory for the present when it wakes", async () => {
+  for (let round = 1; round <= 10; round += 1) {
+    await reader.write("slept");
+    await one.ask({ do: "follow", id: "slept", version: 2 * round - 1 });
+    await one.ask({ do: "read", id: "slept" });
+    one.signal("SIGSTOP");
+    try {
+      await reader.write("slept");
+      const asked = one.ask({ do: "read", id: "slept" });
+      // That much it is allowed, awake or not.
+      await setTimeout(FOLLOW_MS);
+      one.signal("SIGCONT");
+      expect(seenSchema.parse(await asked).version).toBe(2 * round);
+    } finally {
+      one.signal("SIGCONT");
+    }
   }
 });
 
@@ -222,16 +245,17 @@ async function finish(): Promise<[Deeds, Deeds]> {
 }
 
 /** Reads that began after a write was acknowledged (to others: so long after it) and yet saw an earlier version. */
-function tooOld(mine: Deeds, theirs: Deeds, followMs: number): Deeds {
-  const writes = [
-    ...mine.filter(({ kind }) => kind === "write").map(({ id, version, to }) => ({ id, version, binding: to })),
-    ...theirs
-      .filter(({ kind }) => kind === "write")
-      .map(({ id, version, to }) => ({ id, version, binding: to + followMs })),
-  ];
-  return mine.filter(
-    (read) =>
-      read.kind === "read" &&
-      writes.some(({ id, version, binding }) => id === read.id && binding <= read.from && version > read.version),
-  );
+function tooOld(mine: Deeds, theirs: Deeds, followMs: number): { read: Deeds[number]; write: Deeds[number] }[] {
+  const binding = [
+    ...mine.map((write) => ({ write, from: write.to })),
+    ...theirs.map((write) => ({ write, from: write.to + followMs })),
+  ].filter(({ write }) => write.kind === "write");
+  return mine
+    .filter(({ kind }) => kind === "read")
+    .flatMap((read) => {
+      const missed = binding.find(
+        ({ write, from }) => write.id === read.id && from <= read.from && write.version > read.version,
+      );
+      return missed === undefined ? [] : [{ read, write: missed.write }];
+    });
 }

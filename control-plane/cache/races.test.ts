@@ -5,17 +5,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { inTransaction, makeStale } from "../database/transaction.ts";
+import { FOLLOW_MS } from "./liveness.ts";
 import { createTestLink } from "./test-link.ts";
-import {
-  commitsWaiting,
-  createThings,
-  FOLLOW_MS,
-  holdCommit,
-  openThings,
-  staleFor,
-  type Things,
-  WAIT,
-} from "./test-things.ts";
+import { commitsWaiting, createThings, holdCommit, openThings, staleFor, type Things, WAIT } from "./test-things.ts";
 
 let database: TestDatabase;
 let redis: TestService;

@@ -21,6 +21,8 @@ export interface RedisSessions {
   runId(): string | undefined;
   /** When (performance.now()) the newest question was asked that Redis has answered: all that it said before is heard. */
   provenAt(): number;
+  /** Asks it something, unless that is under way. */
+  prove(): void;
   /** Fails at once without a session, and within a quarter of a second in any case. */
   run(script: CacheScript, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>;
   /** Resolves when the first attempt to connect has succeeded or failed. */
@@ -52,6 +54,7 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
   let provenAt = Number.NEGATIVE_INFINITY;
   let failures = 0;
   let isLost = false;
+  let isProving = false;
   let touched = () => {};
   const firstContact = new Promise<void>((resolve) => {
     touched = resolve;
@@ -80,20 +83,24 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
 
   async function begin(): Promise<void> {
     session = await ask(() => prepare(redis, settings));
-    heartbeat = setInterval(beat, HEARTBEAT_MS);
+    heartbeat = setInterval(prove, HEARTBEAT_MS);
     if (isLost) log.info("redis answers the cache again");
     isLost = false;
     touched();
     onChange();
   }
 
-  function beat(): void {
-    ask(() => redis.ping()).then(
-      () => {
+  function prove(): void {
+    if (isProving) return;
+    isProving = true;
+    ask(() => redis.ping())
+      .then(() => {
         failures = 0;
-      },
-      () => {},
-    );
+      })
+      .catch(() => {})
+      .finally(() => {
+        isProving = false;
+      });
   }
 
   function end(error: unknown): void {
@@ -153,6 +160,7 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
   return {
     runId: () => session?.runId,
     provenAt: () => provenAt,
+    prove,
     run(script, keys, args) {
       const sha = session?.shaOf.get(script);
       if (sha === undefined) return Promise.reject(new Error("Connection is closed."));

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Found, Place, SharedEntries } from "./entries.ts";
 import { createFlights, createTurns, type Flight } from "./flights.ts";
-import { fingerprint, type Liveness } from "./liveness.ts";
+import { FOLLOW_MS, fingerprint, type Liveness } from "./liveness.ts";
 import { createMemory, type MemoryLimits } from "./memory.ts";
 import type { CacheMetrics } from "./metrics.ts";
 
@@ -68,18 +68,19 @@ export function createSpace<Value, Query>(
       count.bypass();
       return inTurn(`${name} ${field}`, async () => (await load(id, query)).value);
     }
-    const kept = memory.find(name, field, now);
+    const isPrompt = liveness.isPrompt(now);
+    const kept = isPrompt ? memory.find(name, field, now) : undefined;
     if (kept !== undefined) {
       count.memory();
       return kept;
     }
-    const joined = flights.find(name, field);
-    if (joined !== undefined) {
+    const flight = flights.find(name, field);
+    if (flight !== undefined && (isPrompt || now - flight.begunAt < FOLLOW_MS)) {
       count.joined();
-      return joined;
+      return flight.answer;
     }
     const place = { name, field, tag: ownTag(live) };
-    return flights.open(name, field, (flight) => fly(place, flight, () => load(id, query)));
+    return flights.open(name, field, (own) => fly(place, own, () => load(id, query)));
   }
 
   async function fly(place: Place, flight: OpenFlight, loadIt: () => Promise<Loaded<Value>>): Promise<Answer> {

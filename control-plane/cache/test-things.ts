@@ -14,8 +14,6 @@ export type Thing = z.output<typeof thingSchema>;
 const log = createLogger({ role: "test", level: "silent" });
 const GATE = 4711;
 export const WAIT = { timeout: 15_000, interval: 5 };
-/** What the product allows other processes. */
-export const FOLLOW_MS = 100;
 
 /** The table, and a trigger that a test can keep a thing's commit waiting with when Postgres has heard it. */
 export async function createThings(db: Database): Promise<void> {
