@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { DesiredHeaderRule } from "../../../edge-templates/index.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
 import { headerFault, headerName, headerValue } from "./header-name.ts";
-import { defineRuleKind, description, keptId, position, repliedFields, storedPaths } from "./kind.ts";
+import { defineRuleKind, description, plainSchemas, storedPaths } from "./kind.ts";
 import { pathPatterns } from "./path-pattern.ts";
 
 const phase = z.enum(["request", "response"]).meta({
@@ -49,12 +49,7 @@ export const headerRule = defineRuleKind({
   noun: "header rule",
   about: "a header that is set, added or removed",
   countMax: 50,
-  schemas: {
-    create: z.strictObject({ ...input, position }),
-    item: z.strictObject({ ...input, id: keptId }),
-    patch: z.strictObject({ ...fields, position }).partial(),
-    reply: z.object({ ...repliedFields, ...body.shape }),
-  },
+  schemas: plainSchemas({ fields, input }, body),
   body,
   faultsOf,
   example: {

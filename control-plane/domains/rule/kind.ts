@@ -96,6 +96,19 @@ export const keptId = z
   .optional()
   .meta({ description: "Of a rule that stays, perhaps changed. Without one it is a new rule." });
 
+/** The four forms of a kind all of whose rules have the same fields. */
+export function plainSchemas<Body extends z.ZodRawShape>(
+  { fields, input }: { fields: z.ZodRawShape; input: z.ZodRawShape },
+  body: z.ZodObject<Body>,
+) {
+  return {
+    create: z.strictObject({ ...input, position }),
+    item: z.strictObject({ ...input, id: keptId }),
+    patch: z.strictObject({ ...fields, position }).partial(),
+    reply: z.object({ ...repliedFields, ...body.shape }),
+  };
+}
+
 /** Paths as they are stored: canonical already. */
 export const storedPaths = z.array(z.string()).meta({
   description: "Paths that the rule is for: `*` stands for any run of characters, `/` included. None: every path.",

@@ -1,7 +1,7 @@
 // Rate limits: how often one viewer address may ask.
 import { z } from "zod";
 import type { DesiredRateLimit } from "../../../edge-templates/index.ts";
-import { defineRuleKind, description, keptId, position, repliedFields, storedPaths } from "./kind.ts";
+import { defineRuleKind, description, plainSchemas, storedPaths } from "./kind.ts";
 import { pathPatterns } from "./path-pattern.ts";
 
 const counts = {
@@ -26,12 +26,7 @@ export const rateLimit = defineRuleKind({
   noun: "rate limit",
   about: "how often one viewer address may ask",
   countMax: 20,
-  schemas: {
-    create: z.strictObject({ ...input, position }),
-    item: z.strictObject({ ...input, id: keptId }),
-    patch: z.strictObject({ ...fields, position }).partial(),
-    reply: z.object({ ...repliedFields, ...body.shape }),
-  },
+  schemas: plainSchemas({ fields, input }, body),
   body,
   faultsOf: () => [],
   example: { paths: ["/login"], requests: 10, per_seconds: 60, burst: 5, description: "Guessing passwords" },

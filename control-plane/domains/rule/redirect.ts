@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { DesiredRedirect } from "../../../edge-templates/index.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
-import { defineRuleKind, description, keptId, position, type RuleSurroundings, repliedFields } from "./kind.ts";
+import { defineRuleKind, description, plainSchemas, type RuleSurroundings } from "./kind.ts";
 import { redirectSource } from "./path-pattern.ts";
 import { partsOf, redirectTarget, SPLAT } from "./redirect-target.ts";
 
@@ -64,12 +64,7 @@ export const redirect = defineRuleKind({
   noun: "redirect",
   about: "where a path has moved",
   countMax: 100,
-  schemas: {
-    create: z.strictObject({ ...input, position }),
-    item: z.strictObject({ ...input, id: keptId }),
-    patch: z.strictObject({ ...fields, position }).partial(),
-    reply: z.object({ ...repliedFields, ...body.shape }),
-  },
+  schemas: plainSchemas({ fields, input }, body),
   body,
   faultsOf,
   example: {
