@@ -3,7 +3,7 @@ import type { Route } from "./define-route.ts";
 import { defineRoute } from "./define-route.ts";
 import { type Dependency, healthRoutes } from "./health.ts";
 import { createMetricsRegistry, type MetricsRegistry, metricsRoute } from "./metrics.ts";
-import { describeRoutes, type OpenApiDocument } from "./openapi.ts";
+import { describeRoutes, type OpenApiDocument } from "./openapi/document.ts";
 
 /** The domains' routes with the platform's beside them. */
 export function withPlatformRoutes(

@@ -1,7 +1,7 @@
 // The headers in the OpenAPI document: which ones a request may carry, and which ones an answer may.
-import type { Route } from "./define-route.ts";
-import { hasTag } from "./etag.ts";
-import { failedPrecondition, tooManyRequests, unauthenticated } from "./problems.ts";
+import type { Route } from "../define-route.ts";
+import { hasTag } from "../etag.ts";
+import { failedPrecondition, tooManyRequests, unauthenticated } from "../problems.ts";
 
 type JsonObject = Record<string, unknown>;
 

@@ -1,10 +1,8 @@
 // The OpenAPI 3.1 document, made of nothing but the route declarations, in an order that does not depend on theirs.
 import { z } from "zod";
-import type { ProblemKind } from "../../platform/problem.ts";
-import type { Access } from "./caller.ts";
-import type { BodyDeclaration, ReplyDeclaration, Route } from "./define-route.ts";
-import { headerParametersOf, REPLY_HEADERS, replyHeadersOf } from "./openapi-headers.ts";
-import { createComponents, type JsonSchema, type SchemaComponents } from "./openapi-schemas.ts";
+import type { ProblemKind } from "../../../platform/problem.ts";
+import type { Access } from "../caller.ts";
+import type { BodyDeclaration, ReplyDeclaration, Route } from "../define-route.ts";
 import {
   failedPrecondition,
   idempotencyKeyInUse,
@@ -16,9 +14,11 @@ import {
   tooManyRequests,
   unauthenticated,
   unsupportedMediaType,
-} from "./problems.ts";
-import { PROBLEM_TYPE } from "./render-problem.ts";
-import { servedPath } from "./served-path.ts";
+} from "../problems.ts";
+import { PROBLEM_TYPE } from "../render-problem.ts";
+import { servedPath } from "../served-path.ts";
+import { headerParametersOf, REPLY_HEADERS, replyHeadersOf } from "./headers.ts";
+import { createComponents, type JsonSchema, type SchemaComponents } from "./schemas.ts";
 
 type JsonObject = Record<string, unknown>;
 

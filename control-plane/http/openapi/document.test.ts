@@ -2,10 +2,10 @@ import { readFile } from "node:fs/promises";
 import { Validator } from "@seriousme/openapi-schema-validator";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { defineProblem } from "../../platform/problem.ts";
-import { defineRoute, type Route } from "./define-route.ts";
-import { faultsOfDocument, missingExamples } from "./openapi-lint.ts";
-import { openApiDocument } from "./platform-routes.ts";
+import { defineProblem } from "../../../platform/problem.ts";
+import { defineRoute, type Route } from "../define-route.ts";
+import { openApiDocument } from "../platform-routes.ts";
+import { faultsOfDocument, missingExamples } from "./lint.ts";
 
 const origin = z
   .strictObject({ url: z.url(), port: z.int().min(1).default(80) })
@@ -73,7 +73,7 @@ test("the document is valid OpenAPI 3.1 and has no lint", async () => {
 });
 
 test("so is the document that is published, with every route of every domain", async () => {
-  const published: unknown = JSON.parse(await readFile(new URL("../../docs/openapi.json", import.meta.url), "utf8"));
+  const published: unknown = JSON.parse(await readFile(new URL("../../../docs/openapi.json", import.meta.url), "utf8"));
   expect(await new Validator().validate(structuredClone(publishedSchema.parse(published)))).toMatchObject({
     valid: true,
   });

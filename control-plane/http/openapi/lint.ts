@@ -1,8 +1,8 @@
 // What is wrong with an OpenAPI document beyond its grammar: rules of this API that a validator cannot know.
 import { z } from "zod";
-import type { OpenApiDocument } from "./openapi.ts";
-import { jsonPointer } from "./parse-request.ts";
-import { isEdgePath } from "./served-path.ts";
+import { jsonPointer } from "../parse-request.ts";
+import { isEdgePath } from "../served-path.ts";
+import type { OpenApiDocument } from "./document.ts";
 
 const JSON_TYPE = "application/json";
 const contentSchema = z.record(z.string(), z.object({ schema: z.record(z.string(), z.unknown()) }));

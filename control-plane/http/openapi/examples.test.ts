@@ -3,14 +3,14 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { jsonContents, missingExamples } from "./openapi-lint.ts";
+import { jsonContents, missingExamples } from "./lint.ts";
 
 const documentSchema = z.looseObject({
   paths: z.record(z.string(), z.record(z.string(), z.unknown())),
   components: z.record(z.string(), z.unknown()),
 });
 const published = documentSchema.parse(
-  JSON.parse(await readFile(new URL("../../docs/openapi.json", import.meta.url), "utf8")),
+  JSON.parse(await readFile(new URL("../../../docs/openapi.json", import.meta.url), "utf8")),
 );
 
 // Draft 2020-12, as OpenAPI 3.1 has it; its own keywords beside the schemas are none of ajv's business.
