@@ -1,7 +1,7 @@
 // Readers and writers that overlap, each held where it hurts. No read that begins after an acknowledged write may find
 // what was before it: at once in the writer's own process, and as soon as the word has arrived in others.
 import { Redis } from "ioredis";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { inTransaction, makeStale } from "../database/transaction.ts";
@@ -28,6 +28,7 @@ afterAll(async () => {
   await Promise.all([one.stop(), other.stop()]);
   await Promise.all([database.stop(), redis.stop()]);
 });
+beforeEach(() => Promise.all([one.live(), other.live()]));
 afterEach(async () => {
   await Promise.all(opened.map((made) => made.stop()));
   opened = [];

@@ -6,6 +6,8 @@ import type { CacheScript } from "./scripts.ts";
 
 /** Longer than any healthy Redis takes, short enough for one write to wait for. */
 const ANSWER_TIMEOUT_MS = 250;
+/** Nobody waits for a heartbeat, and memory is not believed meanwhile: a Redis that is busy is not given up for it. */
+const HEARTBEAT_TIMEOUT_MS = 1_000;
 const HEARTBEAT_MS = 1_000;
 const CONNECT_TIMEOUT_MS = 2_000;
 /** Bounds the handshake, which is not ours to time. */
@@ -93,7 +95,7 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
   function prove(): void {
     if (isProving) return;
     isProving = true;
-    ask(() => redis.ping())
+    ask(() => redis.ping(), HEARTBEAT_TIMEOUT_MS)
       .then(() => {
         failures = 0;
       })
@@ -124,7 +126,7 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
     touched();
   }
 
-  function ask<T>(question: () => Promise<T>): Promise<T> {
+  function ask<T>(question: () => Promise<T>, timeoutMs = ANSWER_TIMEOUT_MS): Promise<T> {
     const askedAt = performance.now();
     return new Promise((resolve, reject) => {
       const fail = (error: unknown) => {
@@ -136,9 +138,9 @@ export function openRedisSessions(settings: RedisSessionSettings): RedisSessions
       // An answer that came while this process was busy is in time: it is read between the timer and the immediate.
       const timer = setTimeout(() => {
         setImmediate(() => {
-          if (isOpen()) giveUp(new Error(`Command timed out: no answer in ${ANSWER_TIMEOUT_MS} ms`));
+          if (isOpen()) giveUp(new Error(`Command timed out: no answer in ${timeoutMs} ms`));
         });
-      }, ANSWER_TIMEOUT_MS);
+      }, timeoutMs);
       asked.add(fail);
       question().then(
         (answer) => {
