@@ -3,6 +3,7 @@ import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 import { exampleOrigin, hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
+import { canonicalDomain } from "./rules.ts";
 
 const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
 const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
@@ -60,10 +61,17 @@ const oneOrMoreOrigins = z
   .union([originInput, z.array(originInput).min(1).max(ORIGINS_MAX)])
   .meta({ description: "One origin, or several: the first is primary unless another says so." });
 
+/** Of the platform's zone only the service knows. */
+const NO_ZONE = "";
+
 const domainName = z
   .string()
   .min(1)
   .max(253)
+  .superRefine((text, context) => {
+    const name = canonicalDomain(text, NO_ZONE);
+    if (typeof name !== "string") context.addIssue({ code: "custom", message: name.fault });
+  })
   .optional()
   .meta({
     description:

@@ -52,15 +52,27 @@ test("a new distribution is pending, has its origins and leaves one job", async 
 });
 
 test("all faults of a request come back at once, and nothing is stored", async () => {
-  const faulty = inputFor("co.uk", {
+  const faulty = inputFor("www.edgewright.localhost", {
     type: "gcore",
-    origin: [{ url: "ftp://x.example" }, { url: "http://169.254.169.254" }],
+    origin: [{ url: "http://169.254.169.254", port: 81 }, { url: "http://[::ffff:169.254.169.254]" }],
   });
   const refused = distributions.create(owner, faulty);
   await expect(refused).rejects.toMatchObject({
-    errors: [{ pointer: "/type" }, { pointer: "/domain" }, { pointer: "/origin/0/url" }, { pointer: "/origin/1/url" }],
+    errors: [
+      ...[{ pointer: "/type" }, { pointer: "/domain" }],
+      ...[{ pointer: "/origin/0/port" }, { pointer: "/origin/0/url" }, { pointer: "/origin/1/url" }],
+    ],
   });
-  expect(await database.db("distribution").where({ domain: "co.uk" })).toEqual([]);
+  expect(await database.db("distribution").where({ domain: "www.edgewright.localhost" })).toEqual([]);
+});
+
+test("what names and URLs have wrong by themselves is told with the faults of all other fields", () => {
+  const asked = { domain: "co.uk", origin: [{ url: "ftp://x.example" }, { url: "http://x.example/path" }], label: "" };
+  const parsed = createDistributionInput.safeParse({ ...asked, unknown: 1 });
+  const told = JSON.stringify(parsed.error?.issues);
+  for (const text of ["public suffix", "must not be empty", '"unknown"', "must be a URL", "must end after the host"]) {
+    expect(told).toContain(text);
+  }
 });
 
 test("an account claims a name once; a second account waits for it and serves its own cname meanwhile", async () => {

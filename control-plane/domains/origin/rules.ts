@@ -2,6 +2,7 @@
 import { isIP } from "node:net";
 import { addressClass } from "../../../platform/address.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
+import { originUrlFaults, parseOriginUrl } from "./origin-url.ts";
 import type { OriginInput } from "./schema.ts";
 
 export interface OriginTarget {
@@ -21,26 +22,12 @@ export function targetOf(
   policy: { allowPrivateOrigins: boolean },
   at: string,
 ): OriginTarget | readonly FieldFault[] {
-  const url = URL.canParse(input.url) ? new URL(input.url) : undefined;
-  const protocol = url?.protocol === "http:" ? "http" : url?.protocol === "https:" ? "https" : undefined;
-  if (url === undefined || protocol === undefined) {
-    return [
-      { pointer: `${at}/url`, detail: "must be a URL such as https://origin.example.com or http://203.0.113.7:8080." },
-    ];
-  }
+  const url = parseOriginUrl(input.url);
+  const faults: FieldFault[] = originUrlFaults(input.url).map((detail) => ({ pointer: `${at}/url`, detail }));
+  if (url === undefined) return faults;
+  const protocol = url.protocol === "http:" ? "http" : "https";
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = url.port === "" ? DEFAULT_PORTS[protocol] : Number(url.port);
-  const faults: FieldFault[] = [];
-  if (url.username !== "" || url.password !== "") {
-    faults.push({ pointer: `${at}/url`, detail: "must not carry a user or a password." });
-  }
-  if (url.pathname !== "/" || url.search !== "" || url.hash !== "") {
-    faults.push({
-      pointer: `${at}/url`,
-      detail: "must end after the host and port: an origin has no path of its own.",
-    });
-  }
-  if (port === 0) faults.push({ pointer: `${at}/url`, detail: "must name a port from 1 to 65535." });
   if (input.protocol !== undefined && input.protocol !== protocol) {
     faults.push({ pointer: `${at}/protocol`, detail: `does not agree with the URL, which says ${protocol}.` });
   }

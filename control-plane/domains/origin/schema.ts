@@ -1,6 +1,7 @@
 // An origin as a customer writes it and reads it.
 import { z } from "zod";
 import { lineOfText } from "../../http/plain-text.ts";
+import { originUrlFaults } from "./origin-url.ts";
 
 const balancers = ["failover", "round_robin", "weighted", "consistent_hash"] as const;
 const WEIGHT_MAX = 1000;
@@ -59,9 +60,16 @@ export const healthCheckSchema = z
 export type HealthCheck = z.output<typeof healthCheckSchema>;
 
 const fields = {
-  url: z.string().min(1).max(2048).meta({
-    description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
-  }),
+  url: z
+    .string()
+    .min(1)
+    .max(2048)
+    .superRefine((text, context) => {
+      for (const message of originUrlFaults(text)) context.addIssue({ code: "custom", message });
+    })
+    .meta({
+      description: "http:// or https:// and a host, with an optional port. Of S3 origins, made from the others.",
+    }),
   label: lineOfText(100).meta({ description: "A name of your own. Default: origin-1, origin-2 …" }),
   type: z.enum(["custom", "http", "s3"]).meta({ description: "`http` is read as `custom`." }),
   load_balancer_type: z.enum(balancers).meta({
