@@ -10,9 +10,10 @@ import { createSeal } from "../../../platform/seal.ts";
 import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
-import { type Caller, noRequest } from "../../http/caller.ts";
+import type { Caller } from "../../http/caller.ts";
 import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../distribution/index.ts";
+import { insertPerson } from "../distribution/test-customer.ts";
 import { createAccessLogService, createReportService, reportRoutes } from "./index.ts";
 import { batchOf, line } from "./test-lines.ts";
 
@@ -44,7 +45,7 @@ beforeAll(async () => {
     seal: createSeal(Buffer.alloc(32, 1)),
     platform,
   });
-  [owner, stranger] = [await person("owner"), await person("stranger")];
+  [owner, stranger] = [await insertPerson(database.db, "owner"), await insertPerson(database.db, "stranger")];
   mine = await createDistribution(owner, "mine.example.com");
   another = await createDistribution(owner, "another.example.com");
   foreign = await createDistribution(stranger, "foreign.example.com");
@@ -73,15 +74,6 @@ function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> 
     host: "127.0.0.1",
     port: 0,
   });
-}
-
-async function person(username: string): Promise<Caller> {
-  const [userId, accountId] = [randomUUID(), randomUUID()];
-  await database.db("account").insert({ id: accountId, name: username });
-  await database
-    .db("user")
-    .insert({ id: userId, username, email: `${username}@example.com`, password_hash: "-", platform_role: "user" });
-  return { userId, accountId, accountRole: "viewer", platformRole: "user", scopes: "all", ...noRequest };
 }
 
 async function createDistribution(caller: Caller, domain: string): Promise<string> {
