@@ -45,9 +45,19 @@ test("another token or another account is another caller", async () => {
 });
 
 test.each([
-  ["something that callers are made of has changed", () => void (stamp = 2)],
+  [
+    "something that callers are made of has changed",
+    () => {
+      stamp = 2;
+    },
+  ],
   ["a second has passed", () => void vi.advanceTimersByTime(1001)],
-  ["nothing may be kept", () => void (stamp = undefined)],
+  [
+    "nothing may be kept",
+    () => {
+      stamp = undefined;
+    },
+  ],
 ])("it is asked about again when %s", async (_when, happens) => {
   stamp = 1;
   await ask("barbara");
