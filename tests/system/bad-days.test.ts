@@ -6,6 +6,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { connectClickHouse } from "../../control-plane/database/clickhouse.ts";
 import { connectDatabase } from "../../control-plane/database/connection.ts";
+import { inTransaction } from "../../control-plane/database/transaction.ts";
+import { distributionChanged } from "../../control-plane/domains/distribution/index.ts";
+import { enqueueJob } from "../../control-plane/jobs/outbox.ts";
 import { type Api, apiAt, createDistribution, eventually, register } from "./api.ts";
 import { type Cluster, startCluster } from "./cluster.ts";
 import { type Driver, startDriver } from "./driver.ts";
@@ -163,9 +166,14 @@ test("a worker killed between outbox and compile: the change still arrives", asy
 /** What no check of ours would let pass: a fault planted below them, and then compiled. */
 async function plant(table: string, where: Record<string, string>, fault: Record<string, string>, id: string) {
   const { db, part } = connectDatabase(cluster.env.DATABASE_URL ?? "", { poolMax: 1, applicationName: "test" });
-  await db(table).where(where).update(fault);
+  await inTransaction(db, async (tx) => {
+    await tx(table).where(where).update(fault);
+    await tx("distribution")
+      .where({ id })
+      .update({ version: tx.raw("version + 1") });
+    await enqueueJob(tx, distributionChanged, { distribution_id: id });
+  });
   await part.stop();
-  await customer.call("PATCH", `/api/v1/distributions/${id}`, { label: "compiled again" });
 }
 
 const failed = z.object({ status: z.literal("failed"), status_reason: z.string() });
