@@ -1,6 +1,7 @@
 // Invitations, on the wire.
 import { z } from "zod";
 import { emailAddress } from "../../http/email-address.ts";
+import { givenId } from "../../http/given-id.ts";
 import { roleSchema } from "./schema.ts";
 
 const invitationStatuses = ["pending", "accepted", "declined", "revoked", "expired"] as const;
@@ -44,7 +45,7 @@ export const invitationReply = z
     ],
   });
 
-export const invitationParams = z.object({ id: z.uuid() });
+export const invitationParams = z.object({ id: givenId });
 
 export const invitationTokenInput = z
   .strictObject({

@@ -1,6 +1,7 @@
 // Accounts and their members, on the wire.
 import { z } from "zod";
 import { accountRoles } from "../../http/caller.ts";
+import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 
 const NAME_LENGTH_MAX = 100;
@@ -58,8 +59,8 @@ export const patchMemberInput = z
   .strictObject({ role: roleSchema })
   .meta({ id: "MemberPatch", examples: [{ role: "admin" }] });
 
-export const memberParams = z.object({ user_id: z.uuid() });
+export const memberParams = z.object({ user_id: givenId });
 
 export const transferInput = z
-  .strictObject({ user_id: z.uuid().meta({ description: "The member who becomes an owner in your place." }) })
+  .strictObject({ user_id: givenId.meta({ description: "The member who becomes an owner in your place." }) })
   .meta({ id: "AccountTransfer", examples: [{ user_id: "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42" }] });

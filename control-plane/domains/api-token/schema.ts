@@ -1,6 +1,7 @@
 // API tokens, on the wire.
 import { z } from "zod";
 import { scopes } from "../../http/caller.ts";
+import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 
 const NAME_LENGTH_MAX = 100;
@@ -58,4 +59,4 @@ export const createdApiTokenReply = apiTokenReply
     examples: [{ ...exampleToken, token: "ewt_9kTq2LxVb7Rz0NcYp4WmHs8GdJf3KaQe6UtXiBo1ZyEvC5rMlP2nD" }],
   });
 
-export const apiTokenParams = z.object({ id: z.uuid() });
+export const apiTokenParams = z.object({ id: givenId });

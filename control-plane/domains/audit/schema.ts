@@ -1,6 +1,7 @@
 // The audit log, on the wire.
 import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
+import { givenId } from "../../http/given-id.ts";
 
 const RESOURCE_ID_LENGTH_MAX = 200;
 const NAME = /^[a-z0-9_.-]{1,100}$/;
@@ -21,13 +22,13 @@ export const auditQuery = z.object({
     .max(RESOURCE_ID_LENGTH_MAX)
     .regex(/^[\x20-\x7e]*$/, { error: "must be an id." })
     .optional(),
-  user_id: z.uuid().optional(),
-  api_token_id: z.uuid().optional(),
+  user_id: givenId.optional(),
+  api_token_id: givenId.optional(),
   from: time.optional().meta({ description: "Not before." }),
   to: time.optional().meta({ description: "Before." }),
 });
 
-export const platformAuditQuery = auditQuery.extend({ account_id: z.uuid().optional() });
+export const platformAuditQuery = auditQuery.extend({ account_id: givenId.optional() });
 export type AuditFilter = Omit<z.output<typeof platformAuditQuery>, keyof typeof pageQuery>;
 
 const difference = z.object({

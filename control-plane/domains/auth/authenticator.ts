@@ -1,6 +1,7 @@
 // Turns the bearer token of a request into a caller.
-import { z } from "zod";
+
 import type { Caller, UserCaller } from "../../http/caller.ts";
+import { givenId } from "../../http/given-id.ts";
 import { forbidden, invalidRequest, unauthorized } from "../../http/problems.ts";
 import type { AuthService } from "./service.ts";
 
@@ -12,8 +13,6 @@ interface Credentials {
 
 const NO_ACCOUNT = "You belong to no account.";
 const NOT_A_MEMBER = "You do not belong to the account that X-Account-Id names.";
-
-const accountIdSchema = z.uuid();
 
 export function createAuthenticators(auth: AuthService): {
   account(credentials: Credentials): Promise<Caller>;
@@ -55,7 +54,7 @@ function requestOf({ requestId, clientAddress }: Credentials) {
 function namedAccount(credentials: Credentials): string | undefined {
   const name = credentials.header("x-account-id");
   if (name === undefined) return undefined;
-  const parsed = accountIdSchema.safeParse(name);
+  const parsed = givenId.safeParse(name);
   if (parsed.success) return parsed.data;
   throw invalidRequest([{ pointer: "X-Account-Id", detail: "must be the id of an account." }]);
 }

@@ -1,5 +1,6 @@
 // A cache policy as a customer writes it and reads it.
 import { z } from "zod";
+import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 import { cacheRuleBody, cacheRuleInput, exampleCacheRule, ruleDescription } from "../rule/index.ts";
 
@@ -61,4 +62,4 @@ export const cachePolicyReply = z
   });
 export type CachePolicyReply = z.input<typeof cachePolicyReply>;
 
-export const cachePolicyParams = z.object({ id: z.uuid() });
+export const cachePolicyParams = z.object({ id: givenId });

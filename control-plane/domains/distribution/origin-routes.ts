@@ -1,8 +1,8 @@
 // The origins of a distribution over HTTP.
-import { z } from "zod";
 import { wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
+import { givenId } from "../../http/given-id.ts";
 import { type OriginRecord, originInput, originReply, originToReply, patchOriginInput } from "../origin/index.ts";
 import type { OriginService } from "./origin-service.ts";
 import { distributionDeleted, lastOrigin, tooManyOrigins, unknownDistribution, unknownOrigin } from "./problems.ts";
@@ -12,7 +12,7 @@ import { onceDeployed, type UntilDeployed } from "./wait.ts";
 const tag = "Origins";
 const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
 const writing = { kind: "account", role: "editor", scope: "distributions:write" } as const;
-const originParams = distributionParams.extend({ origin_id: z.uuid() });
+const originParams = distributionParams.extend({ origin_id: givenId });
 
 export function originRoutes(origins: OriginService, untilDeployed: UntilDeployed): Route[] {
   return [

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
+import { givenId } from "../../http/given-id.ts";
 import { type RuleKind, type RuleRecord, ruleKinds, ruleToReply, tooManyRules, unknownRule } from "../rule/index.ts";
 import { distributionDeleted, unknownDistribution } from "./problems.ts";
 import type { RuleService } from "./rule-service.ts";
@@ -12,7 +13,7 @@ import { onceDeployed, type UntilDeployed } from "./wait.ts";
 const tag = "Rules";
 const reading = { kind: "account", role: "viewer", scope: "distributions:read" } as const;
 const writing = { kind: "account", role: "editor", scope: "distributions:write" } as const;
-const ruleParams = distributionParams.extend({ rule_id: z.uuid() });
+const ruleParams = distributionParams.extend({ rule_id: givenId });
 
 export function ruleRoutes(rules: RuleService, untilDeployed: UntilDeployed): Route[] {
   return Object.values(ruleKinds).flatMap((kind) => [

@@ -1,6 +1,7 @@
 // A distribution as a customer writes it and reads it.
 import { z } from "zod";
 import { pageQuery } from "../../database/paging.ts";
+import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 import { exampleOrigin, hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
 import { canonicalDomain } from "./rules.ts";
@@ -104,8 +105,7 @@ const settings = {
     .boolean()
     .meta({ description: "True: the cache policy of livestream, whatever the acceleration type." }),
   is_redirect_http_to_https: z.boolean().meta({ description: "Acts once a certificate is there." }),
-  cache_policy_id: z
-    .uuid()
+  cache_policy_id: givenId
     .nullable()
     .meta({ description: "A policy of the account or a built-in one. Null: that of acceleration_type." }),
   cors: corsSchema.nullable().meta({ description: "Null: the origin's own CORS headers pass." }),
@@ -246,7 +246,7 @@ export const distributionReply = z
   .meta({ id: "Distribution", examples: [exampleDistribution] });
 export type DistributionReply = z.input<typeof distributionReply>;
 
-export const distributionParams = z.object({ id: z.uuid() });
+export const distributionParams = z.object({ id: givenId });
 
 export const sortings = [
   "-created_at",

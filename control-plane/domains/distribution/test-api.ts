@@ -1,8 +1,9 @@
 // The routes of this domain on a real server and a real database; the bearer token is the name of who asks. Tests only.
 import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
+import type { Cache } from "../../cache/cache.ts";
 import { directReads } from "../../cache/test-direct.ts";
-import { createTestDatabase } from "../../database/test-database.ts";
+import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { unauthorized } from "../../http/problems.ts";
@@ -35,7 +36,10 @@ export interface TestApi {
   stop(): Promise<void>;
 }
 
-export async function startTestApi(): Promise<TestApi> {
+/** `cacheOf`: reads go through these caches, and not straight to the database. */
+export async function startTestApi(
+  cacheOf: (database: TestDatabase) => Pick<Cache, "space"> = () => directReads,
+): Promise<TestApi> {
   const database = await createTestDatabase();
   const { db } = database;
   const services = createTestServices(db);
@@ -52,7 +56,7 @@ export async function startTestApi(): Promise<TestApi> {
     routes: [
       ...distributionRoutes(
         services.distributions,
-        createDistributionReads({ db, cache: directReads }),
+        createDistributionReads({ db, cache: cacheOf(database) }),
         async () => {},
       ),
       ...originRoutes(services.origins, async () => {}),

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
+import { givenId } from "../../http/given-id.ts";
 import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
 import {
   type EdgeGroupReply,
@@ -80,7 +81,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       tag: operatorTag,
       summary: "Edge nodes and what each runs, newest first",
       access: { kind: "operator", scope: "platform:read" },
-      query: z.object({ ...pageQuery, group_id: z.uuid().optional() }),
+      query: z.object({ ...pageQuery, group_id: givenId.optional() }),
       reply: { status: 200, body: pageSchema(edgeReply) },
       async handle({ query }) {
         const page = { limit: query.limit, cursor: query.cursor, groupId: query.group_id };
@@ -94,7 +95,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       tag: operatorTag,
       summary: "A token that enrols one node within 15 minutes",
       access: { kind: "operator", scope: "platform:write" },
-      params: z.object({ id: z.uuid() }),
+      params: z.object({ id: givenId }),
       reply: { status: 201, body: enrolmentTokenReply },
       problems: [unknownEdgeGroup],
       async handle({ params }) {

@@ -2,6 +2,7 @@
 // routes do for all kinds.
 import { z } from "zod";
 import type { FieldFault } from "../../../platform/problem.ts";
+import { givenId } from "../../http/given-id.ts";
 
 export const ruleKindNames = ["cache_rule", "header_rule", "redirect", "access_rule", "rate_limit"] as const;
 export type RuleKindName = (typeof ruleKindNames)[number];
@@ -91,8 +92,7 @@ export const position = z
   .max(POSITION_MAX)
   .optional()
   .meta({ description: "Where it stands among the rules of its kind, from 1. Default: the end." });
-export const keptId = z
-  .uuid()
+export const keptId = givenId
   .optional()
   .meta({ description: "Of a rule that stays, perhaps changed. Without one it is a new rule." });
 

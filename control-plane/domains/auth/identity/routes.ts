@@ -2,6 +2,7 @@
 import { getAddress, isAddress } from "viem/utils";
 import { z } from "zod";
 import { defineRoute, type Route } from "../../../http/define-route.ts";
+import { givenId } from "../../../http/given-id.ts";
 import { lastWayIn, unknownIdentity } from "../problems.ts";
 import type { AuthService } from "../service.ts";
 import { type IdentityReply, identityList } from "./schema.ts";
@@ -28,7 +29,7 @@ export function identityRoutes({ identities }: AuthService): Route[] {
       tag,
       summary: "Log in with it no more",
       access: { kind: "user" },
-      params: z.object({ id: z.uuid() }),
+      params: z.object({ id: givenId }),
       reply: { status: 204, empty: true },
       problems: [unknownIdentity, lastWayIn],
       async handle({ params, caller }) {

@@ -1,6 +1,7 @@
 // People as the platform's operators see them, on the wire.
 import { z } from "zod";
 import { accountRoles, platformRoles } from "../../../http/caller.ts";
+import { givenId } from "../../../http/given-id.ts";
 import { lineOfText } from "../../../http/plain-text.ts";
 import { aUser, userReply } from "../schema.ts";
 
@@ -54,4 +55,4 @@ export const suspensionInput = z
   .meta({ id: "Suspension", examples: [{ reason: "Your invoices are overdue." }] });
 export type SuspensionInput = z.output<typeof suspensionInput>;
 
-export const userParams = z.object({ id: z.uuid() });
+export const userParams = z.object({ id: givenId });

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { pageOf, pageQuery } from "../../../database/paging.ts";
 import type { UserCaller } from "../../../http/caller.ts";
 import { defineRoute, type Route } from "../../../http/define-route.ts";
+import { givenId } from "../../../http/given-id.ts";
 import { unknownSession } from "../problems.ts";
 import { type SessionReply, sessionPage } from "./schema.ts";
 import type { Sessions } from "./sessions.ts";
@@ -47,7 +48,7 @@ export function sessionRoutes(sessions: Sessions): Route[] {
       tag,
       summary: "Log out somewhere else",
       access: { kind: "user" },
-      params: z.object({ id: z.uuid() }),
+      params: z.object({ id: givenId }),
       reply: { status: 204, empty: true },
       problems: [unknownSession],
       async handle({ params, caller }) {
