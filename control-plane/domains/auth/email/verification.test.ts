@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { linkIn } from "../../mail/test-mail-server.ts";
 import { createTestPeople, type TestPeople } from "../test-people.ts";
 
@@ -46,4 +46,24 @@ test("a token that was made up, or made for something else, confirms nothing", a
   expect((await verify("A".repeat(43))).status).toBe(410);
   expect((await verify("short")).status).toBe(422);
   expect((await people.ask("GET", "/auth/profile", { token })).body).toMatchObject({ email_verified: false });
+});
+
+test("of two links that are followed at the same moment one confirms the address, and the other is used up", async () => {
+  const { id, token } = await people.register("hasty");
+  const first = await secretOfNextMail();
+  people.passTime(60_000);
+  await people.ask("POST", "/auth/verify-email/send", { token });
+  const second = await secretOfNextMail();
+  const held = await people.db.transaction();
+  await held("user").where({ id }).forUpdate();
+  const both = Promise.all([verify(first), verify(second)]);
+  await vi.waitFor(async () => {
+    const waiting = people
+      .db("pg_stat_activity")
+      .where({ wait_event_type: "Lock" })
+      .whereRaw("datname = current_database()");
+    expect(await waiting).toHaveLength(2);
+  }, 10_000);
+  await held.rollback();
+  expect((await both).map(({ status }) => status).sort()).toEqual([204, 410]);
 });

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Problem } from "../../../../platform/problem.ts";
 import type { Reads, Tx } from "../../../database/transaction.ts";
 import { linkExpired } from "../problems.ts";
+import { lockUser } from "../user/store.ts";
 import {
   findOneTimeToken,
   hasOtherTokenSince,
@@ -53,11 +54,13 @@ export async function getOneTimeToken(
   return found;
 }
 
-/** Good for nothing afterwards. */
+/** Good for nothing afterwards. Its person is held first, as by all who end tokens: two of theirs at once take turns. */
 export async function useOneTimeToken(
   tx: Tx,
   shown: { token: string; purpose: Purpose; now: Date },
 ): Promise<OneTimeTokenRecord> {
+  const { userId } = await getOneTimeToken(tx, shown);
+  await lockUser(tx, userId);
   const taken = await takeOneTimeToken(tx, { ...shown, hash: hashOf(shown.token) });
   if (taken === undefined) throw usedUp();
   return taken;
