@@ -97,7 +97,7 @@ export function openCache(settings: CacheSettings): Cache {
   function watch(prefixes: readonly string[]): () => number | undefined {
     const watcher = { prefixes: new Set(prefixes), drops: 0 };
     watchers.push(watcher);
-    return () => (isLive() ? watcher.drops : undefined);
+    return () => (isLive() && liveness.isPrompt(performance.now()) ? watcher.drops : undefined);
   }
 
   function isLive(): boolean {

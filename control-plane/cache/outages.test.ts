@@ -11,7 +11,7 @@ import { createLogger } from "../../platform/log.ts";
 import { createTestDatabase, type TestDatabase } from "../database/test-database.ts";
 import { FOLLOW_MS } from "./liveness.ts";
 import { createTestLink, type TestLink } from "./test-link.ts";
-import { commitsWaiting, createThings, holdCommit, openThings, type Things, WAIT } from "./test-things.ts";
+import { commitsWaiting, createThings, holdCommit, openThings, staleFor, type Things, WAIT } from "./test-things.ts";
 
 const log = createLogger({ role: "test", level: "silent" });
 
@@ -201,6 +201,25 @@ test("a reader that Redis is cut off from, or says nothing to, reads from Postgr
     await reader.live();
     expect(await reader.cached(id)).toBe(4);
   }
+});
+
+test("what somebody keeps of several reads is as old as memory may be, and not older", async () => {
+  const wire = await link(redis.url);
+  const [writer, reader] = [await things(), await things({ redisUrl: wire.url })];
+  await Promise.all([writer.live(), reader.live()]);
+  const stampOf = reader.cache.watch(["thing"]);
+  await expect.poll(stampOf, WAIT).toBeDefined();
+  wire.muteAnswers();
+  await writer.write("watched");
+  const before = stampOf();
+  const staleMs = await staleFor(
+    async () => stampOf(),
+    (stamp) => stamp === undefined || stamp !== before,
+  );
+  expect(staleMs).toBeLessThan(FOLLOW_MS);
+  wire.mend();
+  await reader.live();
+  await expect.poll(stampOf, WAIT).toBeDefined();
 });
 
 test("a reader that does not hear Postgres of epochs reads from Postgres until it does", async () => {
