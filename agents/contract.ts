@@ -5,10 +5,24 @@ import { z } from "zod";
 
 /**
  * What the feed carries. `document`: a distribution; `structure`: the nginx files of the edge group; `secret`: one that
- * documents name, sealed; `keyring`: the keys that open the group's secrets, wrapped for each of its nodes.
+ * documents name, sealed; `keyring`: the keys that open the group's secrets, wrapped for each of its nodes; `purge`: marks
+ * that make stored answers old; `prefetch`: URLs to be fetched now; `certificate`: what names are served with over TLS, its
+ * key being a secret; `node`: whether one of the edges takes viewers (the record's id is the edge's).
  */
-export const recordKinds = ["document", "structure", "keyring", "secret"] as const;
+export const recordKinds = [
+  "document",
+  "structure",
+  "keyring",
+  "secret",
+  "purge",
+  "prefetch",
+  "certificate",
+  "node",
+] as const;
 export type RecordKind = (typeof recordKinds)[number];
+
+/** What nginx holds in memory, and so is pushed to it; the agent itself does the others. */
+export const pushedKinds: ReadonlySet<RecordKind> = new Set(["document", "purge", "certificate"]);
 
 export interface FeedRecord {
   readonly kind: RecordKind;
@@ -138,6 +152,62 @@ export type SecretBody = z.infer<typeof secretBodySchema>;
 export function secretContext(scope: string, secretId: string, account: string): string {
   return ["edgewright-edge-secret-1", scope, secretId, account].join("\n");
 }
+
+// The body of a `purge` (its id is the purge's). Epochs of one distribution rise with each purge, in every group alike; they
+// are milliseconds of the clock where that is ahead, so that they rise over a restored database too. A mark is forgotten a
+// month later: nothing that it was for outlives that (see openresty/lua/marks.lua).
+export const PURGE_BODY_BYTES_MAX = 256 * 1024;
+export const purgeBodySchema = z.strictObject({
+  format: z.literal(1),
+  distribution: id,
+  epoch: z.int().min(1),
+  all: z.literal(true).optional(),
+  /** Canonical targets. Without a query: the path with any query. */
+  urls: z.array(z.string().startsWith("/")).optional(),
+  /** Canonical paths that begin and end with `/`. */
+  prefixes: z.array(z.string().startsWith("/").endsWith("/")).optional(),
+  tags: z.array(z.string().min(1)).optional(),
+});
+export type PurgeBody = z.infer<typeof purgeBodySchema>;
+
+// The body of a `prefetch`: done once, when it comes as news.
+export const prefetchBodySchema = z.strictObject({
+  format: z.literal(1),
+  distribution: id,
+  /** Absolute, on hosts of the distribution. */
+  urls: z.array(z.url()).min(1),
+});
+export type PrefetchBody = z.infer<typeof prefetchBodySchema>;
+
+// The body of a `certificate` (its id is the certificate's). The private keys are secrets: sealed, and in memory only.
+export const certificateBodySchema = z.strictObject({
+  format: z.literal(1),
+  account: id,
+  /** Lower case; `*.` at the front stands for one label. */
+  names: z.array(z.string()).min(1),
+  /** Unix seconds: when several cover a name, the one that ends last serves it. */
+  not_after: z.int(),
+  /** At most one of each type. */
+  chains: z
+    .array(
+      z.strictObject({
+        type: z.enum(["ecdsa", "rsa"]),
+        /** PEM, the leaf first. */
+        chain: z.string(),
+        /** PEM of the private key, as a `secret` of this id. */
+        secret: id,
+      }),
+    )
+    .min(1)
+    .max(2),
+});
+export type CertificateBody = z.infer<typeof certificateBodySchema>;
+
+// The body of a `node`. `draining`: it serves, but says on its own names that nobody should come any more; `maintenance`:
+// nginx has ended after its last answer.
+export const nodeStates = ["active", "draining", "maintenance"] as const;
+export const nodeBodySchema = z.strictObject({ format: z.literal(1), state: z.enum(nodeStates) });
+export type NodeBody = z.infer<typeof nodeBodySchema>;
 
 // POST /edge/v1/enrol: the only call without a credential.
 export const enrolRequestSchema = z.object({

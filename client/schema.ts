@@ -3502,7 +3502,7 @@ export interface components {
                 state_hash: string;
                 refused: {
                     /** @enum {string} */
-                    kind: "document" | "structure" | "keyring" | "secret";
+                    kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node";
                     /** Format: uuid */
                     id: string;
                     rev: number;
@@ -26436,7 +26436,7 @@ export interface operations {
                     applied: number;
                     refused: {
                         /** @enum {string} */
-                        kind: "document" | "structure" | "keyring" | "secret";
+                        kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node";
                         /** Format: uuid */
                         id: string;
                         rev: number;

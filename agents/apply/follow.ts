@@ -1,5 +1,6 @@
 // Follows the feed for as long as the agent runs: poll, apply, report; a snapshot when there is no other way.
 import { createBackOff } from "../back-off.ts";
+import { pushedKinds } from "../contract.ts";
 import { applyChanges } from "./changes.ts";
 import { type Compaction, createCompaction } from "./compact.ts";
 import type { Edge } from "./edge.ts";
@@ -141,7 +142,7 @@ async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Pro
     if (edge.state.index().find(held) === undefined) edge.secrets.note({ ...held, op: "del", body: "" });
   }
   const gone = edge.progress.leftovers.filter(
-    (held) => held.kind === "document" && edge.state.index().find(held) === undefined,
+    (held) => pushedKinds.has(held.kind) && edge.state.index().find(held) === undefined,
   );
   if (gone.length > 0 && (await mayPush(edge, false, signal))) {
     const at = edge.progress.applied;

@@ -1,5 +1,5 @@
 // Hands records to nginx over its control socket, in pieces that do not hold a worker for long.
-import { type FeedRecord, frame, type RecordKind, type Refusal } from "../contract.ts";
+import { type FeedRecord, frame, pushedKinds, type Refusal } from "../contract.ts";
 import type { Frame } from "./frames.ts";
 import type { NginxControl } from "./nginx-control.ts";
 import { keyOf } from "./state-index.ts";
@@ -18,9 +18,6 @@ export interface Push {
 }
 
 export type Pushable = FeedRecord | Frame;
-
-/** Structures are files, and secrets are sealed: both come another way. */
-const NOT_PUSHED: ReadonlySet<RecordKind> = new Set(["structure", "keyring", "secret"]);
 
 /** Returns what nginx refused. */
 export async function push(
@@ -57,7 +54,7 @@ export async function push(
     bytes += size;
   }
 
-  for await (const record of records) if (!NOT_PUSHED.has(headOf(record).kind)) await add(record);
+  for await (const record of records) if (pushedKinds.has(headOf(record).kind)) await add(record);
   await send(to);
   if (pieces === 1 || again.size === 0) return [...refused.values()];
   for (const record of [...again.values()]) await add(record);

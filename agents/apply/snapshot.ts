@@ -3,7 +3,7 @@
 import { createWriteStream } from "node:fs";
 import type { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { hashOf, type Refusal } from "../contract.ts";
+import { hashOf, pushedKinds, type Refusal } from "../contract.ts";
 import { prove } from "./changes.ts";
 import { viewDocument } from "./document.ts";
 import type { Edge } from "./edge.ts";
@@ -132,11 +132,11 @@ async function change(
   edge.secrets.replace(download.secrets);
   if (sameFeed) await takeNewerThan(rev, edge, index);
 
-  const removed = [...old.list()].filter((held) => held.kind === "document" && index.find(held) === undefined);
+  const removed = [...old.list()].filter((held) => pushedKinds.has(held.kind) && index.find(held) === undefined);
   const expectations: Expectation[] = [];
   const refused: Refusal[] = [];
   const serving = await mayPush(edge, structure !== undefined, signal);
-  const changed = changedDocuments(edge, { staged, old, index, expectations });
+  const changed = changedRecords(edge, { staged, old, index, expectations });
   if (serving) {
     const from = edge.progress.applied;
     const to = sameFeed ? Math.max(rev, from) : rev;
@@ -193,11 +193,15 @@ interface Comparison {
   readonly expectations: Expectation[];
 }
 
-/** Those documents of the checkpoint that this edge does not have as they are, each with its origins known before it comes. */
-async function* changedDocuments(edge: Edge, { staged, old, index, expectations }: Comparison): AsyncGenerator<Frame> {
+/** What nginx does not have as the checkpoint has it; documents with their origins known before they come. */
+async function* changedRecords(edge: Edge, { staged, old, index, expectations }: Comparison): AsyncGenerator<Frame> {
   let group: Frame[] = [];
   for await (const item of readRecords(staged.path)) {
-    if (item.record.kind !== "document" || !isChanged(item.record, old, index)) continue;
+    if (!pushedKinds.has(item.record.kind) || !isChanged(item.record, old, index)) continue;
+    if (item.record.kind !== "document") {
+      yield { ...item, body: Buffer.from(item.body) };
+      continue;
+    }
     const { hosts, origins } = viewDocument(item.body.toString("utf8"));
     edge.origins.note(item.record.id, origins);
     const [host] = hosts;

@@ -6,8 +6,8 @@ local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
 local health = require "origin_health"
+local records = require "records"
 local secrets = require "secrets"
-local sha256 = require "sha256"
 
 local ngx = ngx
 local concat = table.concat
@@ -30,22 +30,11 @@ local function reply(status, body) reply_text(status, cjson.encode(body)) end
 -- An empty Lua table would be written as an object.
 local function list_text(list) return next(list) and cjson.encode(list) or "[]" end
 
-local function fault_of(record, reason)
-  if reason then return reason end
-  if sha256.hex(record.body) ~= record.hash then return "the body is not the one that was signed" end
-end
-
--- Puts or removes one record. Returns the message of a refusal, and whether another record may yet release its host.
+-- The message of a refusal, and whether another record may yet make room for this one.
 local function apply_record(record, reason)
-  local fault = fault_of(record, reason)
+  local fault = reason or records.fault(record)
   if fault then return fault end
-  if record.kind ~= "document" then return nil end
-  if record.op == "del" then
-    documents.remove(record)
-    return nil
-  end
-  local ok, message, held = documents.put(record)
-  if not ok then return message, held end
+  return records.take(record)
 end
 
 local function refusal(record, message)

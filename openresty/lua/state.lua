@@ -1,14 +1,14 @@
 -- Loads what the edge served last from its disk: state/base (a checkpoint), state/journal (records since) and
 -- state/addresses. Runs in init_by_lua, with the agent and the control plane perhaps gone; so it believes nothing
--- without a signature. Fills the dicts of `documents`, `facts` and `addresses` through their modules.
+-- without a signature. Fills the dicts of `records`' stores, `facts` and `addresses` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
 local countries = require "countries"
-local documents = require "documents"
 local ed25519 = require "ed25519"
 local facts = require "facts"
 local ffi = require "ffi"
 local frames = require "frames"
+local records = require "records"
 local sha256 = require "sha256"
 
 -- Compiled before the workers fork, so that they share the memory and the first request waits for nothing.
@@ -86,21 +86,14 @@ local function refuse(load, record, stage, message)
   load.refused[#load.refused + 1] = refusal(record, stage, message)
 end
 
---- Puts one record whose origin is proven into the store.
+--- Puts one record whose origin is proven into its store.
 local function accept(load, record)
-  if sha256.hex(record.body) ~= record.hash then
-    return refuse(load, record, "verify", "the body is not the one that was signed")
-  end
-  if record.kind ~= "document" then return end
-  if record.op == "del" then
-    documents.remove(record)
-    return
-  end
-  local ok, message, held = documents.put(record)
-  if ok then return end
-  if held then
+  local fault = records.fault(record)
+  if fault then return refuse(load, record, "verify", fault) end
+  local message, may_yet = records.take(record)
+  if may_yet then
     load.held[#load.held + 1] = record
-  else
+  elseif message then
     refuse(load, record, "push", message)
   end
 end
@@ -111,8 +104,8 @@ local function damaged(load, path, reason, record)
 end
 
 local function empty_store()
-  documents.clear()
-  assert(documents.mark_loaded())
+  records.clear()
+  assert(records.mark_loaded())
 end
 
 local function head_fault(trust, head)
@@ -171,8 +164,8 @@ end
 
 local function retry_held(load)
   for _, record in ipairs(load.held) do
-    local ok, message = documents.put(record)
-    if not ok then refuse(load, record, "push", message) end
+    local message = records.take(record)
+    if message then refuse(load, record, "push", message) end
   end
 end
 
@@ -195,7 +188,7 @@ function M.init()
   countries.open(home)
   facts.read_structure(link_target(home .. "current"))
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
-  if facts.applied() and documents.is_loaded() then return end
+  if facts.applied() and records.is_loaded() then return end
   empty_store()
   addresses.load(read_file(home .. "state/addresses"))
   local load = load_state(home .. "state/")
