@@ -62,19 +62,21 @@ export interface DebianToolsSettings {
   readonly env?: NodeJS.ProcessEnv;
   /** Other programs than those above, for a peer of the tests. */
   readonly packages?: readonly string[];
+  /** Another release of Debian, for a program that this one's lacks. */
+  readonly suite?: string;
   readonly log: Logger;
   readonly progress?: Progress;
 }
 
 export async function openDebianTools(settings: DebianToolsSettings): Promise<DebianTools> {
-  const root = resolve(settings.folder, `debian-${packagesHash(settings.packages ?? PACKAGES)}`);
+  const root = resolve(settings.folder, `debian-${hashOf(settings)}`);
   if (!existsSync(root)) await fetchOnce(root, settings);
   return toolsIn(root);
 }
 
-function packagesHash(packages: readonly string[]): string {
+function hashOf({ suite = SUITE, packages = PACKAGES }: DebianToolsSettings): string {
   return createHash("sha256")
-    .update([SUITE, process.arch, ...packages].join(" "))
+    .update([suite, process.arch, ...packages].join(" "))
     .digest("hex")
     .slice(0, 12);
 }
@@ -134,14 +136,14 @@ function assertAptPresent(): void {
 }
 
 async function fetchInto(root: string, settings: DebianToolsSettings): Promise<void> {
-  const { folder, log, progress, packages = PACKAGES } = settings;
+  const { folder, log, progress, suite = SUITE, packages = PACKAGES } = settings;
   assertDiskSpace(folder, DISK_BYTES_MIN);
   const startedAt = performance.now();
   const work = `${root}.fetching`;
   try {
     rmSync(work, { recursive: true, force: true });
     mkdirSync(work);
-    const apt = await preparePrivateApt({ work, suite: SUITE, mirror: settings.mirror, env: settings.env });
+    const apt = await preparePrivateApt({ work, suite, mirror: settings.mirror, env: settings.env });
     progress?.(`reading Debian's package list from ${apt.mirror}`);
     await updateIndex(apt);
     progress?.(`fetching nginx, Redis, Pebble and curl from ${apt.mirror} (27 MB)`);
