@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import { startTestEdge, type TestEdge } from "./test-edge.ts";
 
 const SPECS = fileURLToPath(new URL("spec", import.meta.url));
@@ -16,17 +17,25 @@ const specs = readdirSync(SPECS).flatMap((file) => (file.endsWith("_spec.lua") ?
 const outcomeSchema = z.object({ ran: z.array(z.string()).min(1), failures: z.array(z.string()) });
 
 let edge: TestEdge;
+let oldest: TestEdge;
 
 beforeAll(async () => {
-  edge = await startTestEdge({ specs: SPECS, countryFile: COUNTRIES });
+  const settings = { specs: SPECS, countryFile: COUNTRIES };
+  edge = await startTestEdge(settings);
+  oldest = await startTestEdge({ ...settings, nginx: await oldestTestNginx() });
 });
 
 afterAll(async () => {
-  await edge?.stop();
+  await Promise.all([edge?.stop(), oldest?.stop()]);
 });
 
 test.each(specs)("%s holds", async (spec) => {
   const { body } = await edge.control("GET", `/spec?spec=${spec}`);
+  expect(outcomeSchema.parse(body).failures).toEqual([]);
+});
+
+test.each(specs)("%s holds in the oldest nginx that an edge may run", async (spec) => {
+  const { body } = await oldest.control("GET", `/spec?spec=${spec}`);
   expect(outcomeSchema.parse(body).failures).toEqual([]);
 });
 

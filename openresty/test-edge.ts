@@ -17,6 +17,7 @@ import { ensureFallbackCertificate } from "../agents/observe/fallback-certificat
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
 import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
+import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
 import { dieWithParent } from "../platform/embedded/program.ts";
 import { testNginx } from "../platform/embedded/test-services.ts";
@@ -29,6 +30,8 @@ export interface EdgeState {
 }
 
 export interface TestEdgeSettings {
+  /** Default: that of the tests. */
+  readonly nginx?: NginxInstallation;
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
@@ -95,7 +98,7 @@ const stateSchema = z.object({
 const structureSchema = z.object({ files: z.array(z.object({ path: z.string(), text: z.string() })) });
 
 export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<TestEdge> {
-  const installation = await testNginx();
+  const installation = settings.nginx ?? (await testNginx());
   const home = await mkdtemp(join(tmpdir(), "edgewright-edge-"));
   const [httpPort, httpsPort] = [await pickPort(), await pickPort()];
   const controlSocket = join(home, "run", "control.sock");

@@ -2,7 +2,7 @@
 // folder of ours and run with their own loader. Needs apt, but no root: apt gets a private state, the system's stays as it is.
 
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Logger } from "../log.ts";
 import { downloadPackages, preparePrivateApt, updateIndex } from "./debian-apt.ts";
@@ -10,6 +10,7 @@ import { takeLockFile } from "./lock-file.ts";
 import { findProgram, runProgram } from "./program.ts";
 import { assertDiskSpace, diskFull, explainDiskFault, type Progress, StartError, saysDiskFull } from "./start-error.ts";
 
+/** The release that has an nginx with HTTP/3, and whose programs run on the one before it. */
 const SUITE = "trixie";
 const PACKAGES = [
   "curl",
@@ -40,7 +41,7 @@ const LOCK_WAIT_MS = 480_000;
 const DISK_BYTES_MIN = 400 * 1024 * 1024;
 
 const LOADERS: Readonly<Record<string, { readonly loader: string; readonly triplet: string }>> = {
-  x64: { loader: "usr/lib64/ld-linux-x86-64.so.2", triplet: "x86_64-linux-gnu" },
+  x64: { loader: "usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2", triplet: "x86_64-linux-gnu" },
   arm64: { loader: "usr/lib/aarch64-linux-gnu/ld-linux-aarch64.so.1", triplet: "aarch64-linux-gnu" },
 };
 
@@ -167,5 +168,14 @@ async function unpack(archives: string, root: string): Promise<void> {
     if (saysDiskFull(output)) throw diskFull(root);
     throw new StartError(`The Debian package ${archive} could not be unpacked: ${output.trim()}`);
   }
+  for (const folder of ["bin", "lib", "sbin"]) mergeIntoUsr(root, folder);
   for (const folder of UNUSED) rmSync(join(root, folder), { recursive: true, force: true });
+}
+
+/** Packages of before trixie still have folders beside `usr` that are one with those in it. */
+function mergeIntoUsr(root: string, folder: string): void {
+  const from = join(root, folder);
+  if (!existsSync(from)) return;
+  cpSync(from, join(root, "usr", folder), { recursive: true, verbatimSymlinks: true });
+  rmSync(from, { recursive: true });
 }

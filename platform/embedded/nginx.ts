@@ -77,17 +77,19 @@ function assertExecutable(path: string): void {
   }
 }
 
-async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
+/** The nginx among unpacked Debian packages; older releases have no brotli beside it. */
+export async function sidecarNginx(tools: DebianTools): Promise<NginxInstallation> {
   const command = tools.command("nginx");
   const { version, configured } = await describeNginx(command);
   const lua = tools.path("usr/share/lua/5.1");
   const module = (name: string) => tools.path(`usr/lib/nginx/modules/${name}`);
+  const brotli = existsSync(module(BROTLI_MODULE));
   return {
     command: [...command],
-    modules: [...LUA_MODULES, BROTLI_MODULE].map(module),
+    modules: [...LUA_MODULES, ...(brotli ? [BROTLI_MODULE] : [])].map(module),
     luaPath: `${lua}/?.lua;${lua}/?/init.lua;;`,
     luaCpath: `${tools.path(`usr/lib/${tools.triplet}/lua/5.1`)}/?.so;;`,
-    capabilities: capabilitiesOf({ version, configured, luaProgram: module(LUA_MODULE), brotli: true }),
+    capabilities: capabilitiesOf({ version, configured, luaProgram: module(LUA_MODULE), brotli }),
   };
 }
 

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createLogger, type Logger } from "../log.ts";
 import { startClickHouse } from "./clickhouse/start.ts";
 import { type DebianTools, openDebianTools } from "./debian.ts";
-import { type NginxInstallation, openNginx } from "./nginx.ts";
+import { type NginxInstallation, openNginx, sidecarNginx } from "./nginx.ts";
 import { startPostgres } from "./postgres.ts";
 import { startRedis } from "./redis.ts";
 import type { EmbeddedService, EmbeddedSettings } from "./service.ts";
@@ -33,12 +33,29 @@ export function startTestClickHouse(): Promise<TestService> {
 
 /** Fetched once per machine, not once per checkout. */
 export function testTools(): Promise<DebianTools> {
-  const folder = process.env.EDGEWRIGHT_TOOLS ?? join(homedir(), ".cache/edgewright/tools");
-  return openDebianTools({ folder, log });
+  return openDebianTools({ folder: toolsFolder(), log });
+}
+
+function toolsFolder(): string {
+  return process.env.EDGEWRIGHT_TOOLS ?? join(homedir(), ".cache/edgewright/tools");
 }
 
 export function testNginx(): Promise<NginxInstallation> {
   return openNginx({ path: process.env.NGINX_PATH, openTools: testTools });
+}
+
+/** The oldest nginx that an edge may run: no HTTP/3, no `http2` directive, an older Lua. */
+export async function oldestTestNginx(): Promise<NginxInstallation> {
+  const packages = [
+    "libmaxminddb0",
+    "libnginx-mod-http-lua",
+    "lua-cjson",
+    "lua-resty-core",
+    "lua-resty-lrucache",
+    "lua-unit",
+    "nginx",
+  ];
+  return sidecarNginx(await openDebianTools({ folder: toolsFolder(), packages, suite: "bookworm", log }));
 }
 
 async function inTemporaryFolder(
