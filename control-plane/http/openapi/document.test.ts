@@ -120,16 +120,22 @@ test("an operation says its parameters, its body, its reply, who may call it, an
           "RateLimit-Limit": {},
         },
       },
-      401: { headers: { "WWW-Authenticate": {} } },
+      401: { $ref: "#/components/responses/401.unauthenticated" },
       403: {},
       409: { description: "The first request still runs" },
       410: { description: "The site is gone · The site is elsewhere" },
       413: {},
       415: {},
       422: {},
-      429: { headers: { "Retry-After": {}, "RateLimit-Reset": {} } },
+      429: { $ref: "#/components/responses/429.too-many-requests" },
       500: {},
       503: {},
+    },
+  });
+  expect(document.components).toMatchObject({
+    responses: {
+      "401.unauthenticated": { headers: { "WWW-Authenticate": {} } },
+      "429.too-many-requests": { headers: { "Retry-After": {}, "RateLimit-Reset": {} } },
     },
   });
   expect(document.paths["/edge/v1/lines"]?.post).toMatchObject({
@@ -137,6 +143,18 @@ test("an operation says its parameters, its body, its reply, who may call it, an
     requestBody: { content: { "application/x-ndjson": {} } },
     responses: { 204: {} },
   });
+});
+
+test("a problem that several operations have in common stands once, under its status and its types", () => {
+  const { components, paths } = openApiDocument(
+    ["first", "second"].map((operationId) =>
+      defineRoute({ ...routeBasics, path: `/${operationId}`, operationId, method: "PATCH", problems: [siteGone] }),
+    ),
+  );
+  const shared = { $ref: "#/components/responses/410.site-gone" };
+  expect(paths["/api/v1/first"]?.patch).toMatchObject({ responses: { 410: shared } });
+  expect(paths["/api/v1/second"]?.patch).toMatchObject({ responses: { 410: shared } });
+  expect(components).toMatchObject({ responses: { "410.site-gone": { description: "The site is gone" } } });
 });
 
 test("an operation says what it declares of If-Match, Prefer, deprecation and limits", () => {

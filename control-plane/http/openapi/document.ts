@@ -18,6 +18,7 @@ import {
 import { PROBLEM_TYPE } from "../render-problem.ts";
 import { servedPath } from "../served-path.ts";
 import { headerParametersOf, REPLY_HEADERS, replyHeadersOf } from "./headers.ts";
+import { shareResponses } from "./responses.ts";
 import { createComponents, type JsonSchema, type SchemaComponents } from "./schemas.ts";
 
 type JsonObject = Record<string, unknown>;
@@ -42,7 +43,7 @@ export function describeRoutes(routes: readonly Route[]): OpenApiDocument {
     operations[route.method.toLowerCase()] = operationOf(route, components);
     paths[servedPath(route.path)] = operations;
   }
-  const finished = pathsSchema.parse(components.finish(paths));
+  const shared = shareResponses(pathsSchema.parse(components.finish(paths)), nameOfAnswer);
   return {
     openapi: "3.1.0",
     info: {
@@ -52,9 +53,10 @@ export function describeRoutes(routes: readonly Route[]): OpenApiDocument {
     },
     servers: [{ url: "/" }],
     tags: [...new Set(routes.map((route) => route.tag))].sort(compare).map((name) => ({ name })),
-    paths: finished,
+    paths: shared.paths,
     components: {
       schemas: { ...components.schemas(), Problem: PROBLEM_SCHEMA },
+      responses: shared.responses,
       headers: REPLY_HEADERS,
       securitySchemes: SECURITY_SCHEMES,
     },
@@ -206,6 +208,28 @@ const PROBLEM_SCHEMA = {
   },
   required: ["type", "title", "status", "detail"],
 };
+
+const answerSchema = z.object({
+  content: z
+    .object({
+      [PROBLEM_TYPE]: z.object({
+        schema: z.object({
+          allOf: z.array(
+            z.object({ properties: z.object({ type: z.object({ enum: z.array(z.string()) }) }).optional() }),
+          ),
+        }),
+      }),
+    })
+    .optional(),
+});
+
+/** An answer's status and, of a problem, what may be wrong: `404.unknown-distribution`. */
+function nameOfAnswer(status: string, answer: unknown): string {
+  const parsed = answerSchema.safeParse(answer);
+  const parts = parsed.data?.content?.[PROBLEM_TYPE].schema.allOf ?? [];
+  const types = parts.flatMap(({ properties }) => properties?.type.enum ?? []);
+  return [status, ...types.map((type) => type.slice(type.lastIndexOf(":") + 1))].join(".");
+}
 
 const METHOD_ORDER = ["GET", "POST", "PUT", "PATCH", "DELETE"];
 
