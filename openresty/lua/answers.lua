@@ -5,6 +5,7 @@ local compression = require "compression"
 local cors = require "cors"
 local documents = require "documents"
 local header_rules = require "header_rules"
+local node = require "node"
 local responses = require "ngx.resp"
 
 local ngx = ngx
@@ -19,7 +20,8 @@ function M.finish(var, status)
   header["X-Cache"] = status
   add_header("Via", "1.1 edgewright")
   local alt_svc = var.edge_alt_svc
-  if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = alt_svc end
+  if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = node.alternatives(alt_svc) end
+  node.part(var)
   local document = documents.find(var.edge_distribution)
   if not document then return end
   compression.limit(var, document.compression)

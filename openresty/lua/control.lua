@@ -6,6 +6,7 @@ local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
 local health = require "origin_health"
+local node = require "node"
 local records = require "records"
 local secrets = require "secrets"
 
@@ -112,6 +113,12 @@ local function put_addresses()
   reply(200, {})
 end
 
+local function put_node()
+  local ok, err = node.take(read_body())
+  if not ok then return reply(400, { error = err }) end
+  reply(200, {})
+end
+
 local function show_document()
   local id = ngx.var.arg_id or ""
   local text, rev = documents.find_text(id)
@@ -149,6 +156,7 @@ local ROUTES = {
   ["GET /state"] = state,
   ["PUT /addresses"] = put_addresses,
   ["PUT /secrets"] = put_secrets,
+  ["PUT /node"] = put_node,
   ["GET /document"] = show_document,
   ["GET /origins"] = show_origins,
 }

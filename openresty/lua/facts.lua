@@ -50,6 +50,10 @@ function M.finish_apply(applied)
   edge:incr("generation", 1)
 end
 
+--- `active` or `draining`; a reload keeps it.
+function M.node_state() return edge:get("node_state") or "active" end
+function M.set_node_state(state) edge:set("node_state", state) end
+
 function M.feed_id() return edge:get("feed_id") end
 
 --- The how-manieth feed this is. Revisions of different feeds say nothing of each other's age.

@@ -10,6 +10,7 @@ local documents = require "documents"
 local encodings = require "encodings"
 local health = require "health"
 local languages = require "languages"
+local node = require "node"
 local probe = require "probe"
 local query = require "query"
 local rate_limits = require "rate_limits"
@@ -181,6 +182,7 @@ function M.header_filter()
   local status = var.upstream_cache_status
   if not status then
     header["X-Request-Id"] = var.request_id
+    node.part(var)
     return
   end
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end

@@ -1,5 +1,7 @@
 -- The short pages of the edge's own errors: what happened in words and the request's id, nothing of the inside. Phase:
 -- content of the locations for pages of both hops.
+local node = require "node"
+
 local ngx = ngx
 local format = string.format
 
@@ -33,6 +35,7 @@ function M.show(request_id)
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
+  node.part(ngx.var)
   ngx.print(M.text(ngx.status, request_id or "-"))
 end
 

@@ -8,6 +8,7 @@ local ed25519 = require "ed25519"
 local facts = require "facts"
 local ffi = require "ffi"
 local frames = require "frames"
+local node = require "node"
 local records = require "records"
 local sha256 = require "sha256"
 
@@ -190,6 +191,8 @@ function M.init()
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and records.is_loaded() then return end
   empty_store()
+  -- No file: nobody ever wanted anything but viewers.
+  node.take(read_file(home .. "state/node") or "active")
   addresses.load(read_file(home .. "state/addresses"))
   local load = load_state(home .. "state/")
   facts.set_refused(load.refused)

@@ -1,6 +1,7 @@
 -- What every worker begins with. Phase: init_worker.
 local facts = require "facts"
 local health_checks = require "health_checks"
+local node = require "node"
 
 local ngx = ngx
 
@@ -9,6 +10,7 @@ local M = {}
 function M.begin()
   -- Otherwise all workers of all edges draw the same numbers.
   math.randomseed(ngx.worker.pid() + ngx.now() * 1000)
+  node.begin()
   -- Origins must not hear of an nginx that is only tried out.
   if not facts.is_taste() then health_checks.begin() end
 end
