@@ -344,5 +344,7 @@ export const accessLogLineSchema = z.object({
   referrer_host: z.string(),
   user_agent: z.string(),
   client: z.string(),
+  /** How many requests this line stands for: more than one where a group logs a sample. */
+  weight: z.int().min(1).max(65_535).default(1),
 });
 export type AccessLogLine = z.infer<typeof accessLogLineSchema>;

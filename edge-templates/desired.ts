@@ -1,6 +1,6 @@
 // What the control plane wants of an edge, in the control plane's words: the input of the compiler.
-import { z } from "zod";
 import type { Capabilities } from "../agents/contract.ts";
+import type { EdgeGroupSettings } from "./settings.ts";
 
 export type AccelerationType = "static" | "media" | "livestream" | "diy";
 export type Balancer = "failover" | "round_robin" | "weighted" | "consistent_hash";
@@ -158,41 +158,6 @@ export interface DesiredDistribution {
   readonly cors: DesiredCors | null;
   readonly compression: { readonly gzip: boolean; readonly brotli: boolean };
 }
-
-const port = z.int().min(1).max(65535);
-
-/** The settings of an edge group that its nginx files are rendered from. `{}` is a whole, sensible group. */
-export const edgeGroupSettingsSchema = z.strictObject({
-  listeners: z
-    .strictObject({
-      /** `0.0.0.0` is every IPv4 address, `::` every address of both kinds. */
-      host: z.union([z.ipv4(), z.ipv6()]).default("0.0.0.0"),
-      http: port.default(80),
-      https: port.default(443),
-    })
-    .prefault({}),
-  cache: z
-    .strictObject({
-      /** Memory for the index of the disk: about 8,000 objects per MB. */
-      zone_mb: z.int().min(1).max(4096).default(64),
-      disk_max_gb: z.int().min(1).max(65536).default(10),
-    })
-    .prefault({}),
-  documents: z
-    .strictObject({
-      /** How many distributions fit, at an average document of up to 2 KB; the dicts in memory follow from it. */
-      count_max: z.int().min(1000).max(2_000_000).multipleOf(100).default(100_000),
-    })
-    .prefault({}),
-  workers: z
-    .strictObject({
-      /** 0: as many as there are processors. */
-      count: z.int().min(0).max(256).default(0),
-      connections: z.int().min(64).max(1_000_000).default(16_384),
-    })
-    .prefault({}),
-});
-export type EdgeGroupSettings = z.output<typeof edgeGroupSettingsSchema>;
 
 export interface DesiredGroup {
   readonly id: string;

@@ -35,7 +35,7 @@ const structures: Readonly<Record<string, GroupView>> = {
   compression: (group) => ({ "compression.conf": compressionConf(group) }),
   hops: (group) => ({
     "outer.conf": outerConf(group),
-    "cached.conf": cachedConf(),
+    "cached.conf": cachedConf(group),
     "viewer.conf": viewerConf(),
     "inner.conf": innerConf(group),
     "origin.conf": originConf(),
@@ -47,7 +47,7 @@ const structures: Readonly<Record<string, GroupView>> = {
     "listeners.conf": listenersConf(group),
     "taste: listeners.conf": tasteListenersConf(group),
   }),
-  logs: () => ({ "log.conf": logConf() }),
+  logs: (group) => ({ "log.conf": logConf(group) }),
   memory: (group) => ({ "memory.conf": memoryConf(group) }),
   process: (group) => ({ "nginx.conf": nginxConf(group) }),
   tls: () => ({ "tls.conf": tlsConf() }),

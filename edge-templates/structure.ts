@@ -1,4 +1,5 @@
 // An edge group as nginx files: the few that settings, not distributions, decide. Each file belongs to a feature.
+import type { Capabilities } from "../agents/contract.ts";
 import { type Compiled, canonicalJson, compiled } from "./canonical-json.ts";
 import type { DesiredGroup } from "./desired.ts";
 import { cacheConf } from "./features/cache/view.ts";
@@ -26,18 +27,19 @@ const OWN_NAMES_MAX = 100;
 // A name of one word could be a word of nginx's own (`default`, `include`).
 const OWN_NAME = /^(localhost|[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}){1,10})$/;
 
-export function compileStructure(group: DesiredGroup): Compiled {
+export function compileStructure(desired: DesiredGroup): Compiled {
+  const group = { ...desired, capabilities: usedCapabilities(desired) };
   assertOwnNames(group.ownNames);
   const files = [
     { path: "nginx.conf", text: nginxConf(group) },
     { path: "memory.conf", text: memoryConf(group) },
     { path: "tls.conf", text: tlsConf() },
     { path: "cache.conf", text: cacheConf(group) },
-    { path: "log.conf", text: logConf() },
+    { path: "log.conf", text: logConf(group) },
     { path: "compression.conf", text: compressionConf(group) },
     { path: "outer.conf", text: outerConf(group) },
     { path: LISTENERS_FILE, text: listenersConf(group) },
-    { path: "cached.conf", text: cachedConf() },
+    { path: "cached.conf", text: cachedConf(group) },
     { path: "viewer.conf", text: viewerConf() },
     { path: "inner.conf", text: innerConf(group) },
     { path: "origin.conf", text: originConf() },
@@ -52,6 +54,12 @@ export function compileStructure(group: DesiredGroup): Compiled {
   if (bytes > STRUCTURE_BYTES_MAX)
     throw new CompileRefusal("", `compiles to ${bytes} bytes, more than the ${STRUCTURE_BYTES_MAX} allowed`);
   return compiled(body);
+}
+
+/** What the nodes can do and the operator wants. */
+function usedCapabilities({ capabilities, settings: { modules } }: DesiredGroup): Capabilities {
+  const { brotli, http3 } = capabilities;
+  return { ...capabilities, brotli: brotli && modules.brotli, http3: http3 && modules.http3 };
 }
 
 /** Where the agent reaches the real listeners from its own machine, and a name that answers for its health. */

@@ -1,6 +1,7 @@
 // The desired state as goldens write it: JSON that is laid over whole examples.
 import { z } from "zod";
-import { type DesiredDistribution, type DesiredGroup, edgeGroupSettingsSchema } from "./desired.ts";
+import type { DesiredDistribution, DesiredGroup } from "./desired.ts";
+import { edgeGroupSettingsSchema } from "./settings.ts";
 import { exampleCacheRule, exampleDistribution, exampleGroup, exampleOrigin } from "./test-examples.ts";
 
 const texts = z.array(z.string());

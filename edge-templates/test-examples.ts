@@ -1,11 +1,6 @@
 // One whole distribution and one whole group, for tests to vary.
-import {
-  type DesiredCacheRule,
-  type DesiredDistribution,
-  type DesiredGroup,
-  type DesiredOrigin,
-  edgeGroupSettingsSchema,
-} from "./desired.ts";
+import type { DesiredCacheRule, DesiredDistribution, DesiredGroup, DesiredOrigin } from "./desired.ts";
+import { edgeGroupSettingsSchema } from "./settings.ts";
 
 /** Matches everything and says nothing. */
 export const exampleCacheRule: DesiredCacheRule = {

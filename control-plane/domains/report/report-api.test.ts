@@ -205,6 +205,37 @@ test("a batch without a proper id is a 422, one that is too large a 413", async 
   expect((await sendLogs(large)).status).toBe(413);
 });
 
+test("a line of a sample counts for all the requests that it stands for", async () => {
+  const sampled = await createDistribution(owner, "sampled.example.com");
+  const at = (Date.parse(`${DAY}T08:00:00Z`) / 1000).toFixed(3);
+  const common = { account: owner.accountId, distribution: sampled, time: at };
+  const { weight: _, ...older } = line({ ...common, bytes_out: 7, cache_status: "MISS" });
+  const sent = await sendLogs(
+    batchOf([
+      line({ ...common, weight: 40, bytes_out: 1000, bytes_in: 10, cache_status: "HIT" }),
+      line({ ...common, weight: 1, bytes_out: 300, bytes_in: 5, cache_status: "NONE", status: 503 }),
+      // As an edge writes it that knows of no samples.
+      JSON.stringify(older),
+    ]),
+  );
+  expect(sent.status).toBe(204);
+  const metrics = "requests,bytes,bytes_in,hits,hit_ratio,status_2xx,status_5xx";
+  const period = `from=${DAY}T08:00:00Z&to=${DAY}T09:00:00Z&interval=hour`;
+  const { data } = await getTraffic(`distribution_id=${sampled}&${period}&metrics=${metrics}`);
+  expect(data).toEqual([
+    {
+      time: `${DAY}T08:00:00.000Z`,
+      requests: 42,
+      bytes: 40_307,
+      bytes_in: 505,
+      hits: 40,
+      hit_ratio: 0.952381,
+      status_2xx: 41,
+      status_5xx: 1,
+    },
+  ]);
+});
+
 test("without ClickHouse both ways are a 503 that names it", async () => {
   const nobody = connectClickHouse("http://127.0.0.1:9/edgewright");
   const lonely = await startApi(nobody.clickhouse);

@@ -22,6 +22,7 @@ export function line(changes: Partial<AccessLogLine> = {}): AccessLogLine {
     tls: "TLSv1.3",
     referrer_host: "",
     user_agent: "curl/8",
+    weight: 1,
     client: "198.51.100.7",
     ...changes,
   };

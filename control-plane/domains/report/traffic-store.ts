@@ -6,16 +6,20 @@ import type { TrafficGroup, TrafficInterval, TrafficMetric, TrafficPoint, Traffi
 // Served from the cache, be it after asking the origin whether it still holds.
 const IS_HIT = "cache_status IN ('HIT', 'STALE', 'UPDATING', 'REVALIDATED')";
 
+// A line of a sample stands for several requests.
+const REQUESTS = "sum(weight)";
+const requestsIf = (condition: string) => `sumIf(weight, ${condition})`;
+
 const METRICS = {
-  requests: "count()",
-  bytes: "sum(bytes_out)",
-  bytes_in: "sum(access_log.bytes_in)",
-  hits: `countIf(${IS_HIT})`,
-  hit_ratio: `round(countIf(${IS_HIT}) / count(), 6)`,
-  status_2xx: "countIf(status BETWEEN 200 AND 299)",
-  status_3xx: "countIf(status BETWEEN 300 AND 399)",
-  status_4xx: "countIf(status BETWEEN 400 AND 499)",
-  status_5xx: "countIf(status BETWEEN 500 AND 599)",
+  requests: REQUESTS,
+  bytes: "sum(bytes_out * weight)",
+  bytes_in: "sum(access_log.bytes_in * weight)",
+  hits: requestsIf(IS_HIT),
+  hit_ratio: `round(${requestsIf(IS_HIT)} / ${REQUESTS}, 6)`,
+  status_2xx: requestsIf("status BETWEEN 200 AND 299"),
+  status_3xx: requestsIf("status BETWEEN 300 AND 399"),
+  status_4xx: requestsIf("status BETWEEN 400 AND 499"),
+  status_5xx: requestsIf("status BETWEEN 500 AND 599"),
 } satisfies Record<TrafficMetric, string>;
 
 const INTERVALS = {

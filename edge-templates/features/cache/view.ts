@@ -1,12 +1,31 @@
-// The `cache` part of a document, and cache.conf: the disk that answers are kept on and its index in memory.
+// The `cache` part of a document, and cache.conf: the disks that answers are kept on and their index in memory.
 import type { DesiredCacheRule, DesiredDistribution, DesiredGroup } from "../../desired.ts";
 import { readTemplate } from "../../template.ts";
+import { type CacheZone, cacheZones, sharesOf } from "./disks.ts";
 import type { CacheInput } from "./schema.ts";
 
-const template = readTemplate<{ readonly zoneMb: number; readonly diskMaxGb: number }>(import.meta.url, "cache.hbs");
+interface View {
+  readonly zones: readonly CacheZone[];
+  readonly isSpread: boolean;
+  readonly shares: readonly { readonly percent: number; readonly hundredths: number; readonly zone: string }[];
+  readonly rest: string;
+}
 
-export function cacheConf({ settings: { cache } }: DesiredGroup): string {
-  return template({ zoneMb: cache.zone_mb, diskMaxGb: cache.disk_max_gb });
+const template = readTemplate<View>(import.meta.url, "cache.hbs");
+
+export function cacheConf({ id, settings: { cache } }: DesiredGroup): string {
+  const zones = cacheZones(id, cache);
+  const shares = sharesOf(zones);
+  return template({
+    zones,
+    isSpread: zones.length > 1,
+    shares: shares.slice(0, -1).map(({ basisPoints, zone }) => ({
+      percent: Math.floor(basisPoints / 100),
+      hundredths: basisPoints % 100,
+      zone,
+    })),
+    rest: shares.at(-1)?.zone ?? "",
+  });
 }
 
 export function cachePart({ cacheRules }: DesiredDistribution): CacheInput {

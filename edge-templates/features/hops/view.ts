@@ -1,6 +1,7 @@
 // The two hops: outer.conf and inner.conf, what they share, and the agent's control socket.
 import type { DesiredGroup } from "../../desired.ts";
 import { readTemplate } from "../../template.ts";
+import { cacheZones } from "../cache/disks.ts";
 
 interface OuterView {
   readonly ownNames: readonly string[];
@@ -8,6 +9,7 @@ interface OuterView {
   readonly https: number;
   readonly altSvc: string;
   readonly brotli: boolean;
+  readonly isSampled: boolean;
 }
 
 const outer = readTemplate<OuterView>(import.meta.url, "outer.hbs");
@@ -19,13 +21,14 @@ export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup
     cdnId: `edgewright-${id.slice(0, 8)}`,
     https,
     brotli: capabilities.brotli,
+    isSampled: settings.logs.one_in > 1,
     altSvc: capabilities.http3 ? `h3=":${https}"; ma=86400` : "",
   });
 }
 
 type NoView = Readonly<Record<string, never>>;
 const inner = readTemplate<{ readonly balancerKeepalive: boolean }>(import.meta.url, "inner.hbs");
-const cached = readTemplate<NoView>(import.meta.url, "cached.hbs");
+const cached = readTemplate<{ readonly isSpread: boolean; readonly zone: string }>(import.meta.url, "cached.hbs");
 const viewer = readTemplate<NoView>(import.meta.url, "viewer.hbs");
 const origin = readTemplate<NoView>(import.meta.url, "origin.hbs");
 const originVerified = readTemplate<NoView>(import.meta.url, "origin-verified.hbs");
@@ -34,7 +37,10 @@ const control = readTemplate<NoView>(import.meta.url, "control.hbs");
 
 export const innerConf = ({ capabilities }: DesiredGroup): string =>
   inner({ balancerKeepalive: capabilities.balancer_keepalive });
-export const cachedConf = (): string => cached({});
+export function cachedConf({ id, settings: { cache } }: DesiredGroup): string {
+  const [first, ...others] = cacheZones(id, cache);
+  return cached({ isSpread: others.length > 0, zone: first.name });
+}
 export const viewerConf = (): string => viewer({});
 export const originConf = (): string => origin({});
 export const originVerifiedConf = (): string => originVerified({});

@@ -1,6 +1,23 @@
-// log.conf: the shape of an access-log line.
+// log.conf: the shape of an access-log line, and which requests get one.
+import type { DesiredGroup } from "../../desired.ts";
 import { readTemplate } from "../../template.ts";
 
-const template = readTemplate<Readonly<Record<string, never>>>(import.meta.url, "log.hbs");
+interface View {
+  readonly isSampled: boolean;
+  readonly oneIn: number;
+  readonly percent: number;
+  readonly hundredths: number;
+}
 
-export const logConf = (): string => template({});
+const template = readTemplate<View>(import.meta.url, "log.hbs");
+
+export function logConf({ settings: { logs } }: DesiredGroup): string {
+  // Whole for every share that the settings allow.
+  const basisPoints = 10_000 / logs.one_in;
+  return template({
+    isSampled: logs.one_in > 1,
+    oneIn: logs.one_in,
+    percent: Math.floor(basisPoints / 100),
+    hundredths: basisPoints % 100,
+  });
+}
