@@ -31,6 +31,7 @@ import {
   holdFeed,
   keyOf,
   lockScope,
+  openScope,
   recompileDistributions,
 } from "../feed/index.ts";
 import { deliveryOf, neededSecrets } from "./needed-secrets.ts";
@@ -219,13 +220,6 @@ async function deployToGroup(
     touched: rows.map((row) => row.distribution_id),
     appended: (await findScope(tx, groupId))?.rev !== scope.rev,
   };
-}
-
-/** A new scope lacks every document that is older than it. */
-async function openScope(tx: Tx, groupId: string) {
-  const scope = await lockScope(tx, groupId);
-  if (scope.created) await enqueueJob(tx, recompileDistributions, { after: null });
-  return scope;
 }
 
 // A tombstone has no body.

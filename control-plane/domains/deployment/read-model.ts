@@ -5,11 +5,16 @@ import type { Refusal } from "../../../agents/contract.ts";
 import type { Database, Reads } from "../../database/transaction.ts";
 import { inSnapshot } from "../../database/transaction.ts";
 import { type DistributionRecord, findDistributionsByHost, findVersionNumber } from "../distribution/index.ts";
-import { type EdgeGroupRecord, type EdgeNodeRecord, findGroups, findNodesOfGroup } from "../edge-node/index.ts";
+import {
+  type EdgeGroupRecord,
+  type EdgeNodeRecord,
+  findGroups,
+  findNodesOfGroup,
+  seenSince,
+} from "../edge-node/index.ts";
 import { findFeed, findRecordsById, type RecordRow } from "../feed/index.ts";
 import { outcomeOf } from "./rules.ts";
 import type { DeploymentReply } from "./schema.ts";
-import { seenSince } from "./status.ts";
 import { type DeploymentRow, findDeployments } from "./store.ts";
 
 interface GroupMoment {

@@ -4,10 +4,10 @@ import type { Refusal, ReportReply, ReportRequest } from "../../../agents/contra
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { findProgress, findRefusingNodes, recordReport } from "../edge-node/index.ts";
+import { findProgress, findRefusingNodes, recordReport, seenSince } from "../edge-node/index.ts";
 import { findFeed, findScope, lockScope } from "../feed/index.ts";
 import { settleDeployments } from "./jobs.ts";
-import { recordOutcomes, seenSince } from "./status.ts";
+import { recordOutcomes } from "./status.ts";
 import { type DocumentRefusal, findSettling, refuse, settle, withdrawRefusals } from "./store.ts";
 
 /** An agent waits for the answer; the rest is a job. */

@@ -1,16 +1,9 @@
 // Tells distributions what became of their deployment.
 import type { Tx } from "../../database/transaction.ts";
 import { recordDeployment } from "../distribution/index.ts";
-import { findProgress } from "../edge-node/index.ts";
+import { findProgress, seenSince } from "../edge-node/index.ts";
 import { outcomeOf, type ScopeState } from "./rules.ts";
 import { findDeployments } from "./store.ts";
-
-/** An edge that was not heard of for this long holds nobody up. */
-const SEEN_WITHIN_MS = 60_000;
-
-export function seenSince(now: Date): Date {
-  return new Date(now.getTime() - SEEN_WITHIN_MS);
-}
 
 /** In rising order of ids, so that two transactions which tell of the same ones wait for each other, but not in a ring. */
 export async function recordOutcomes(

@@ -4,6 +4,7 @@ export { createEdgeAuthenticator } from "./authenticator.ts";
 export { createEdgeAuthority } from "./authority.ts";
 export { edgeGroupChanged, edgeKeysChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
+export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
 export {
   type EdgeGroupRecord,

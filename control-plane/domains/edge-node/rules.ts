@@ -1,6 +1,13 @@
 // Decisions about groups and nodes that need nothing but their arguments.
 import type { Capabilities } from "../../../agents/contract.ts";
 
+/** An edge that was not heard of for this long holds nobody up. */
+const SEEN_WITHIN_MS = 60_000;
+
+export function seenSince(now: Date): Date {
+  return new Date(now.getTime() - SEEN_WITHIN_MS);
+}
+
 /** What every node can do: templates may use no more. Undefined when there is no node. */
 export function sharedCapabilities(nodes: readonly Capabilities[]): Capabilities | undefined {
   const [first, ...others] = nodes;

@@ -1,5 +1,6 @@
 // The feed: what every edge of a group is to run, numbered, signed and handed out. The only door of this domain.
 export { type AppendResult, appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
+export { appendToGroups, findCarried, openScope, openWriter, scopesOf } from "./broadcast.ts";
 export { announceOver, listenForChanges } from "./channel.ts";
 export { createCheckpointWriter } from "./checkpoint.ts";
 export { createFeedRebuild, openFeed } from "./feed.ts";
@@ -11,6 +12,7 @@ export { createSnapshotReader } from "./snapshot.ts";
 export {
   findFeed,
   findFeedKeys,
+  findPassed,
   findRecordHeads,
   findRecordsById,
   findScope,

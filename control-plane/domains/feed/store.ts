@@ -1,5 +1,6 @@
 // The tables of the feed: the feed itself, its keys, a row per scope with its locked counter, the newest record of each
 // kind and id. Everything here is set-based, so a batch costs a few queries.
+import { z } from "zod";
 import type { RecordKind } from "../../../agents/contract.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import { EMPTY_STATE_HASH } from "./rules.ts";
@@ -132,7 +133,7 @@ export async function forgetCheckpoints(tx: Tx): Promise<void> {
 }
 
 export async function findRecordHeads(
-  tx: Tx,
+  tx: Reads,
   scope: string,
   keys: readonly { readonly kind: RecordKind; readonly id: string }[],
 ): Promise<readonly RecordHead[]> {
@@ -220,4 +221,22 @@ export async function pruneTombstones(
 /** The newest record of a kind and id in every scope that has one. */
 export async function findRecordsById(reads: Reads, kind: RecordKind, ids: readonly string[]): Promise<RecordRow[]> {
   return reads<RecordRow>("feed_record").where({ kind }).whereIn("id", ids).orderBy(["scope", "id"]);
+}
+
+const passedSchema = z.array(z.object({ id: z.uuid(), source_version: z.number() }));
+
+/** Live records of a kind whose source, as some group has it, is older. */
+export async function findPassed(
+  reads: Reads,
+  kind: RecordKind,
+  before: number,
+  limit: number,
+): Promise<z.output<typeof passedSchema>> {
+  const rows: unknown = await reads("feed_record")
+    .select("id", reads.raw("min(source_version) as source_version"))
+    .where({ kind, op: "put" })
+    .where("source_version", "<", before)
+    .groupBy("id")
+    .limit(limit);
+  return passedSchema.parse(rows);
 }
