@@ -1,6 +1,6 @@
 -- The outer hop: whose request this is, what it is cached as, and what the viewer is told. Phases: access and
--- header_filter of the outer server. Reads documents through `documents` and `route`, the dict `renewals` through its
--- module. What one phase leaves for the other stands in nginx variables: a hit makes no table.
+-- header_filter of the outer server. Reads documents through `documents` and `route`. What one phase leaves for the other
+-- stands in nginx variables: a hit makes no table.
 local access_rules = require "access_rules"
 local answers = require "answers"
 local cache_key = require "cache_key"
@@ -15,21 +15,16 @@ local probe = require "probe"
 local query = require "query"
 local rate_limits = require "rate_limits"
 local redirects = require "redirects"
-local renewals = require "renewals"
 local responses = require "ngx.resp"
 local route = require "route"
 local slices = require "slices"
+local stored_answer = require "stored_answer"
 local url = require "url"
 
 local ngx = ngx
-local exec, exit, header, now, redirect, time = ngx.exec, ngx.exit, ngx.header, ngx.now, ngx.redirect, ngx.time
+local exec, exit, header, now, redirect = ngx.exec, ngx.exit, ngx.header, ngx.now, ngx.redirect
 local set_request_header = ngx.req.set_header
-local match, sub = string.match, string.sub
-local floor, max = math.floor, math.max
-local tonumber = tonumber
-
--- The states in which this very request went to the origin, and its answer comes back.
-local IS_ANSWERED = { MISS = true, BYPASS = true, EXPIRED = true }
+local sub = string.sub
 
 local M = {}
 
@@ -66,8 +61,8 @@ local function spell_wishes(var)
   end
 end
 
--- What the cache is asked for, and the origin on a miss.
-local function look_up(var, id, document, target, path)
+--- What the cache is asked for, and the origin on a miss.
+function M.look_up(var, id, document, target, path)
   local rule = cache_rules.find(document.cache, path)
   if must_pass(var) or (rule and rule.mode == "bypass" and not rule.content_types) then
     var.edge_target = target
@@ -127,7 +122,7 @@ local function serve(var, id, document, target, path)
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end
   if document.cors and cors.is_preflight(var) then return cors.answer_preflight(var, document.cors) end
-  return look_up(var, id, document, target, path)
+  return M.look_up(var, id, document, target, path)
 end
 
 function M.access()
@@ -149,32 +144,6 @@ function M.access()
   return serve(var, id, document, target, path)
 end
 
--- The slices that follow must be of the version of this first one; when the origin has just shown it, of its turn.
-local function lead_slices(var, status)
-  local validator = var.upstream_http_etag or var.upstream_http_last_modified
-  if validator then var.edge_slice_version = slices.version(validator) end
-  if IS_ANSWERED[status] then var.edge_slice_turn = slices.turn(var.edge_key) end
-end
-
--- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`.
-local function age_of(stored, status)
-  local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)$")
-  if not at then return nil end
-  local age = max(0, floor(time() - tonumber(at) + tonumber(initial)))
-  local lifetime = max(0, floor(tonumber(ttl) + tonumber(initial)))
-  -- Fresh, but older than its freshness: a 304 renewed it and what that said was evicted.
-  if status == "HIT" and age > lifetime then return lifetime end
-  return age
-end
-
-local function cache_status(status)
-  if status == "HIT" then return "edgewright; hit" end
-  if status == "STALE" or status == "UPDATING" then return "edgewright; hit; detail=stale" end
-  if status == "MISS" then return "edgewright; fwd=uri-miss" end
-  if status == "BYPASS" then return "edgewright; fwd=bypass" end
-  return "edgewright; fwd=stale"
-end
-
 function M.header_filter()
   -- A slice behind the first is a piece of the body.
   if ngx.is_subrequest then return end
@@ -185,21 +154,8 @@ function M.header_filter()
     node.part(var)
     return
   end
-  if var.edge_slice_turn ~= "" then lead_slices(var, status) end
-  local stored = header["X-Edge-Stored"]
-  header["Cache-Control"] = header["X-Edge-Cache-Control"]
-  header["Expires"] = header["X-Edge-Expires"]
-  header["X-Edge-Stored"] = nil
-  header["X-Edge-Cache-Control"] = nil
-  header["X-Edge-Expires"] = nil
-  if not IS_ANSWERED[status] then
-    -- A cookie was for the viewer whom the origin has answered.
-    header["Set-Cookie"] = nil
-    stored = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified) or stored
-  end
-  local age = stored and age_of(stored, status)
-  if age and (age > 0 or status == "HIT") then header["Age"] = age end
-  responses.add_header("Cache-Status", cache_status(status))
+  stored_answer.tell(var, status)
+  responses.add_header("Cache-Status", stored_answer.cache_status(status))
   answers.finish(var, status)
 end
 
