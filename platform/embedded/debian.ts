@@ -49,8 +49,8 @@ export interface DebianTools {
   readonly folder: string;
   /** Such as `x86_64-linux-gnu`: the name of the folder that libraries lie in. */
   readonly triplet: string;
-  /** The argv to put in front of a program's arguments. */
-  command(name: string): readonly string[];
+  /** The argv to put in front of a program's arguments. `libraries`: folders of its own, beside the usual ones. */
+  command(name: string, libraries?: readonly string[]): readonly string[];
   path(relative: string): string;
 }
 
@@ -85,17 +85,18 @@ function hashOf({ suite = SUITE, packages = PACKAGES }: DebianToolsSettings): st
 function toolsIn(root: string): DebianTools {
   const machine = machineLoader();
   const path = (relative: string) => join(root, relative);
-  const libraries = [path(`usr/lib/${machine.triplet}`), path("usr/lib")].join(":");
+  const usualLibraries = [`usr/lib/${machine.triplet}`, "usr/lib"];
   return {
     folder: root,
     triplet: machine.triplet,
     path,
-    command(name) {
+    command(name, libraries = []) {
       const program = ["usr/bin", "usr/sbin"]
         .map((folder) => path(`${folder}/${name}`))
         .find((file) => existsSync(file));
       if (program === undefined) throw new Error(`there is no ${name} among the Debian tools`);
-      return [path(machine.loader), "--library-path", libraries, program];
+      const folders = [...usualLibraries, ...libraries].map(path);
+      return [path(machine.loader), "--library-path", folders.join(":"), program];
     },
   };
 }

@@ -1,0 +1,39 @@
+// Each of the other caches starts from Debian's packages, asks the origin once for what may be kept, logs, and is gone
+// afterwards: what is compared with them is compared with caches that work.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { startTestOrigin } from "../../openresty/test-origin.ts";
+import { eventually } from "../system/api.ts";
+import { type CachingProxyName, startCachingProxy } from "./caching-proxy.ts";
+
+/** Some write their log by the buffer, of about twenty lines. */
+const REQUESTS = 60;
+const LOGGED_WITHIN_MS = 20_000;
+const names: readonly CachingProxyName[] = ["nginx", "varnish", "traffic-server", "squid"];
+
+test.each(names)("%s asks the origin once, logs, and leaves nothing behind", async (name) => {
+  const origin = await startTestOrigin();
+  origin.handle((_, response) => {
+    response.writeHead(200, { "cache-control": "max-age=60", "content-length": "4" }).end("kept");
+  });
+  const proxy = await startCachingProxy(name, { originPort: origin.port, core: 0 });
+  try {
+    for (let asked = 0; asked < REQUESTS; asked += 1) {
+      const answer = await fetch(`http://127.0.0.1:${proxy.port}/page`);
+      expect(await answer.text()).toBe("kept");
+    }
+    expect(origin.seen).toHaveLength(1);
+    expect(proxy.version).toMatch(/^\d+\.\d+/);
+    await eventually(async () => {
+      const log = await readFile(join(proxy.folder, "access.log"), "utf8");
+      const line = log.split("\n").find((text) => text.includes('"GET"')) ?? "null";
+      expect(JSON.parse(line)).toMatchObject({ method: "GET", status: 200, client: "127.0.0.1" });
+    }, LOGGED_WITHIN_MS);
+  } finally {
+    await proxy.stop();
+    await origin.stop();
+  }
+  expect(existsSync(proxy.folder)).toBe(false);
+});
