@@ -13,6 +13,8 @@ export const scopes = [
   "audit:read",
   "distributions:read",
   "distributions:write",
+  "purges:read",
+  "purges:write",
   "reports:read",
   "platform:read",
   "platform:write",

@@ -15,5 +15,6 @@ export {
   findNodesOfGroup,
   findProgress,
   findRefusingNodes,
+  type GroupProgress,
   hasReportedSince,
 } from "./store.ts";

@@ -1,0 +1,103 @@
+// Purges on their way into the feeds: what waits is appended to every group that has the distribution, signed, as one
+// batch, without compiling anything.
+import { hashOf, type PurgeBody } from "../../../agents/contract.ts";
+import { type Database, inTransaction, type Reads } from "../../database/transaction.ts";
+import {
+  appendToGroups,
+  BATCH_MAX,
+  type Candidate,
+  type FeedSigner,
+  findCarried,
+  keyOf,
+  openWriter,
+  scopesOf,
+} from "../feed/index.ts";
+import { insertDeliveries } from "./delivery-store.ts";
+import { MARK_LIFETIME_MS } from "./lifetime.ts";
+import { findEpochsOfArrivals, findPurges, lockWaiting, markAppended, type PurgeRow } from "./store.ts";
+
+/** Of bodies, in one transaction. */
+const BATCH_BYTES_MAX = 8 * 1024 * 1024;
+// A put and the tombstone behind it come from the same epoch: the later one wins by this.
+const PUT_VERSION = 1;
+
+export interface PurgeWorkerSettings {
+  readonly db: Database;
+  readonly signer: FeedSigner;
+  readonly clock: () => Date;
+  /** Wakes the agents of a scope, after the commit. */
+  readonly announce: (scope: string) => void;
+}
+
+/** Each waiting purge has a job of its own, so one batch is enough: a job finds its purge done, or in hand of another. */
+export async function appendWaiting({ db, signer, clock, announce }: PurgeWorkerSettings): Promise<void> {
+  const appendedTo = await inTransaction(db, async (tx) => {
+    const waiting = await findPurges(tx, withinBytes(await lockWaiting(tx, BATCH_MAX)));
+    if (waiting.length === 0) return [];
+    const now = clock();
+    const distributions = [...new Set(waiting.map((row) => row.distribution_id))];
+    const groups = await appendToGroups(tx, await openWriter(tx, { signer, now }), async (scope) => {
+      const carried = await findCarried(tx, scope, distributions);
+      return waiting.filter((row) => carried.has(row.distribution_id)).map(candidateOf);
+    });
+    const deliveries = groups.flatMap(({ scope, appended }) =>
+      waiting.flatMap(({ id }) => {
+        const rev = appended.get(keyOf({ kind: "purge", id }))?.rev;
+        return rev === undefined ? [] : [{ purge_id: id, scope, rev }];
+      }),
+    );
+    await insertDeliveries(tx, deliveries);
+    await markAppended(
+      tx,
+      waiting.map(({ id }) => id),
+      now,
+    );
+    return scopesOf(groups);
+  });
+  for (const scope of appendedTo) announce(scope);
+}
+
+function withinBytes(rows: readonly Pick<PurgeRow, "id" | "bytes">[]): readonly string[] {
+  let bytes = 0;
+  return rows.flatMap((row, index) => {
+    bytes += row.bytes;
+    return index === 0 || bytes <= BATCH_BYTES_MAX ? [row.id] : [];
+  });
+}
+
+export function bodyOf({ distribution_id, epoch, type, items }: PurgeContent): string {
+  const common = { format: 1, distribution: distribution_id, epoch } as const;
+  const body: PurgeBody = type === "all" ? { ...common, all: true } : { ...common, [type]: [...items] };
+  return JSON.stringify(body);
+}
+
+export type PurgeContent = Pick<PurgeRow, "distribution_id" | "epoch" | "type" | "items">;
+
+function candidateOf(row: PurgeRow): Candidate {
+  return purgeCandidate(row.id, row);
+}
+
+/** Everything up to this epoch in one mark. Its id is the distribution's: a newer one takes its place. */
+export function foldCandidate(distributionId: string, epoch: number): Candidate {
+  return purgeCandidate(distributionId, { distribution_id: distributionId, epoch, type: "all", items: [] });
+}
+
+function purgeCandidate(id: string, content: PurgeContent): Candidate {
+  const body = bodyOf(content);
+  const provenance = { sourceVersion: content.epoch, compilerVersion: PUT_VERSION };
+  return { kind: "purge", id, op: "put", body, hash: hashOf(body), ...provenance };
+}
+
+/**
+ * What goes before documents that a group did not have until now: some of its edges may have had them before, in this
+ * group or another, and may still keep answers from then, which purges that they were never told of have made old.
+ */
+export async function marksForArrivals(
+  reads: Reads,
+  { scope, ids, now }: { scope: string; ids: readonly string[]; now: Date },
+): Promise<readonly Candidate[]> {
+  if (ids.length === 0) return [];
+  const since = now.getTime() - MARK_LIFETIME_MS;
+  const arrivals = await findEpochsOfArrivals(reads, { scope, ids, since });
+  return arrivals.map(({ distributionId, epoch }) => foldCandidate(distributionId, epoch));
+}
