@@ -17,26 +17,19 @@ import { originSchema } from "./features/origin/schema.ts";
 import { originPart } from "./features/origin/view.ts";
 import { redirectsSchema } from "./features/redirects/schema.ts";
 import { redirectsPart } from "./features/redirects/view.ts";
-import { CompileRefusal } from "./refusal.ts";
+import { CompileRefusal, refusalOf } from "./refusal.ts";
+import { hostName } from "./texts.ts";
 
 const DOCUMENT_FORMAT = 2;
 /** A shared dict of nginx keeps values of any size, but not without breaking up its memory. */
 const DOCUMENT_BYTES_MAX = 32 * 1024;
 const HOSTS_MAX = 100;
 
-const hostSchema = z
-  .string()
-  .max(253)
-  .regex(
-    /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/,
-    "must be a lower-case host name",
-  );
-
 const documentSchema = z.strictObject({
   format: z.literal(DOCUMENT_FORMAT),
   id: z.uuid(),
   account: z.uuid(),
-  hosts: z.array(hostSchema).min(1, "a distribution needs a host").max(HOSTS_MAX),
+  hosts: z.array(hostName).min(1, "a distribution needs a host").max(HOSTS_MAX),
   https: z.boolean(),
   http2: z.boolean(),
   http3: z.boolean(),
@@ -82,9 +75,4 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     throw new CompileRefusal("", `compiles to ${bytes} bytes, more than the ${DOCUMENT_BYTES_MAX} that an edge takes`);
   }
   return compiled(body);
-}
-
-function refusalOf(error: z.ZodError): CompileRefusal {
-  const [issue] = error.issues;
-  return new CompileRefusal(issue?.path.join("/") ?? "", issue?.message ?? "is not valid");
 }

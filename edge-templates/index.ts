@@ -1,6 +1,7 @@
 // The only door of the edge compiler: desired state in, documents and nginx files out. Pure: no clock, no network, no
 // randomness; its own templates are read once, when this module is loaded.
 
+export { compileCertificate, type DesiredCertificate } from "./certificate.ts";
 export type {
   AccelerationType,
   DesiredAccessRule,

@@ -1,4 +1,5 @@
 // The one error that the compiler throws on purpose: this desired state cannot be put on an edge, and why.
+import type { z } from "zod";
 
 export class CompileRefusal extends Error {
   override readonly name = "CompileRefusal";
@@ -11,4 +12,9 @@ export class CompileRefusal extends Error {
     this.field = field;
     this.reason = reason;
   }
+}
+
+export function refusalOf(error: z.ZodError): CompileRefusal {
+  const [issue] = error.issues;
+  return new CompileRefusal(issue?.path.join("/") ?? "", issue?.message ?? "is not valid");
 }

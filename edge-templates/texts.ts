@@ -115,6 +115,15 @@ function isNetwork(text: string): boolean {
   return schema.safeParse(address).success && (bits === undefined || Number(bits) <= (isV6 ? 128 : 32));
 }
 
+/** What a viewer asks for; `*.` at the front stands for one label. */
+export const hostName = z
+  .string()
+  .max(253)
+  .regex(
+    /^(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/,
+    "must be a lower-case host name",
+  );
+
 /** A host, or `*.` and a host for those below it. */
 export const hostPattern = z
   .string()

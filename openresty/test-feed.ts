@@ -7,9 +7,16 @@ import {
   frame,
   hashOf,
   headerLine,
+  type RecordKind,
   recordSigningText,
 } from "../agents/contract.ts";
-import { compileDocument, type DesiredDistribution, type DesiredOrigin } from "../edge-templates/index.ts";
+import {
+  compileCertificate,
+  compileDocument,
+  type DesiredCertificate,
+  type DesiredDistribution,
+  type DesiredOrigin,
+} from "../edge-templates/index.ts";
 import { exampleDistribution, exampleOrigin } from "../edge-templates/test-examples.ts";
 
 export interface TestFeed {
@@ -19,8 +26,9 @@ export interface TestFeed {
   readonly trust: string;
   /** A signed record; `rev` rises with each. */
   put(distribution: DesiredDistribution): FeedRecord;
-  putBody(id: string, body: string): FeedRecord;
-  remove(id: string): FeedRecord;
+  putBody(id: string, body: string, kind?: RecordKind): FeedRecord;
+  certificate(certificate: DesiredCertificate): FeedRecord;
+  remove(id: string, kind?: RecordKind): FeedRecord;
   checkpoint(records: readonly FeedRecord[]): string;
 }
 
@@ -32,19 +40,22 @@ export function createTestFeed(feedId: string = randomUUID(), scope: string = ra
   const signed = (text: string) => `${KEY_ID}:${sign(null, Buffer.from(text), privateKey).toString("base64")}`;
   let rev = 0;
 
-  function record(fields: Pick<FeedRecord, "id" | "op" | "body">): FeedRecord {
+  function record(fields: Pick<FeedRecord, "kind" | "id" | "op" | "body">): FeedRecord {
     rev += 1;
-    const unsigned = { ...fields, kind: "document" as const, rev, hash: hashOf(fields.body) };
+    const unsigned = { ...fields, rev, hash: hashOf(fields.body) };
     return { ...unsigned, signature: signed(recordSigningText({ feedId, scope }, unsigned)) };
   }
+
+  const putBody: TestFeed["putBody"] = (id, body, kind = "document") => record({ kind, id, op: "put", body });
 
   return {
     feedId,
     scope,
     trust: JSON.stringify({ feed_id: feedId, scope, keys: { [KEY_ID]: raw.toString("base64") } }),
-    put: (distribution) => record({ id: distribution.id, op: "put", body: compileDocument(distribution).body }),
-    putBody: (id, body) => record({ id, op: "put", body }),
-    remove: (id) => record({ id, op: "del", body: "" }),
+    put: (distribution) => putBody(distribution.id, compileDocument(distribution).body),
+    putBody,
+    certificate: (certificate) => putBody(certificate.id, compileCertificate(certificate).body, "certificate"),
+    remove: (id, kind = "document") => record({ kind, id, op: "del", body: "" }),
     checkpoint(records) {
       const unsigned = records.map((one) => ({ ...one, signature: "-" }));
       const digest = createHash("sha256").update(unsigned.map(headerLine).join("")).digest("hex");

@@ -5,12 +5,14 @@ local check_roster = require "check_roster"
 local document = require "document"
 local facts = require "facts"
 local lrucache = require "resty.lrucache"
+local pointer_text = require "pointer"
 
 local ngx = ngx
 local documents, pointers, hosts = ngx.shared.documents, ngx.shared.pointers, ngx.shared.hosts
-local concat, format = table.concat, string.format
+local concat = table.concat
 local gmatch, sub = string.gmatch, string.sub
-local ipairs, tonumber = ipairs, tonumber
+local ipairs = ipairs
+local is_newer, pointer_of, rev_of = pointer_text.is_newer, pointer_text.of, pointer_text.rev_of
 local ceil = math.ceil
 
 -- A worker may still hold the pointer to an old value.
@@ -29,15 +31,6 @@ local M = {}
 -- The names of the entries in the dicts.
 local function value_key(id, pointer) return id .. "|" .. pointer end
 local function reserved_key(id) return id .. "|reserved" end
--- Of one width, so that nginx overwrites it in place: it cannot fail for lack of memory. The feed's turn, the revision,
--- the hash: a database that was restored may give a revision away twice.
-local function pointer_of(record)
-  return format("%06d%016d", facts.feed_turn(), record.rev) .. sub(record.hash, 1, 16)
-end
-local function rev_of(pointer) return tonumber(sub(pointer, 7, 22)) end
-local function is_newer(pointer, record)
-  return tonumber(sub(pointer, 1, 6)) == facts.feed_turn() and rev_of(pointer) > record.rev
-end
 
 local function rounded_bytes(bytes)
   if bytes > PAGE_BYTES / 2 then return ceil(bytes / PAGE_BYTES) * PAGE_BYTES end

@@ -1,10 +1,14 @@
--- HTTP/2 is switched off per distribution without a reload: the client's offer of `h2` is made unreadable before nginx
--- chooses. Phase: ssl_client_hello, on TCP and QUIC; it never yields. Reads documents through `documents` and `route`.
+-- What a handshake is made of. HTTP/2 is switched off per distribution without a reload: the client's offer of `h2` is made
+-- unreadable before nginx chooses. Certificates come by the name that is asked for. Phases: ssl_client_hello and
+-- ssl_certificate, on TCP and QUIC; neither yields. Reads documents and certificates through their modules.
+local certificate = require "certificate"
+local certificates = require "certificates"
 local clienthello = require "ngx.ssl.clienthello"
 local documents = require "documents"
 local ffi = require "ffi"
 local get_request = require("resty.core.base").get_request
 local route = require "route"
+local ssl = require "ngx.ssl"
 
 local C, cast, new = ffi.C, ffi.cast, ffi.new
 local lower, min = string.lower, math.min
@@ -59,6 +63,13 @@ function M.client_hello()
   local id = name and route.id_of(lower(name))
   local document = id and documents.find(id)
   if document and not document.http2 and hide_h2() then hide_tickets() end
+end
+
+--- Shows the certificate of the name that is asked for. Without one, the fallback certificate of nginx's files stands.
+function M.certificate()
+  local name = ssl.server_name()
+  local found = name and certificates.find(lower(name))
+  if found then certificate.show(found) end
 end
 
 return M

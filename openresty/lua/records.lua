@@ -1,13 +1,14 @@
 -- Which store keeps what of the feed: records go there whether they come from the disk or over the control socket. A store
 -- has put(record) → true, or nil, a message and, when a later record may yet make room for it, `true`; remove(record); and
 -- for a load clear(), mark_loaded(), is_loaded(). Phases: init and content of the control server; no dict.
+local certificates = require "certificates"
 local documents = require "documents"
 local sha256 = require "sha256"
 
 local pairs = pairs
 
 -- Structures are files, secrets and their keyring are sealed, and a node's state is the agent's: those come another way.
-local STORES = { document = documents }
+local STORES = { certificate = certificates, document = documents }
 
 local M = {}
 

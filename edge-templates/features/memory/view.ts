@@ -6,6 +6,8 @@ interface View {
   readonly documentsKb: number;
   readonly pointersKb: number;
   readonly hostsKb: number;
+  readonly certificatesKb: number;
+  readonly certificateIndexKb: number;
   readonly addressesKb: number;
   readonly checksKb: number;
 }
@@ -32,6 +34,9 @@ export function memoryConf({ settings }: DesiredGroup): string {
     pointersKb: dictKb(documents, 256),
     // Two names each.
     hostsKb: dictKb(documents * 2, 256),
+    // One each: a chain of two and its intermediates take two pages. Two names, and which version counts.
+    certificatesKb: dictKb(documents, 8192),
+    certificateIndexKb: dictKb(documents * 3, 512),
     addressesKb: dictKb(documents, 256),
     checksKb: dictKb(documents, 64),
   });
