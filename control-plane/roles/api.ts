@@ -32,6 +32,7 @@ import {
   listenForChanges,
   startFeedGateway,
 } from "../domains/feed/index.ts";
+import { purgeRoutes } from "../domains/purge/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
@@ -126,6 +127,7 @@ export function apiRoutes(
     ...ruleRoutes(services.rules, untilDeployed),
     ...versionRoutes(services.versions, untilDeployed),
     ...cachePolicyRoutes(services.cachePolicies),
+    ...purgeRoutes(services.purges),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),

@@ -4,13 +4,20 @@ import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
+import { purgeSchedules } from "../domains/purge/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
 import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
 
 export async function startScheduler(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   return startJobScheduler({
     redisUrl: config.REDIS_URL,
-    schedules: [...deploymentSchedules, ...signingKeySchedules, ...authSchedules, ...idempotencySchedules],
+    schedules: [
+      ...deploymentSchedules,
+      ...purgeSchedules,
+      ...signingKeySchedules,
+      ...authSchedules,
+      ...idempotencySchedules,
+    ],
     log,
   });
 }

@@ -25,6 +25,7 @@ import {
 import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createPost } from "../domains/mail/index.ts";
+import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import { createIdempotency } from "../http/idempotency.ts";
@@ -64,6 +65,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     origins: createOriginService({ db, clock, seal, platform }, distributions),
     rules: createRuleService({ db, clock, seal }, distributions),
     versions: createVersionService({ db, clock }, distributions),
+    purges: createPurgeService({ db, clock }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),

@@ -8,6 +8,7 @@ import { deploymentHandlers } from "../domains/deployment/index.ts";
 import { policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { mailHandlers } from "../domains/mail/index.ts";
+import { purgeHandlers } from "../domains/purge/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
@@ -20,6 +21,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
   const seal = createSealOf(openMasterKeys(config, log));
   const { db, redis, storage, part } = await openConnections(config, "worker", log);
+  const announce = announceOver(redis);
   const deployments = deploymentHandlers({
     db,
     signer,
@@ -27,13 +29,14 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     storage,
     clock,
     ownNames: ["localhost", "127.0.0.1", `edge.${config.PLATFORM_ZONE}`],
-    announce: announceOver(redis),
+    announce,
     log,
   });
   const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });
   const mailer = openMailer(config, log);
   const handlers = [
     ...deployments,
+    ...purgeHandlers({ db, signer, clock, announce }),
     policyChangeHandler({ db }),
     ...signingKeys,
     ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),

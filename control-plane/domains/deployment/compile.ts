@@ -34,6 +34,7 @@ import {
   openScope,
   recompileDistributions,
 } from "../feed/index.ts";
+import { marksForArrivals } from "../purge/index.ts";
 import { deliveryOf, neededSecrets } from "./needed-secrets.ts";
 import { type Compilation, deploymentAfter, isSameOutcome } from "./rules.ts";
 import { recordOutcomes } from "./status.ts";
@@ -202,8 +203,11 @@ async function deployToGroup(
   const current = compilations.filter(({ id, sourceVersion }) => sourceVersion >= (known.get(id)?.source_version ?? 0));
   const delivery = deliveryOf(current);
   const released = await courier.deliver(tx, writer, groupId, delivery);
-  // Secrets come before the documents that name them, and go after those that did; each moves the counter.
-  const locked = delivery.secrets.length > 0 ? await lockScope(tx, groupId) : scope;
+  const marks = await marksForArrivals(tx, { scope: groupId, ids: arrivingAmong(current), now: writer.now });
+  if (marks.length > 0) await appendRecords(tx, writer, await lockScope(tx, groupId), marks);
+  // Secrets and marks come before the documents that need them, secrets go after those that did; each moves the counter.
+  const hasMoved = delivery.secrets.length > 0 || marks.length > 0;
+  const locked = hasMoved ? await lockScope(tx, groupId) : scope;
   const appended = await appendRecords(tx, writer, locked, current.flatMap(candidateOf));
   await courier.withdraw(tx, writer, groupId, released);
   const rows = current.flatMap((compilation): DeploymentRow[] => {
@@ -220,6 +224,10 @@ async function deployToGroup(
     touched: rows.map((row) => row.distribution_id),
     appended: (await findScope(tx, groupId))?.rev !== scope.rev,
   };
+}
+
+function arrivingAmong(compilations: readonly Compilation[]): readonly string[] {
+  return compilations.flatMap(({ id, kind }) => (kind === "document" ? [id] : []));
 }
 
 // A tombstone has no body.

@@ -16,11 +16,17 @@ import {
   recompileDistributions,
   writeCheckpoints,
 } from "../feed/index.ts";
+import { renumberPurges } from "../purge/index.ts";
 import { createCompiler } from "./compile.ts";
 import { reconcileDeployments, settleDeployments } from "./jobs.ts";
 import { reconcile } from "./reconcile.ts";
 import { createEdgeReportService } from "./report.ts";
 import { renumberDeployments } from "./store.ts";
+
+const renumber: typeof renumberDeployments = async (tx, scope, records) => {
+  await renumberDeployments(tx, scope, records);
+  await renumberPurges(tx, scope, records);
+};
 
 const CHECKPOINT_EVERY_MS = 30_000;
 const RECONCILE_EVERY_MS = 60_000;
@@ -41,7 +47,7 @@ export interface DeploymentWorkerSettings {
 export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandler[] {
   const { db, clock, log } = settings;
   const compiler = createCompiler(settings);
-  const rebuild = createFeedRebuild({ ...settings, renumber: renumberDeployments });
+  const rebuild = createFeedRebuild({ ...settings, renumber });
   const checkpoints = createCheckpointWriter(settings);
   const reports = createEdgeReportService({ db, clock });
   return [

@@ -6,6 +6,7 @@ import type { EdgeCaller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { findProgress, findRefusingNodes, recordReport, seenSince } from "../edge-node/index.ts";
 import { findFeed, findScope, lockScope } from "../feed/index.ts";
+import { settlePurges } from "../purge/index.ts";
 import { settleDeployments } from "./jobs.ts";
 import { recordOutcomes } from "./status.ts";
 import { type DocumentRefusal, findSettling, refuse, settle, withdrawRefusals } from "./store.ts";
@@ -30,6 +31,7 @@ export function createEdgeReportService({ db, clock }: { db: Database; clock: ()
       if (recorded !== undefined) {
         const previous = recorded.previous?.feed_id === feedId ? recorded.previous.refused : [];
         const moment = await momentOf(tx, edge.scope, feedId, now);
+        await settlePurges(tx, moment);
         await follow(tx, moment, {
           appeared: documentsOf(request.refused, previous, recorded.node.name),
           withdrawn: documentsOf(previous, request.refused, recorded.node.name),
