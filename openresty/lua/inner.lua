@@ -3,6 +3,7 @@
 -- of the inner server. Reads documents through `documents`; writes the dict `renewals` through its module.
 local balancer = require "balancer"
 local cache_rules = require "cache_rules"
+local collapse = require "collapse"
 local documents = require "documents"
 local freshness = require "freshness"
 local header_rules = require "header_rules"
@@ -18,16 +19,17 @@ local variants = require "variants"
 local ngx = ngx
 local concat = table.concat
 local match, sub = string.match, string.sub
-local max, type = math.max, type
+local max, tonumber, type = math.max, tonumber, type
 
 local M = {}
 
--- The hop header: the outer hop's cache status, the version of the slices before this one, and the cache key, which begins
--- with the distribution; blanks between them.
+-- The hop header: the outer hop's cache status, the version of the slices before this one, a mark for each time that this
+-- request was sent back to look again, for how many seconds the viewer waits already, and the cache key, which begins with
+-- the distribution; blanks between them.
 local function read_hop(ctx, hop)
-  local status, version, key = match(hop or "", "^(%u*) (%x*) (.+)$")
+  local status, version, marks, waited, key = match(hop or "", "^(%u*) (%x*) (%+*) ([%d.]+) (.+)$")
   if not key then return nil end
-  ctx.status, ctx.slices_before, ctx.key = status, version, key
+  ctx.status, ctx.slices_before, ctx.rounds, ctx.waited, ctx.key = status, version, #marks, tonumber(waited), key
   return sub(key, 1, 36)
 end
 
@@ -36,6 +38,13 @@ local function write_request(var, headers, path)
   local credentials = var.http_authorization
   header_rules.write_request(headers, path)
   if credentials and var.http_authorization == credentials then var.edge_authorized = "1" end
+end
+
+-- The outer hop takes it from its cache, where the answer to somebody else is by now.
+local function look_again(ctx)
+  ctx.key = nil
+  ngx.header["X-Accel-Redirect"] = "@again"
+  return ngx.exit(ngx.HTTP_NO_CONTENT)
 end
 
 --- `here`: the place that this location is, see balancer.lua.
@@ -49,6 +58,9 @@ function M.access(here)
   local rule = cache_rules.find(found.cache, path)
   ctx.path, ctx.is_live = path, found.livestream
   ctx.rule = found.livestream and live.rule(rule, path) or rule
+  if not slices.is_slice(var.http_range) and collapse.enter(var, ctx.key, ctx.rounds, ctx.waited) then
+    return look_again(ctx)
+  end
   local is_again = balancer.is_again(var)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
@@ -148,6 +160,7 @@ function M.header_filter()
   if not fits then return ngx.exit(ngx.ERROR) end
   local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
   storable = storable and may_stay and may_be_variant(ctx, answer)
+  collapse.answered(var, storable and ttl > 0, answer.vary, ngx.status == 304)
   local stored = now .. "," .. initial_age .. "," .. ttl
   header["Age"] = nil
   header["Expires"] = nil
@@ -165,6 +178,13 @@ function M.header_filter()
     return
   end
   tell(header, now, ttl, while_revalidate, if_error)
+end
+
+--- The request ends.
+function M.finish()
+  local var = ngx.var
+  balancer.finish()
+  if var.edge_flight ~= "" then collapse.finish(var, match(var.http_x_edge_hop, " (%S+)$")) end
 end
 
 --- The page of an error of the hop itself: it is not kept, and where the outer hop may have a stale copy, none is better.
