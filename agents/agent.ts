@@ -1,5 +1,5 @@
-// The edge agent as a part: puts the steps together, in the order of a cold start: what lies on the disk serves first,
-// the control plane is asked afterwards.
+// The edge agent as a part: puts the steps together, in the order of a cold start: what came meanwhile is asked for, the
+// disk serves, the feed is followed.
 import { setMaxListeners } from "node:events";
 import { join, resolve } from "node:path";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
@@ -7,6 +7,7 @@ import type { Part } from "../platform/lifecycle.ts";
 import type { Logger } from "../platform/log.ts";
 import { createFollower } from "./apply/follow.ts";
 import { keepPinned, keepPinsOnDisk } from "./apply/keep-pinned.ts";
+import { watchNode } from "./apply/node-state.ts";
 import { createReporter, standingOf } from "./apply/report.ts";
 import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
@@ -45,6 +46,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   // Every wait of every step listens to this one signal.
   setMaxListeners(0, stopping.signal);
   let report = () => {};
+  let wake = () => {};
   const edge = await openEdge({
     config,
     home,
@@ -53,7 +55,9 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     learnFeedKeys,
     controlPlane,
     report: () => report(),
+    wake: () => wake(),
     log,
+    signal: settings.signal,
   });
   const follower = createFollower(edge);
   const reporter = createReporter({
@@ -63,11 +67,13 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     log,
   });
   report = reporter.soon;
+  wake = follower.wake;
 
   const { signal } = stopping;
   const loops = [
     follower.run(signal),
     reporter.run(signal),
+    watchNode(edge, signal),
     keepPinned(edge, signal),
     keepPinsOnDisk(edge, signal),
     keepRenewed(

@@ -21,6 +21,10 @@ export const agentSchema = z.object({
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(false),
   /** Must nginx go on serving when the agent ends? Under `up` it must not. */
   EDGE_KEEP_SERVING: setting.flag.default(true),
+  /** How long an edge that was away asks for what it lacks before it serves; 0: not at all. */
+  EDGE_CATCH_UP_SECONDS: setting.seconds.default(10),
+  /** How long an edge that goes into maintenance serves on, for its viewers to find another one. */
+  EDGE_DRAIN_SECONDS: setting.seconds.default(60),
   /** `address:port,…`, `*` for every address of this machine: what no origin may be. */
   FORBIDDEN_ORIGIN_ADDRESSES: z
     .string()

@@ -1,12 +1,14 @@
-// The cold start: nginx first, from what lies on the disk; meanwhile the agent reads the same files and then follows up
-// with what nginx cannot know.
+// The cold start: what lies on the disk is read, what came meanwhile is asked for as long as somebody answers, and then
+// nginx starts. One that this edge left running is taken over at once.
 import { join } from "node:path";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import type { Logger } from "../platform/log.ts";
+import { catchUp } from "./apply/catch-up.ts";
 import { viewDocument } from "./apply/document.ts";
 import type { Edge, Progress } from "./apply/edge.ts";
 import type { Frame } from "./apply/frames.ts";
 import { openNginxControl } from "./apply/nginx-control.ts";
+import { createNodeState } from "./apply/node-state.ts";
 import { createOriginAddresses } from "./apply/origin-addresses.ts";
 import { finishSwitch, openState, type State } from "./apply/persist.ts";
 import { openPinsFile, readPins } from "./apply/pins-file.ts";
@@ -14,6 +16,7 @@ import { createRefusals } from "./apply/refusals.ts";
 import type { StructureRecord } from "./apply/reload.ts";
 import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve.ts";
 import { createSecrets } from "./apply/secrets.ts";
+import { serveFromDisk } from "./apply/serve-from-disk.ts";
 import { bringUpToDate, replaceStranger } from "./apply/serving.ts";
 import { changeStructure } from "./apply/snapshot.ts";
 import { listenersOf, openStructureFolder } from "./apply/structure.ts";
@@ -21,8 +24,7 @@ import { type FeedKeys, feedKeysOf } from "./apply/verify.ts";
 import type { AgentConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane-client.ts";
 import type { Identity } from "./identity/identity.ts";
-import { createNginx, type Nginx } from "./observe/nginx.ts";
-import { NginxStartError } from "./observe/nginx-launch.ts";
+import { createNginx } from "./observe/nginx.ts";
 
 export interface EdgeSettings {
   readonly config: AgentConfig;
@@ -33,7 +35,10 @@ export interface EdgeSettings {
   readonly learnFeedKeys: (signal: AbortSignal) => Promise<void>;
   readonly controlPlane: ControlPlane;
   readonly report: () => void;
+  readonly wake: () => void;
   readonly log: Logger;
+  /** Ends the catching up. */
+  readonly signal: AbortSignal;
 }
 
 /** Returns when nginx serves what the disk holds, or when there is nothing to serve yet. */
@@ -55,12 +60,17 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
 
   await finishSwitch(join(home, "state"));
   const current = await structures.current();
-  const started = current === undefined ? Promise.resolve(false) : startOrKeepTrying(nginx, log);
+  const found = await nginx.adopt();
   const listeners = current === undefined ? [] : listenersOf(current.structure);
-  const progress: Progress = { applied: 0, structure: 0, listeners, probeSecret: "", leftovers: [], startOver: false };
-  const disk = await readDisk(settings, progress, feedKeys);
+  const node = createNodeState({
+    home,
+    edgeId: () => identity().edgeId,
+    send: async (state) => (nginx.running() ? control.tellNode(state) : undefined),
+  });
+  const progress: Progress = { ...NO_PROGRESS, listeners };
+  const disk = await readDisk(settings, { progress, node }, feedKeys);
   progress.applied = disk.state.rev();
-  const { controlPlane, learnFeedKeys, report } = settings;
+  const { controlPlane, learnFeedKeys, report, wake } = settings;
   edge = {
     get scope() {
       return identity().scope;
@@ -68,31 +78,45 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     get feedKeys() {
       return feedKeys();
     },
-    ...{ home, installation, controlPlane, structures, nginx, control, progress, log, report },
+    ...{ home, installation, controlPlane, structures, nginx, control, progress, node, log, report, wake },
     ...{ state: disk.state, origins: disk.origins, refusals: createRefusals(), learnFeedKeys },
-    ...{ pinsFile: disk.pinsFile, secrets: disk.secrets },
+    ...{ pinsFile: disk.pinsFile, secrets: disk.secrets, drainSeconds: config.EDGE_DRAIN_SECONDS },
   };
-  if (await started) {
-    await replaceStranger(edge);
-    await bringUpToDate(edge);
-  }
-  // The last run may not have come as far as the structure that it wrote to the disk.
-  const newest = disk.structure();
-  if (newest !== undefined) await changeStructure(edge, newest);
+  if (found) await takeOver(edge, disk.structure());
+  else await beginCold(edge, disk.structure(), settings);
   return edge;
 }
 
-/** False when it does not start for now. */
-async function startOrKeepTrying(nginx: Nginx, log: Logger): Promise<boolean> {
-  try {
-    await nginx.start();
-    return true;
-  } catch (error) {
-    if (!(error instanceof NginxStartError)) throw error;
-    log.error({ error }, "nginx does not start: it is tried again and again");
-    await nginx.keepTrying();
-    return false;
-  }
+const NO_PROGRESS: Progress = {
+  applied: 0,
+  structure: 0,
+  structureDue: undefined,
+  listeners: [],
+  probeSecret: "",
+  leftovers: [],
+  startOver: false,
+};
+
+async function takeOver(edge: Edge, newest: StructureRecord | undefined): Promise<void> {
+  await replaceStranger(edge);
+  await bringUpToDate(edge);
+  // The last run may not have come as far as the structure that it wrote to the disk.
+  if (newest !== undefined) await changeStructure(edge, newest);
+}
+
+async function beginCold(
+  edge: Edge,
+  newest: StructureRecord | undefined,
+  { config, signal }: Pick<EdgeSettings, "config" | "signal">,
+): Promise<void> {
+  edge.progress.structureDue = newest;
+  if ((await edge.structures.current()) === undefined) return await serveFromDisk(edge);
+  edge.nginx.rest();
+  await catchUp(edge, config.EDGE_CATCH_UP_SECONDS * 1000, signal);
+  // In maintenance it stays away: whoever follows the feed starts it when that is over.
+  if (edge.node.wanted() === "maintenance") return;
+  await edge.node.tell(edge.node.wanted() === "draining" ? "draining" : "active");
+  await serveFromDisk(edge);
 }
 
 /** Parsed once per identity: every record is checked with them. */
@@ -114,7 +138,7 @@ interface Disk extends Pick<Edge, "origins" | "pinsFile" | "secrets"> {
 
 async function readDisk(
   { config, home, identity, log }: EdgeSettings,
-  progress: Progress,
+  { progress, node }: Pick<Edge, "progress" | "node">,
   keys: () => FeedKeys,
 ): Promise<Disk> {
   const rules = (): AddressRules => ({
@@ -132,7 +156,10 @@ async function readDisk(
     const text = body.toString("utf8");
     if (record.kind === "document") origins.note(record.id, viewDocument(text).origins);
     else if (record.kind === "structure") structure = record.op === "del" ? undefined : { ...record, body: text };
-    else secrets.note({ ...record, body: text });
+    else {
+      secrets.note({ ...record, body: text });
+      node.note({ ...record, body: text });
+    }
   }
 
   const state = await openState({ folder: join(home, "state"), scope: identity().scope, keys, log, visit });

@@ -91,6 +91,7 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   await edge.origins.settle(RESOLVE_WITHIN_MS);
   await edge.pinsFile.write();
   for (const record of page.records) edge.secrets.note(record);
+  const unknown = page.records.flatMap((record) => edge.node.note(record) ?? []);
 
   const serving = await mayPush(
     edge,
@@ -102,7 +103,7 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   const refused = serving ? await pushPage(edge, feed, page) : [];
   const { refusal, loaded } = await applyNewestStructure(edge, page.records);
   if (refusal !== undefined) refused.push(refusal);
-  if (!edge.nginx.running()) return [...refused, ...closed];
+  if (!edge.nginx.running()) return [...refused, ...closed, ...unknown];
 
   const bad = new Set([...refused, ...loaded].map(keyOf));
   const served = documents.filter((record) => record.op === "put" && !bad.has(keyOf(record)));
@@ -110,7 +111,7 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   refused.push(...(await prove(edge, expectations, signal)));
   assertBearable(refused, page.measure);
   // A secret that does not open costs those who need it, and is no reason for the alarm.
-  return [...refused, ...loaded, ...closed];
+  return [...refused, ...loaded, ...closed, ...unknown];
 }
 
 async function pushPage(edge: Edge, feed: Feed, { records, to, measure }: Page): Promise<Refusal[]> {
@@ -135,6 +136,10 @@ interface StructureOutcome {
 async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]): Promise<StructureOutcome> {
   const newest = records.findLast(({ kind, op }) => kind === "structure" && op === "put");
   if (newest === undefined) return { loaded: [] };
+  if (edge.nginx.isResting()) {
+    edge.progress.structureDue = newest;
+    return { loaded: [] };
+  }
   const wasRunning = edge.nginx.running();
   const refusal = await applyStructure(edge, newest);
   if (refusal !== undefined) {
@@ -150,6 +155,8 @@ async function applyNewestStructure(edge: Edge, records: readonly FeedRecord[]):
 
 /** Through the real listener, or it is no proof. */
 export async function prove(edge: Edge, expectations: readonly Expectation[], signal: AbortSignal): Promise<Refusal[]> {
+  // One that is away on purpose has loaded the disk before it answers.
+  if (!edge.nginx.running()) return [];
   const running = await edge.structures.current();
   const [door, secureDoor] = running === undefined ? [] : doorsOf(running.structure.probe);
   if (door === undefined || expectations.length === 0) return [];

@@ -6,10 +6,12 @@ import type { Listener } from "../config.ts";
 import type { ControlPlane } from "../control-plane-client.ts";
 import type { Nginx } from "../observe/nginx.ts";
 import type { NginxControl } from "./nginx-control.ts";
+import type { NodeState } from "./node-state.ts";
 import type { OriginAddresses } from "./origin-addresses.ts";
 import type { State } from "./persist.ts";
 import type { PinsFile } from "./pins-file.ts";
 import type { Refusals } from "./refusals.ts";
+import type { StructureRecord } from "./reload.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Held } from "./state-index.ts";
 import type { StructureFolder } from "./structure.ts";
@@ -31,11 +33,16 @@ export interface Edge {
   readonly origins: OriginAddresses;
   readonly pinsFile: PinsFile;
   readonly secrets: Secrets;
+  readonly node: NodeState;
+  /** Between the first word of maintenance and the end of nginx, at least. */
+  readonly drainSeconds: number;
   readonly refusals: Refusals;
   readonly progress: Progress;
   readonly log: Logger;
   /** Tells the control plane soon where this edge stands. */
   readonly report: () => void;
+  /** Ends the waiting for news: there is something else to do. */
+  readonly wake: () => void;
 }
 
 /** The only things that change under the steps' hands. */
@@ -44,6 +51,8 @@ export interface Progress {
   applied: number;
   /** The structure that nginx runs, 0 when none. */
   structure: number;
+  /** One that came while nginx was away on purpose: it is tried when that comes back. */
+  structureDue: StructureRecord | undefined;
   /** What nginx listens on by that structure: no origin may be there. */
   listeners: readonly Listener[];
   /** Shown to nginx in a probe; another one after each start of nginx. */

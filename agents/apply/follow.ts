@@ -4,6 +4,7 @@ import { pushedKinds } from "../contract.ts";
 import { applyChanges } from "./changes.ts";
 import { type Compaction, createCompaction } from "./compact.ts";
 import type { Edge } from "./edge.ts";
+import { settleNode } from "./node-state.ts";
 import { poll } from "./poll.ts";
 import { push } from "./push.ts";
 import { TooManyRefused } from "./refusals.ts";
@@ -21,6 +22,8 @@ const RESYNC_EVERY_MS = 60_000;
 export interface Follower {
   /** The state hashes differ: the next round is a snapshot. */
   resync(): void;
+  /** Ends the waiting for news: the next round is now. */
+  wake(): void;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -36,6 +39,7 @@ export function createFollower(edge: Edge): Follower {
       edge.progress.startOver = true;
       polling.abort();
     },
+    wake: () => polling.abort(),
     run: async (signal) => {
       const compaction = createCompaction(edge, signal);
       const backOff = createBackOff({ firstMs: 250, maxMs: 10_000 });
@@ -106,6 +110,7 @@ interface Round {
 /** True when more is announced. */
 async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promise<boolean> {
   const { atOnce, startsOver, polling, signal } = round;
+  await settleNode(edge);
   const feed = edge.state.feed();
   if (feed === undefined || feed.scope !== edge.scope || edge.progress.startOver) {
     await compaction.cancel();
@@ -139,7 +144,9 @@ async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promi
 /** What a feed that is no more has left, which the new one does not know. */
 async function removeLeftovers(edge: Edge, feed: Feed, signal: AbortSignal): Promise<void> {
   for (const held of edge.progress.leftovers) {
-    if (edge.state.index().find(held) === undefined) edge.secrets.note({ ...held, op: "del", body: "" });
+    if (edge.state.index().find(held) !== undefined) continue;
+    edge.secrets.note({ ...held, op: "del", body: "" });
+    edge.node.note({ ...held, op: "del", body: "" });
   }
   const gone = edge.progress.leftovers.filter(
     (held) => pushedKinds.has(held.kind) && edge.state.index().find(held) === undefined,

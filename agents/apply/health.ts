@@ -52,7 +52,9 @@ async function askOne(door: Door, ownName: string, rev: number): Promise<string 
   try {
     const { status, body } = await askAsViewer({ door, host: ownName, path: "/__edge/health", timeoutMs: ONE_TRY_MS });
     const health = healthSchema.safeParse(parseJson(body));
-    if (status !== 200 || !health.success) return `${name} answered ${status} instead of its health`;
+    // 503: it drains, and serves all the same.
+    if ((status !== 200 && status !== 503) || !health.success)
+      return `${name} answered ${status} instead of its health`;
     return health.data.structure === rev ? undefined : `${name} still runs structure ${health.data.structure}`;
   } catch (error) {
     return `${name} does not answer: ${error instanceof Error ? error.message : String(error)}`;

@@ -17,6 +17,8 @@ const nginxStateSchema = z.object({
   document_bytes: z.number().nullish(),
   document_bytes_max: z.number().nullish(),
   probe_secret: z.string(),
+  /** Being answered at this moment; absent where nginx was built without counting them. */
+  requests: z.int().nullish(),
   refused: z.union([z.array(refusalSchema), z.strictObject({})]).nullish(),
 });
 export type NginxState = z.infer<typeof nginxStateSchema>;
@@ -27,6 +29,8 @@ export interface NginxControl {
   pin(pins: Pins): Promise<void>;
   /** Into nginx's memory, nowhere else. */
   keepSecrets(changes: SecretChanges): Promise<void>;
+  /** Whether this edge takes viewers. */
+  tellNode(state: "active" | "draining"): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -69,6 +73,9 @@ export async function openNginxControl(runFolder: string): Promise<NginxControl>
     keepSecrets: async (changes) => {
       const headers = { "content-type": "application/json" };
       await call("PUT", "/secrets", { headers, body: JSON.stringify(changes) });
+    },
+    tellNode: async (state) => {
+      await call("PUT", "/node", { headers: { "content-type": "text/plain" }, body: `${state}\n` });
     },
     close: async () => {
       await pool.destroy();

@@ -36,6 +36,8 @@ export async function bringUpToDate(edge: Edge): Promise<readonly Refusal[]> {
   await edge.origins.pin(edge.control.pin);
   edge.secrets.bringAllAgain();
   edge.refusals.add(await edge.secrets.bring(edge.control.keepSecrets));
+  const told = edge.node.told();
+  if (told !== undefined) await edge.control.tellNode(told);
   const from = found.applied ?? 0;
   if (feed === undefined || from >= edge.state.rev()) return loaded;
   const missing = newerThan(edge.state.frames(), from);
@@ -55,16 +57,18 @@ async function* newerThan(frames: AsyncIterable<Frame>, rev: number): AsyncGener
 }
 
 /**
- * False when nginx gets its state from the disk anyway: this edge has no structure yet, or the one that comes along may be
- * what nginx needs to start. Throws when nginx is away for long: nothing could be proven.
+ * False when nginx gets its state from the disk anyway: it is away on purpose, this edge has no structure yet, or the one
+ * that comes along may be what nginx needs to start. Throws when nginx is away for long: nothing could be proven.
  */
 export async function mayPush(edge: Edge, bringsStructure: boolean, signal: AbortSignal): Promise<boolean> {
   if (edge.nginx.running()) return true;
+  if (edge.nginx.isResting()) return false;
   if (bringsStructure || (await edge.structures.current()) === undefined) return false;
   const deadline = Date.now() + NGINX_WAIT_MS;
   while (Date.now() < deadline) {
     await delay(100, undefined, { signal });
     if (edge.nginx.running()) return true;
+    if (edge.nginx.isResting()) return false;
   }
   throw new Error("nginx does not run: nothing can be applied until it does");
 }

@@ -8,6 +8,7 @@ import { prove } from "./changes.ts";
 import { viewDocument } from "./document.ts";
 import type { Edge } from "./edge.ts";
 import { createFrameReader, type Frame, FrameError } from "./frames.ts";
+import type { NodeRecord } from "./node-state.ts";
 import { readRecords, type StagedBase } from "./persist.ts";
 import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
 import { type Pushable, push } from "./push.ts";
@@ -65,6 +66,8 @@ export interface Download {
   readonly structure: StructureRecord | undefined;
   /** Those of kind `secret` and `keyring`. */
   readonly secrets: readonly SecretRecord[];
+  /** Whether each of the group's edges takes viewers. */
+  readonly nodes: readonly NodeRecord[];
 }
 
 /** Throws FrameError at the first byte that does not prove itself; what was written so far is never looked at again. */
@@ -78,12 +81,14 @@ export async function downloadCheckpoint(
   const reader = createFrameReader();
   const index = createStateIndex();
   const secrets: SecretRecord[] = [];
+  const nodes: NodeRecord[] = [];
   let structure: StructureRecord | undefined;
 
   function take(item: Frame): void {
     index.take(item.record);
     if (item.record.kind === "structure") structure = newerOf(structure, item);
-    if (isSecret(item)) secrets.push(secretOf(item));
+    if (isSecret(item)) secrets.push(withBody(item));
+    if (item.record.kind === "node") nodes.push(withBody(item));
   }
 
   async function* proven(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
@@ -98,14 +103,14 @@ export async function downloadCheckpoint(
 
   await pipeline(file, proven, createWriteStream(staged.path, { mode: 0o600, flush: true }), { signal });
   if (reader.pendingBytes() > 0) throw new FrameError("the checkpoint ends in the middle of a record");
-  return { rev: check.finish().rev, index, structure, secrets };
+  return { rev: check.finish().rev, index, structure, secrets, nodes };
 }
 
 function isSecret({ record }: Frame): boolean {
   return record.kind === "secret" || record.kind === "keyring";
 }
 
-function secretOf({ record, body }: Frame): SecretRecord {
+function withBody({ record, body }: Frame): SecretRecord {
   return { ...record, body: body.toString("utf8") };
 }
 
@@ -130,6 +135,8 @@ async function change(
   const sameFeed = isSame(known, feed);
   const { index, rev, structure } = download;
   edge.secrets.replace(download.secrets);
+  edge.node.forget();
+  for (const record of download.nodes) edge.node.note(record);
   if (sameFeed) await takeNewerThan(rev, edge, index);
 
   const removed = [...old.list()].filter((held) => pushedKinds.has(held.kind) && index.find(held) === undefined);
@@ -181,7 +188,8 @@ async function takeNewerThan(rev: number, edge: Edge, index: StateIndex): Promis
   for await (const item of edge.state.frames()) {
     if (item.record.rev <= rev) continue;
     index.take(item.record);
-    if (isSecret(item)) edge.secrets.note(secretOf(item));
+    if (isSecret(item)) edge.secrets.note(withBody(item));
+    if (item.record.kind === "node") edge.node.note(withBody(item));
   }
 }
 
@@ -238,6 +246,10 @@ export function tombstone({ kind, id }: Held, rev: number): Pushable {
 
 /** Does nothing when nginx runs it already. */
 export async function changeStructure(edge: Edge, structure: StructureRecord): Promise<void> {
+  if (edge.nginx.isResting()) {
+    edge.progress.structureDue = structure;
+    return;
+  }
   const current = await edge.structures.current();
   const isCurrent = current?.rev === structure.rev && current.hash === hashOf(structure.body);
   if (isCurrent && edge.progress.structure === structure.rev && edge.nginx.running()) return;

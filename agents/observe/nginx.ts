@@ -14,8 +14,20 @@ import {
 
 export interface Nginx {
   running(): boolean;
-  /** Starts it, or adopts the one that this edge left running. Throws NginxStartError. */
+  /** It is away on purpose: nobody waits for it, and it reads the disk when it comes. */
+  isResting(): boolean;
+  /** One that was let go still finishes what it is at. */
+  isEnding(): boolean;
+  /** Takes over the one that this edge left running; false when there is none. */
+  adopt(): Promise<boolean>;
+  /** Not to be waited for until it is started. */
+  rest(): void;
+  /** To be waited for, though there is nothing yet that it could start with. */
+  expect(): void;
+  /** Throws NginxStartError. */
   start(): Promise<void>;
+  /** Lets it go: it takes no more viewers, finishes what it is at and ends. Returns at once. */
+  retire(): Promise<void>;
   /** Goes on trying to start it, in the background. */
   keepTrying(): Promise<void>;
   /** Reads `current` anew. That it returns proves nothing: nginx keeps what it had when it does not like the new. */
@@ -41,11 +53,15 @@ export interface NginxSettings {
 const START_TIMEOUT_MS = 60_000;
 const LOOK_EVERY_MS = 200;
 const STOP_GRACE_MS = 5_000;
+/** Its own worker_shutdown_timeout ends it earlier; this is for one that hangs. */
+const RETIRES_WITHIN_MS = 10 * 60_000;
 
 export function createNginx({ launch, answers, onRestarted, log }: NginxSettings): Nginx {
   let pid: number | undefined;
   let watch: AbortController | undefined;
   let watching: Promise<void> = Promise.resolve();
+  let resting = false;
+  let ending: { abort: AbortController; done: Promise<void> } | undefined;
 
   async function launchAndWait(): Promise<number> {
     await endProcesses(launch.folder, STOP_GRACE_MS);
@@ -106,21 +122,56 @@ export function createNginx({ launch, answers, onRestarted, log }: NginxSettings
     await watching;
   }
 
-  async function start(): Promise<void> {
+  async function adopt(): Promise<boolean> {
     const left = launch.diesWithUs ? undefined : await findMaster(launch.folder);
-    if (left !== undefined && (await answers())) {
-      pid = left;
-      log.info({ pid }, "nginx was running: adopted");
-    } else {
-      pid = await launchAndWait();
-      log.info({ pid }, "nginx started");
-    }
+    if (left === undefined || !(await answers())) return false;
+    pid = left;
+    log.info({ pid }, "nginx was running: adopted");
+    startWatch();
+    return true;
+  }
+
+  async function start(): Promise<void> {
+    await leaveEnding();
+    resting = false;
+    pid = await launchAndWait();
+    log.info({ pid }, "nginx started");
     startWatch();
   }
 
   async function keepTrying(): Promise<void> {
     await stopWatch();
+    resting = false;
     startWatch();
+  }
+
+  async function retire(): Promise<void> {
+    await stopWatch();
+    const old = pid;
+    pid = undefined;
+    resting = true;
+    if (old === undefined) return;
+    sendSignal(old, "SIGQUIT");
+    const abort = new AbortController();
+    const done = untilEnded(old, abort.signal)
+      .catch((error: unknown) => log.error({ error }, "an nginx that was let go does not end"))
+      .finally(() => {
+        ending = undefined;
+      });
+    ending = { abort, done };
+  }
+
+  async function untilEnded(old: number, signal: AbortSignal): Promise<void> {
+    const deadline = Date.now() + RETIRES_WITHIN_MS;
+    while (!signal.aborted && (await isAlive(launch.folder, old))) {
+      if (Date.now() > deadline) return await endProcesses(launch.folder, STOP_GRACE_MS);
+      await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  async function leaveEnding(): Promise<void> {
+    ending?.abort.abort();
+    await ending?.done;
   }
 
   function tell(name: NodeJS.Signals): void {
@@ -129,18 +180,33 @@ export function createNginx({ launch, answers, onRestarted, log }: NginxSettings
 
   return {
     running: () => pid !== undefined,
+    isResting: () => resting,
+    isEnding: () => ending !== undefined,
+    adopt,
+    rest: () => {
+      resting = true;
+    },
+    expect: () => {
+      resting = false;
+    },
     start,
+    retire,
     keepTrying,
     reload: () => tell("SIGHUP"),
     reopenLogs: () => tell("SIGUSR1"),
     restart: async () => {
       await stopWatch();
+      resting = false;
       pid = undefined;
       pid = await launchAndWait();
       startWatch();
     },
-    leave: stopWatch,
+    leave: async () => {
+      await leaveEnding();
+      await stopWatch();
+    },
     stop: async () => {
+      await leaveEnding();
       await stopWatch();
       pid = undefined;
       await endProcesses(launch.folder, STOP_GRACE_MS);

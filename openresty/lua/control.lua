@@ -98,11 +98,18 @@ local function apply()
   reply_text(200, format('{"applied":%d,"refused":%s}', applied, list_text(refused)))
 end
 
+-- Without this one; nil where nginx was built without counting.
+local function requests()
+  local writing = tonumber(ngx.var.connections_writing)
+  return writing and writing - 1
+end
+
 local function state()
   local known = cjson.encode({
     boot_id = facts.boot_id(), feed_id = facts.feed_id() or cjson.null, applied = facts.applied(),
     structure = facts.structure(), documents = facts.documents(), document_bytes = facts.document_bytes(),
     document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(),
+    requests = requests(),
   })
   reply_text(200, format('%s,"refused":%s}', sub(known, 1, -2), list_text(facts.refused())))
 end
