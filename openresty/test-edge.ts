@@ -13,6 +13,7 @@ import type { FeedRecord } from "../agents/contract.ts";
 import { frame } from "../agents/contract.ts";
 import { capabilitiesOf } from "../agents/observe/capabilities.ts";
 import { linkCountryFile } from "../agents/observe/country-file.ts";
+import { writeEdgeCertificate } from "../agents/observe/edge-certificate.ts";
 import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
@@ -35,6 +36,16 @@ export interface TestEdgeSettings {
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
+  readonly cache?: { readonly zone_mb: number; readonly disk_max_gb: number };
+  /** Which address it listens on; default: 127.0.0.1. */
+  readonly host?: string;
+  /** Its place among other edges. */
+  readonly group?: {
+    readonly id: string;
+    readonly parentPort?: number;
+    readonly parentGroupId?: string;
+    readonly identity: Parameters<typeof writeEdgeCertificate>[1];
+  };
   /** A file that tells countries. */
   readonly countryFile?: string;
   /** A PEM file: whose certificates of https origins are right. Default: the system's authorities. */
@@ -107,6 +118,7 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
   await linkCountryFile(home, settings.countryFile);
   await ensureFallbackCertificate(join(home, "tls"), "edgewright.localhost");
   await writeOriginRoots(join(home, "tls"), settings.originRoots);
+  if (settings.group !== undefined) await writeEdgeCertificate(join(home, "tls"), settings.group.identity);
   await writeStructure(edge, settings, capabilitiesOf(installation));
   await writeState(home, settings.state ?? {});
 
@@ -165,11 +177,17 @@ async function writeStructure(
   capabilities: ReturnType<typeof capabilitiesOf>,
 ): Promise<void> {
   const { body } = compileStructure({
-    id: randomUUID(),
+    id: settings.group?.id ?? randomUUID(),
     name: "test",
     settings: edgeGroupSettingsSchema.parse({
-      listeners: { host: "127.0.0.1", http: httpPort, https: httpsPort },
-      cache: { zone_mb: 4, disk_max_gb: 1 },
+      listeners: {
+        host: settings.host ?? "127.0.0.1",
+        http: httpPort,
+        https: httpsPort,
+        parent: settings.group?.parentPort ?? null,
+      },
+      parent_group_id: settings.group?.parentGroupId ?? null,
+      cache: settings.cache ?? { zone_mb: 4, disk_max_gb: 1 },
       documents: { count_max: settings.documentsMax ?? 2000 },
       workers: { count: settings.workers ?? 1 },
     }),

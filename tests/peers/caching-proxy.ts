@@ -26,8 +26,8 @@ export interface CachingProxy {
   readonly port: number;
   /** Where its log lies, `access.log`. */
   readonly folder: string;
-  /** The sessions that its processes belong to. */
-  readonly sessions: readonly number[];
+  /** Its processes; others are descendants of these. */
+  readonly pids: readonly number[];
   stop(): Promise<void>;
 }
 
@@ -40,8 +40,8 @@ export async function startCachingProxy(
   try {
     const port = await pickPort();
     const { version, processes } = await starters[name]({ ...settings, port, folder });
-    const sessions = processes.map(({ pid }) => pid);
-    return { name, version, port, folder, sessions, stop: () => stopInReverse([removal, ...processes]) };
+    const pids = processes.map(({ pid }) => pid);
+    return { name, version, port, folder, pids, stop: () => stopInReverse([removal, ...processes]) };
   } catch (error) {
     await removal.stop();
     throw error;
