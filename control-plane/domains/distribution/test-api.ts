@@ -6,6 +6,7 @@ import { directReads } from "../../cache/test-direct.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
+import type { Route } from "../../http/define-route.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Answer, ask } from "../../http/test-ask.ts";
@@ -36,9 +37,10 @@ export interface TestApi {
   stop(): Promise<void>;
 }
 
-/** `cacheOf`: reads go through these caches, and not straight to the database. */
+/** `cacheOf`: reads go through these caches, and not straight to the database. `more`: routes of other domains. */
 export async function startTestApi(
   cacheOf: (database: TestDatabase) => Pick<Cache, "space"> = () => directReads,
+  more: (database: TestDatabase) => readonly Route[] = () => [],
 ): Promise<TestApi> {
   const database = await createTestDatabase();
   const { db } = database;
@@ -63,6 +65,7 @@ export async function startTestApi(
       ...versionRoutes(services.versions, async () => {}),
       ...ruleRoutes(createRuleService({ db, clock, seal: services.seal }, services.distributions), async () => {}),
       ...cachePolicyRoutes(policies),
+      ...more(database),
     ],
     authenticate: {
       account: async ({ header }) => {

@@ -20,7 +20,7 @@ import type { ListedPurgeRow, PurgeRow } from "./store.ts";
 interface Moment {
   readonly now: Date;
   readonly feedId: string | undefined;
-  readonly progress: ReadonlyMap<string, GroupProgress>;
+  readonly progress: ReadonlyMap<string, GroupProgress> | undefined;
   readonly deliveries: ReadonlyMap<string, readonly DeliveryRow[]>;
   /** Ids of purges that some edge that answers refuses. */
   readonly refused: ReadonlySet<string>;
@@ -65,7 +65,8 @@ async function momentOf(reads: Reads, rows: readonly Pick<PurgeRow, "id">[], now
       for (const { kind, id } of node.report?.refused ?? []) if (kind === "purge") refused.add(id);
     }
   }
-  const progress = await findProgress(reads, { feedId: feed?.feed_id ?? "", seenSince: since });
+  // Before the first worker starts there is no feed.
+  const progress = feed && (await findProgress(reads, { feedId: feed.feed_id, seenSince: since }));
   return { now, feedId: feed?.feed_id, progress, deliveries, refused };
 }
 
@@ -73,7 +74,7 @@ function listedToReply(row: ListedPurgeRow, moment: Moment): ListedPurgeReply {
   const deliveries = moment.deliveries.get(row.id) ?? [];
   const told = deliveries.map(({ scope, done_at }) => ({
     isDone: done_at !== null,
-    isLive: (moment.progress.get(scope)?.live ?? 0) > 0,
+    isLive: (moment.progress?.get(scope)?.live ?? 0) > 0,
   }));
   const status = moment.refused.has(row.id) ? "failed" : statusOf(row.appended_at === null ? undefined : told);
   const doneAt = Math.max(row.appended_at?.getTime() ?? 0, ...deliveries.map(({ done_at }) => done_at?.getTime() ?? 0));
