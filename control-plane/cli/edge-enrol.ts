@@ -25,7 +25,7 @@ export function edgeEnrolCommand(terminal: Terminal): Command {
         inTransaction(db, async (tx) => {
           const known = (await findGroups(tx)).find((group) => group.name === name);
           const kept = wanted ?? known?.settings ?? edgeGroupSettingsSchema.parse({});
-          const group = await services.edgeNodes.ensureGroup(tx, { name, settings: kept });
+          const group = await services.edgeGroups.ensure(tx, { name, settings: kept });
           const { token, expiresAt } = await services.edgeNodes.createEnrolmentToken(tx, group.id);
           return { group: group.id, token, expires_at: expiresAt.toISOString() };
         }),

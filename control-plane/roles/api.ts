@@ -24,7 +24,7 @@ import {
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
-import { createEdgeAuthenticator, edgeNodeRoutes } from "../domains/edge-node/index.ts";
+import { createEdgeAuthenticator, EDGES, edgeGroupRoutes, edgeNodeRoutes } from "../domains/edge-node/index.ts";
 import {
   createSnapshotReader,
   type FeedGateway,
@@ -63,7 +63,10 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
       pages: [...authPages(services.auth), ...invitationPages(services.invitations)],
       authenticate: {
         ...rememberCallers(authenticateCustomers(services, lastUse), connections.cache.watch(WHO_ASKS)),
-        edge: createEdgeAuthenticator({ db: connections.db, authority: services.authority, clock }),
+        edge: createEdgeAuthenticator({
+          ...{ db: connections.db, authority: services.authority, clock },
+          stampOf: connections.cache.watch([EDGES]),
+        }),
       },
       readiness: dependenciesOf(config, connections),
       trustedProxies: config.TRUSTED_PROXIES,
@@ -130,7 +133,8 @@ export function apiRoutes(
     ...purgeRoutes(services.purges),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
-    ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes }),
+    ...edgeGroupRoutes(services.edgeGroups),
+    ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
   ];
 }

@@ -15,6 +15,7 @@ import { createAuthService, createOperatorService, createSigningKeys, createToke
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
 import { createEdgeReportService } from "../domains/deployment/index.ts";
 import {
+  countDistributionsOfGroup,
   countDistributionsOfPolicy,
   createDistributionReads,
   createDistributionService,
@@ -22,7 +23,8 @@ import {
   createRuleService,
   createVersionService,
 } from "../domains/distribution/index.ts";
-import { createEdgeAuthority, createEdgeNodeService } from "../domains/edge-node/index.ts";
+import { createEdgeAuthority, createEdgeGroupService, createEdgeNodeService } from "../domains/edge-node/index.ts";
+import { deleteUses } from "../domains/edge-secret/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createPost } from "../domains/mail/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
@@ -68,6 +70,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     purges: createPurgeService({ db, clock }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
+    edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),

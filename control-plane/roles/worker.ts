@@ -5,7 +5,7 @@ import { createSealOf } from "../../platform/seal.ts";
 import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { deploymentHandlers } from "../domains/deployment/index.ts";
-import { policyChangeHandler } from "../domains/distribution/index.ts";
+import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { mailHandlers } from "../domains/mail/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
@@ -38,6 +38,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...deployments,
     ...purgeHandlers({ db, signer, clock, announce }),
     policyChangeHandler({ db }),
+    groupPlacementHandler({ db }),
     ...signingKeys,
     ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),
     ...mailHandlers({ mailer, seal }),

@@ -1,9 +1,10 @@
 // What a first start makes: the administrator, the edge group of this machine, and the token by which its edge joins.
 import { randomBytes } from "node:crypto";
-import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
+import { type EdgeGroupSettings, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { ControlPlaneConfig } from "../../config.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { findGroups } from "../../domains/edge-node/index.ts";
 import { openConnections } from "../../roles/connections.ts";
 import { createServices } from "../../roles/services.ts";
 import type { UpSettings } from "./settings.ts";
@@ -30,9 +31,10 @@ export async function prepareFirstUse(
     const password = settings.ADMIN_PASSWORD ?? `${randomBytes(12).toString("base64url")}a1`;
     const made = await services.auth.ensureAdministrator({ email, password });
     const { token } = await inTransaction(connections.db, async (tx) => {
-      const group = await services.edgeNodes.ensureGroup(tx, {
+      const known = (await findGroups(tx)).find(({ name }) => name === LOCAL_GROUP);
+      const group = await services.edgeGroups.ensure(tx, {
         name: LOCAL_GROUP,
-        settings: localGroupSettings(settings),
+        settings: localGroupSettings(settings, known?.settings),
       });
       return services.edgeNodes.createEnrolmentToken(tx, group.id);
     });
@@ -43,13 +45,8 @@ export async function prepareFirstUse(
   }
 }
 
-function localGroupSettings(settings: UpSettings) {
-  const wildcard = settings.LISTEN_HOST === "0.0.0.0" || settings.LISTEN_HOST === "::";
-  return edgeGroupSettingsSchema.parse({
-    listeners: {
-      host: wildcard ? "*" : settings.LISTEN_HOST,
-      http: settings.EDGE_HTTP_PORT,
-      https: settings.EDGE_HTTPS_PORT,
-    },
-  });
+/** Where it listens is said at the start; whatever else an operator has set stays. */
+function localGroupSettings(settings: UpSettings, known: EdgeGroupSettings | undefined): EdgeGroupSettings {
+  const { LISTEN_HOST: host, EDGE_HTTP_PORT: http, EDGE_HTTPS_PORT: https } = settings;
+  return edgeGroupSettingsSchema.parse({ ...known, listeners: { ...known?.listeners, host, http, https } });
 }

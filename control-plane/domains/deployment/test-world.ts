@@ -8,6 +8,7 @@ import { createTestDatabase, type TestDatabase } from "../../database/test-datab
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import type { Caller, EdgeCaller } from "../../http/caller.ts";
 import {
+  countDistributionsOfGroup,
   createDistributionInput,
   createDistributionService,
   createOriginService,
@@ -15,8 +16,15 @@ import {
   type OriginService,
 } from "../distribution/index.ts";
 import { insertPerson } from "../distribution/test-customer.ts";
-import { createEdgeAuthority, createEdgeNodeService, type EdgeNodeService } from "../edge-node/index.ts";
+import {
+  createEdgeAuthority,
+  createEdgeGroupService,
+  createEdgeNodeService,
+  type EdgeGroupService,
+  type EdgeNodeService,
+} from "../edge-node/index.ts";
 import { capabilities, createTestKey } from "../edge-node/test-agent.ts";
+import { deleteUses } from "../edge-secret/index.ts";
 import { appendRecords, type Candidate } from "../feed/append.ts";
 import { openFeed } from "../feed/feed.ts";
 import { createFeedSigner, type FeedSigner } from "../feed/signer.ts";
@@ -33,6 +41,7 @@ export interface TestWorld {
   readonly clock: () => Date;
   readonly compiler: Compiler;
   readonly reports: EdgeReportService;
+  readonly edgeGroups: EdgeGroupService;
   readonly edgeNodes: EdgeNodeService;
   readonly distributions: DistributionService;
   readonly origins: OriginService;
@@ -76,6 +85,7 @@ export async function createTestWorld(): Promise<TestWorld> {
     publicKey: signer.publicKey,
     compiler: createCompiler({ db, signer, seal, clock, ownNames: ["localhost"], announce, log }),
     reports: createEdgeReportService({ db, clock }),
+    edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     ...{ distributions, origins },
     customer: await insertPerson(db, "customer"),
@@ -87,7 +97,7 @@ export async function createTestWorld(): Promise<TestWorld> {
 }
 
 export async function createGroup(world: TestWorld, name: string = randomUUID()): Promise<string> {
-  return (await inTransaction(world.db, (tx) => world.edgeNodes.ensureGroup(tx, { name, settings }))).id;
+  return (await inTransaction(world.db, (tx) => world.edgeGroups.ensure(tx, { name, settings }))).id;
 }
 
 /** A scope that may be appended to, without anybody in it. */

@@ -8,6 +8,7 @@ import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
 import { isPolicyOf } from "../cache-policy/index.ts";
+import { holdGroups } from "../edge-node/index.ts";
 import { type Configuration, configurationOf } from "./configuration.ts";
 import { desiredDistribution } from "./desired.ts";
 import { distributionChanged } from "./jobs.ts";
@@ -15,6 +16,8 @@ import { distributionDeleted } from "./problems.ts";
 import { assertOwned, type DistributionState, readState } from "./state.ts";
 import { type DistributionRecord, lockDistribution, updateDistribution } from "./store.ts";
 import { insertVersion } from "./version-store.ts";
+
+const NO_SUCH_GROUP = "names no point of presence: GET /api/v1/points-of-presence lists them.";
 
 export interface Change {
   readonly id: string;
@@ -38,6 +41,7 @@ export async function changeDistribution(
   const changed = { ...change.columns, updatedBy: caller.userId, updatedAt: change.now };
   const after = await readState(tx, { ...before.record, ...changed, version: before.record.version + 1 });
   if (after.record.cachePolicyId !== before.record.cachePolicyId) await assertPolicyKept(tx, after.record);
+  await assertGroupsKept(tx, after.record, before.record.edgeGroupIds ?? []);
   await assertDeployable(tx, after);
   const number = await recordVersion(tx, caller, change, { before, after });
   await updateDistribution(tx, change.id, { ...changed, configurationVersion: number });
@@ -53,6 +57,7 @@ export async function recordCreation(
   state: DistributionState,
 ): Promise<void> {
   await assertPolicyKept(tx, state.record);
+  await assertGroupsKept(tx, state.record, []);
   await assertDeployable(tx, state);
   await recordVersion(tx, caller, { ...change, id: state.record.id }, { before: undefined, after: state });
   await enqueueJob(tx, distributionChanged, { distribution_id: state.record.id });
@@ -75,6 +80,21 @@ export async function lockedState(
 async function assertPolicyKept(tx: Tx, { accountId, cachePolicyId }: DistributionRecord): Promise<void> {
   if (cachePolicyId === null || (await isPolicyOf(tx, accountId, cachePolicyId))) return;
   throw invalidRequest([{ pointer: "/cache_policy_id", detail: "names a cache policy that is no longer there." }]);
+}
+
+/** Edge groups that are named from now on: they stay until the transaction ends, and then they are in use. */
+async function assertGroupsKept(
+  tx: Tx,
+  { edgeGroupIds }: DistributionRecord,
+  before: readonly string[],
+): Promise<void> {
+  const named = (edgeGroupIds ?? []).filter((id) => !before.includes(id));
+  if (named.length === 0) return;
+  const found = await holdGroups(tx, named);
+  const faults = (edgeGroupIds ?? []).flatMap((id, index) =>
+    before.includes(id) || found.has(id) ? [] : [{ pointer: `/edge_group_ids/${index}`, detail: NO_SUCH_GROUP }],
+  );
+  if (faults.length > 0) throw invalidRequest(faults);
 }
 
 /** What no edge could carry is a fault of the request, not of a deployment later. */

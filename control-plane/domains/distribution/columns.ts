@@ -20,6 +20,7 @@ export function columnsOfInput(input: CreateDistributionInput, domain: string): 
     cachePolicyId: input.cache_policy_id,
     cors: input.cors,
     compression: input.compression,
+    edgeGroupIds: input.edge_group_ids,
   };
 }
 
@@ -40,6 +41,7 @@ export function columnsOfPatch(input: PatchDistributionInput): Partial<NewColumn
     cachePolicyId: input.cache_policy_id,
     cors: input.cors,
     compression: input.compression,
+    edgeGroupIds: input.edge_group_ids,
   };
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }

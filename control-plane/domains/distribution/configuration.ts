@@ -63,6 +63,7 @@ export function settingsOf(record: DistributionRecord): Configuration["settings"
     cache_policy_id: record.cachePolicyId,
     cors: record.cors,
     compression: record.compression,
+    edge_group_ids: record.edgeGroupIds === null ? null : [...record.edgeGroupIds],
   };
 }
 
@@ -90,6 +91,7 @@ export function partsOf({ settings, origins, rules }: Configuration): Configurat
       cachePolicyId: settings.cache_policy_id,
       cors: settings.cors,
       compression: settings.compression,
+      edgeGroupIds: settings.edge_group_ids,
     },
     origins: origins.map(originOfSnapshot),
     rules: ruleKindNames.flatMap((kind) =>

@@ -13,6 +13,8 @@ export type DesiredState =
       readonly serve: true;
       readonly accountId: string;
       readonly sourceVersion: number;
+      /** The edge groups that it is kept to; null: all of them. */
+      readonly edgeGroupIds: readonly string[] | null;
       readonly distribution: DesiredDistribution;
     }
   | { readonly serve: false; readonly accountId: string; readonly sourceVersion: number };
@@ -23,7 +25,13 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
   if (record === undefined) return undefined;
   const source = { accountId: record.accountId, sourceVersion: record.version };
   if (record.deletedAt !== null) return { serve: false, ...source };
-  return { serve: true, ...source, distribution: await desiredDistribution(reads, await readState(reads, record)) };
+  const { edgeGroupIds } = record;
+  return {
+    serve: true,
+    ...source,
+    edgeGroupIds,
+    distribution: await desiredDistribution(reads, await readState(reads, record)),
+  };
 }
 
 export async function desiredDistribution(

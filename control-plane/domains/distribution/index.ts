@@ -1,6 +1,7 @@
 // Distributions: a domain in front of an origin, with its settings and all that it owns. The only door of this domain.
 export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
+export { groupPlacementHandler } from "./group-placement.ts";
 export { distributionChanged } from "./jobs.ts";
 export { originRoutes } from "./origin-routes.ts";
 export { createOriginService, type OriginService } from "./origin-service.ts";
@@ -14,6 +15,7 @@ export { createRuleService } from "./rule-service.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
 export { createDistributionService, type DistributionService } from "./service.ts";
 export {
+  countDistributionsOfGroup,
   countDistributionsOfPolicy,
   type DistributionRecord,
   findDistributionIds,

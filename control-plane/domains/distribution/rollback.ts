@@ -43,6 +43,7 @@ export function copyOf(source: DistributionState): {
       cachePolicyId: record.cachePolicyId,
       cors: record.cors,
       compression: record.compression,
+      edgeGroupIds: record.edgeGroupIds,
     },
     origins: source.origins.map((origin) => ({ ...settingsOf(origin), id: randomUUID() })),
     rules: source.rules.map(({ kind, body }) => ({ id: randomUUID(), kind, body })),

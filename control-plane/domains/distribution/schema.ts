@@ -10,6 +10,7 @@ const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
 const cdnTypes = ["gotipath", "gcore", "tm_swift", "multi"] as const;
 const distributionStatuses = ["pending", "deploying", "active", "failed", "disabled", "deleting", "deleted"] as const;
 export const ORIGINS_MAX = 20;
+const EDGE_GROUPS_MAX = 100;
 
 const httpToken = z.string().regex(/^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}$/, { error: "must be a header name." });
 const webOrigin = z.string().regex(/^(\*|https?:\/\/[a-z0-9.-]{1,253}(:\d{1,5})?)$/, {
@@ -57,6 +58,14 @@ export const compressionSchema = z
   .strictObject({ gzip: z.boolean().default(true), brotli: z.boolean().default(true) })
   .meta({ id: "Compression", description: "Of text, where the viewer takes it and the edge can." });
 export type Compression = z.output<typeof compressionSchema>;
+
+const edgeGroupIds = z
+  .array(givenId)
+  .min(1, { error: "must name a group, or be null for all of them." })
+  .max(EDGE_GROUPS_MAX)
+  .refine((ids) => new Set(ids).size === ids.length, { error: "must name each group once." })
+  .nullable()
+  .meta({ description: "The points of presence that alone serve it. Null: all of them, also those to come." });
 
 const oneOrMoreOrigins = z
   .union([originInput, z.array(originInput).min(1).max(ORIGINS_MAX)])
@@ -110,6 +119,7 @@ const settings = {
     .meta({ description: "A policy of the account or a built-in one. Null: that of acceleration_type." }),
   cors: corsSchema.nullable().meta({ description: "Null: the origin's own CORS headers pass." }),
   compression: compressionSchema,
+  edge_group_ids: edgeGroupIds,
   origin: oneOrMoreOrigins,
 };
 
@@ -136,6 +146,7 @@ export const createDistributionInput = z
     cache_policy_id: settings.cache_policy_id.default(null),
     cors: settings.cors.default(null),
     compression: settings.compression.prefault({}),
+    edge_group_ids: settings.edge_group_ids.default(null),
   })
   .meta({
     id: "DistributionInput",
@@ -166,6 +177,7 @@ export const decidedFields = {
   cache_policy_id: settings.cache_policy_id,
   cors: settings.cors,
   compression: compressionSchema,
+  edge_group_ids: settings.edge_group_ids,
 };
 
 export const exampleDistribution = {
@@ -191,6 +203,7 @@ export const exampleDistribution = {
   cache_policy_id: null,
   cors: null,
   compression: { gzip: true, brotli: true },
+  edge_group_ids: null,
   version: 1,
   status: "active",
   status_reason: null,

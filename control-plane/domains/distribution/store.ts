@@ -10,7 +10,7 @@ export type DistributionStatus = "pending" | "deploying" | "active" | "failed" |
 class DistributionModel extends Model {
   static override tableName = "distribution";
   static override columnNameMappers = snakeCaseMappers();
-  static override jsonAttributes = ["cors", "compression"];
+  static override jsonAttributes = ["cors", "compression", "edgeGroupIds"];
 
   declare id: string;
   declare accountId: string;
@@ -36,6 +36,8 @@ class DistributionModel extends Model {
   /** Null: the origin's own CORS headers pass. */
   declare cors: Cors | null;
   declare compression: Compression;
+  /** The edge groups that alone serve it; null: all of them. */
+  declare edgeGroupIds: readonly string[] | null;
   declare cname: string;
   declare status: DistributionStatus;
   declare statusReason: string | null;
@@ -72,6 +74,7 @@ export type NewColumns = Pick<
   | "cachePolicyId"
   | "cors"
   | "compression"
+  | "edgeGroupIds"
 >;
 
 class DomainModel extends Model {
@@ -189,6 +192,35 @@ export async function findDistributionIds(
 /** How many would miss this cache policy. */
 export async function countDistributionsOfPolicy(reads: Reads, policyId: string): Promise<number> {
   return DistributionModel.query(reads).where({ cache_policy_id: policyId }).whereNull("deleted_at").resultSize();
+}
+
+/** How many are kept to this edge group by name. */
+export async function countDistributionsOfGroup(reads: Reads, groupId: string): Promise<number> {
+  return DistributionModel.query(reads)
+    .whereRaw(...keptTo(groupId))
+    .whereNull("deleted_at")
+    .resultSize();
+}
+
+function keptTo(groupId: string): [string, string[]] {
+  return ["edge_group_ids @> ?::jsonb", [JSON.stringify([groupId])]];
+}
+
+/** Ids in rising order, a page at a time, held until the transaction ends. */
+export async function lockDistributionsOfGroup(
+  tx: Tx,
+  groupId: string,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<readonly string[]> {
+  const query = DistributionModel.query(tx)
+    .select("id")
+    .whereRaw(...keptTo(groupId))
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate();
+  if (after !== null) query.where("id", ">", after);
+  return (await query).map((row) => row.id);
 }
 
 /** Ids in rising order, a page at a time, held until the transaction ends. */

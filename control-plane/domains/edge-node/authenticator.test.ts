@@ -7,6 +7,7 @@ import { createTestDatabase, type TestDatabase } from "../../database/test-datab
 import { inTransaction } from "../../database/transaction.ts";
 import { createEdgeAuthenticator, type EdgeAuthenticator } from "./authenticator.ts";
 import { createEdgeAuthority } from "./authority.ts";
+import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
 import { createEdgeNodeService, type EdgeNodeService } from "./service.ts";
 import { capabilities, createTestKey, edgeToken, x5cOf } from "./test-agent.ts";
 
@@ -17,6 +18,7 @@ const key = createTestKey();
 const otherKey = createTestKey();
 
 let database: TestDatabase;
+let groups: EdgeGroupService;
 let edgeNodes: EdgeNodeService;
 let groupId: string;
 let authority: ReturnType<typeof createEdgeAuthority>;
@@ -27,9 +29,10 @@ beforeAll(async () => {
   database = await createTestDatabase();
   const { db } = database;
   authority = createEdgeAuthority({ db, seal, clock: () => now });
+  groups = createEdgeGroupService({ db, clock: () => now, countUses: async () => 0, forgetSecrets: async () => {} });
   edgeNodes = createEdgeNodeService({ db, authority, clock: () => now, feedKeys: async () => ({ key: "pem" }) });
   const settings = edgeGroupSettingsSchema.parse({});
-  groupId = (await inTransaction(db, (tx) => edgeNodes.ensureGroup(tx, { name: "group", settings }))).id;
+  groupId = (await inTransaction(db, (tx) => groups.ensure(tx, { name: "group", settings }))).id;
   agent = await enrolledAgent("edge-1", key);
   authenticate = createEdgeAuthenticator({ db, authority, clock: () => now });
 });

@@ -15,11 +15,11 @@ const TOKEN_AGE_MAX_S = 60;
 const CLOCK_TOLERANCE_S = 5;
 const TOKEN_CHARS_MAX = 8192;
 const CERTIFICATES_MAX = 10_000;
-/** How long a node that was taken away may go on. */
+/** No longer, even when nothing is known to have changed: a certificate has a last moment. */
 const HOLDER_TTL_MS = 10_000;
 
 const headerSchema = z.object({ alg: z.literal("RS256"), x5c: z.tuple([z.base64()]) });
-const SAN_PATTERN = /^URI:urn:edgewright:edge:([0-9a-f-]{36})$/;
+const SAN_PATTERN = /^URI:urn:edgewright:edge:([0-9a-f-]{36})(?:, DNS:[a-z0-9.-]+)?$/;
 
 interface VerifiedCertificate {
   readonly edgeId: string;
@@ -35,10 +35,15 @@ export function createEdgeAuthenticator(settings: {
   db: Database;
   authority: EdgeAuthority;
   clock: () => Date;
+  /** Changes when any edge's certificate does; undefined: nothing may be kept now. */
+  stampOf?: () => number | undefined;
 }): EdgeAuthenticator {
-  const { db, authority, clock } = settings;
+  const { db, authority, clock, stampOf = () => undefined } = settings;
   const certificates = new LRUCache<string, VerifiedCertificate>({ max: CERTIFICATES_MAX });
-  const holders = new LRUCache<string, EdgeCaller>({ max: CERTIFICATES_MAX, ttl: HOLDER_TTL_MS });
+  const holders = new LRUCache<string, { caller: EdgeCaller; stamp: number }>({
+    max: CERTIFICATES_MAX,
+    ttl: HOLDER_TTL_MS,
+  });
 
   async function verifiedCertificate(base64: string): Promise<VerifiedCertificate> {
     const fingerprint = createHash("sha256").update(base64).digest("base64");
@@ -50,12 +55,13 @@ export function createEdgeAuthenticator(settings: {
   }
 
   async function holderOf(certificate: VerifiedCertificate, now: Date): Promise<EdgeCaller> {
-    const known = holders.get(certificate.serial);
-    if (known !== undefined) return known;
+    const stamp = stampOf();
+    const known = stamp === undefined ? undefined : holders.get(certificate.serial);
+    if (known !== undefined && known.stamp === stamp) return known.caller;
     const holder = await findCertificateHolder(db, certificate.serial, now);
     if (holder?.edgeId !== certificate.edgeId) throw unauthorized("This certificate is no longer the edge's.");
     const caller = { edgeId: holder.edgeId, scope: holder.groupId };
-    holders.set(certificate.serial, caller);
+    if (stamp !== undefined) holders.set(certificate.serial, { caller, stamp });
     return caller;
   }
 

@@ -1,7 +1,10 @@
 // How nodes prove who they are: their certificates and enrolment tokens. Models stay in this file.
 import { Model, snakeCaseMappers } from "objection";
 import { z } from "zod";
-import type { Reads, Tx } from "../../database/transaction.ts";
+import { makeStale, type Reads, type Tx } from "../../database/transaction.ts";
+
+/** What is kept of edges under their ids: which certificates are theirs. */
+export const EDGES = "edge";
 
 class EdgeCertificateModel extends Model {
   static override tableName = "edge_certificate";
@@ -34,6 +37,7 @@ export async function insertCertificate(
 
 /** Those that end earlier keep their own end. */
 export async function endCertificates(tx: Tx, edgeId: string, usableUntil: Date): Promise<void> {
+  makeStale(tx, `${EDGES}:${edgeId}`);
   await EdgeCertificateModel.query(tx)
     .patch({ usableUntil })
     .where({ edge_id: edgeId })
@@ -41,6 +45,7 @@ export async function endCertificates(tx: Tx, edgeId: string, usableUntil: Date)
 }
 
 export async function deleteCertificates(tx: Tx, edgeId: string, endedBefore?: Date): Promise<void> {
+  makeStale(tx, `${EDGES}:${edgeId}`);
   const query = EdgeCertificateModel.query(tx).delete().where({ edge_id: edgeId });
   if (endedBefore !== undefined) query.where("usable_until", "<", endedBefore);
   await query;

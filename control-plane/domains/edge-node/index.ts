@@ -2,15 +2,18 @@
 // domain; what they are to run is the deployment domain's.
 export { createEdgeAuthenticator } from "./authenticator.ts";
 export { createEdgeAuthority } from "./authority.ts";
-export { edgeGroupChanged, edgeKeysChanged } from "./jobs.ts";
+export { edgeGroupRoutes } from "./group-routes.ts";
+export { servingGroups } from "./group-rules.ts";
+export { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
+export { type EdgeGroupRecord, findGroup, findGroups, holdGroups } from "./group-store.ts";
+export { EDGES } from "./identity-store.ts";
+export { edgeGroupChanged, edgeGroupPlaced, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
 export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
 export {
-  type EdgeGroupRecord,
   type EdgeNodeRecord,
-  findGroup,
-  findGroups,
+  findNode,
   findNodeKeys,
   findNodesOfGroup,
   findProgress,

@@ -12,3 +12,15 @@ export const edgeGroupChanged = defineJob({
   name: "edge-group.changed",
   payload: z.object({ group_id: z.uuid() }),
 });
+
+/** The group has another parent: a page of the distributions that are kept to it, after this id or from the first. */
+export const edgeGroupPlaced = defineJob({
+  name: "edge-group.placed",
+  payload: z.object({ group_id: z.uuid(), after: z.uuid().nullable() }),
+});
+
+/** A node came, went, or has another state or address. `version`: which of its own it has reached; it counts on when it goes. */
+export const edgeNodeChanged = defineJob({
+  name: "edge-node.changed",
+  payload: z.object({ group_id: z.uuid(), edge_id: z.uuid(), version: z.int().min(1) }),
+});

@@ -1,29 +1,40 @@
-// Enrolment and renewal for agents; groups, nodes and enrolment tokens for operators.
+// Enrolment and renewal for agents; nodes and enrolment tokens for operators.
 import { z } from "zod";
 import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { givenId } from "../../http/given-id.ts";
-import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
+import { edgeGroupParams } from "./group-schema.ts";
+import { edgeNameTaken, enrolmentTokenRefused, unknownEdge, unknownEdgeGroup } from "./problems.ts";
+import { seenSince } from "./rules.ts";
 import {
-  type EdgeGroupReply,
   type EdgeReply,
-  edgeGroupReply,
+  edgeParams,
   edgeReply,
   enrolBody,
   enrolmentTokenReply,
   enrolReply,
+  patchEdgeInput,
   renewBody,
   renewReply,
 } from "./schema.ts";
 import type { EdgeNodeService } from "./service.ts";
-import type { EdgeGroupRecord, EdgeNodeRecord } from "./store.ts";
+import type { EdgeNodeRecord } from "./store.ts";
 
 const agentTag = "Edge protocol";
 const operatorTag = "Edges";
 
-export function edgeNodeRoutes({ db, edgeNodes }: { db: Database; edgeNodes: EdgeNodeService }): Route[] {
-  return [...agentRoutes(edgeNodes), ...operatorRoutes(db, edgeNodes)];
+const reading = { kind: "operator", scope: "platform:read" } as const;
+const writing = { kind: "operator", scope: "platform:write" } as const;
+
+export interface EdgeNodeRouteSettings {
+  readonly db: Database;
+  readonly edgeNodes: EdgeNodeService;
+  readonly clock: () => Date;
+}
+
+export function edgeNodeRoutes({ db, edgeNodes, clock }: EdgeNodeRouteSettings): Route[] {
+  return [...agentRoutes(edgeNodes), ...operatorRoutes(db, edgeNodes, clock)];
 }
 
 function agentRoutes(edgeNodes: EdgeNodeService): Route[] {
@@ -59,33 +70,64 @@ function agentRoutes(edgeNodes: EdgeNodeService): Route[] {
   ];
 }
 
-function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
+function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => Date): Route[] {
   return [
-    defineRoute({
-      method: "GET",
-      path: "/edge-groups",
-      operationId: "listEdgeGroups",
-      tag: operatorTag,
-      summary: "Points of presence and their settings, newest first",
-      access: { kind: "operator", scope: "platform:read" },
-      query: z.object({ ...pageQuery }),
-      reply: { status: 200, body: pageSchema(edgeGroupReply) },
-      async handle({ query }) {
-        return { body: pageOf(await edgeNodes.listGroups(query), query, groupToReply) };
-      },
-    }),
     defineRoute({
       method: "GET",
       path: "/edges",
       operationId: "listEdges",
       tag: operatorTag,
       summary: "Edge nodes and what each runs, newest first",
-      access: { kind: "operator", scope: "platform:read" },
+      access: reading,
       query: z.object({ ...pageQuery, group_id: givenId.optional() }),
       reply: { status: 200, body: pageSchema(edgeReply) },
       async handle({ query }) {
         const page = { limit: query.limit, cursor: query.cursor, groupId: query.group_id };
-        return { body: pageOf(await edgeNodes.listNodes(page), query, nodeToReply) };
+        return { body: pageOf(await edgeNodes.listNodes(page), query, (node) => nodeToReply(node, clock())) };
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/edges/{id}",
+      operationId: "getEdge",
+      tag: operatorTag,
+      summary: "One edge node: what it runs, and what it refused",
+      access: reading,
+      params: edgeParams,
+      reply: { status: 200, body: edgeReply },
+      problems: [unknownEdge],
+      async handle({ params }) {
+        return { body: nodeToReply(await edgeNodes.getNode(params.id), clock()) };
+      },
+    }),
+    defineRoute({
+      method: "PATCH",
+      path: "/edges/{id}",
+      operationId: "updateEdge",
+      tag: operatorTag,
+      summary: "Drain an edge, take it out for maintenance or back, name it, or say where it is",
+      access: writing,
+      params: edgeParams,
+      body: patchEdgeInput,
+      reply: { status: 200, body: edgeReply },
+      problems: [unknownEdge, edgeNameTaken],
+      async handle({ params, body, caller }) {
+        return { body: nodeToReply(await edgeNodes.updateNode(caller, params.id, body), clock()) };
+      },
+    }),
+    defineRoute({
+      method: "DELETE",
+      path: "/edges/{id}",
+      operationId: "deleteEdge",
+      tag: operatorTag,
+      summary: "Lock an edge out for good: its certificate is worth nothing from now on",
+      access: writing,
+      params: edgeParams,
+      reply: { status: 204, empty: true },
+      problems: [unknownEdge],
+      async handle({ params, caller }) {
+        await edgeNodes.removeNode(caller, params.id);
+        return {};
       },
     }),
     defineRoute({
@@ -94,8 +136,8 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
       operationId: "createEnrolmentToken",
       tag: operatorTag,
       summary: "A token that enrols one node within 15 minutes",
-      access: { kind: "operator", scope: "platform:write" },
-      params: z.object({ id: givenId }),
+      access: writing,
+      params: edgeGroupParams,
       reply: { status: 201, body: enrolmentTokenReply },
       problems: [unknownEdgeGroup],
       async handle({ params }) {
@@ -108,23 +150,13 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService): Route[] {
   ];
 }
 
-function groupToReply(group: EdgeGroupRecord): EdgeGroupReply {
-  const { id, name, settings, capabilities, version } = group;
+function nodeToReply(node: EdgeNodeRecord, now: Date): EdgeReply {
+  const { id, name, groupId, address, state, capabilities, reportedAt, report } = node;
   return {
-    ...{ id, name, settings, capabilities, version },
-    created_at: group.createdAt.toISOString(),
-    updated_at: group.updatedAt.toISOString(),
-  };
-}
-
-function nodeToReply(node: EdgeNodeRecord): EdgeReply {
-  return {
-    id: node.id,
-    name: node.name,
-    group_id: node.groupId,
-    capabilities: node.capabilities,
-    last_seen_at: node.reportedAt?.toISOString() ?? null,
-    running: node.report && runningOf(node.report),
+    ...{ id, name, group_id: groupId, address, state, capabilities },
+    last_seen_at: reportedAt?.toISOString() ?? null,
+    is_live: reportedAt !== null && reportedAt > seenSince(now),
+    running: report && runningOf(report),
     created_at: node.createdAt.toISOString(),
   };
 }

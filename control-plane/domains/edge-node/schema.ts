@@ -1,14 +1,16 @@
-// Edge groups and nodes as operators read them, and enrolment as agents ask for it, with an example of each.
+// Edge nodes as operators read and change them, and enrolment as agents ask for it, with an example of each.
 import { z } from "zod";
 import {
   capabilitiesSchema,
   enrolReplySchema,
   enrolRequestSchema,
+  nodeStates,
   refusalSchema,
   renewReplySchema,
   renewRequestSchema,
 } from "../../../agents/contract.ts";
-import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
+import { givenId } from "../../http/given-id.ts";
+import { lineOfText } from "../../http/plain-text.ts";
 
 const edgeId = "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0";
 const groupId = "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d";
@@ -36,41 +38,35 @@ export const enrolReply = enrolReplySchema.meta({
 export const renewBody = renewRequestSchema.meta({ examples: [{ csr }] });
 export const renewReply = renewReplySchema.meta({ examples: [{ certificate }] });
 
-export const edgeGroupReply = z
-  .object({
-    id: z.uuid(),
-    name: z.string(),
-    settings: edgeGroupSettingsSchema,
-    capabilities: capabilitiesSchema
-      .nullable()
-      .meta({ description: "What every node of the group can do; null until the first one has enrolled." }),
-    version: z.int().meta({ description: "Rises with every change of settings or capabilities." }),
-    created_at: z.iso.datetime(),
-    updated_at: z.iso.datetime(),
-  })
-  .meta({
-    id: "EdgeGroup",
-    examples: [
-      {
-        id: groupId,
-        name: "frankfurt",
-        settings: edgeGroupSettingsSchema.parse({}),
-        capabilities,
-        version: 3,
-        created_at: time,
-        updated_at: time,
-      },
-    ],
-  });
-export type EdgeGroupReply = z.input<typeof edgeGroupReply>;
+const address = z
+  .union([z.ipv4(), z.ipv6()], { error: "must be an IPv4 or IPv6 address, or null." })
+  .nullable()
+  .meta({ description: "Where the edges of child groups reach it. Null: they do not." });
+const state = z.enum(nodeStates).meta({
+  description:
+    "`draining`: it serves, and tells by its health that nobody should come any more. `maintenance`: its nginx ends after the " +
+    "last answer.",
+});
+
+/** RFC 7396: what is absent stays. */
+export const patchEdgeInput = z
+  .strictObject({ name: lineOfText(100), address, state })
+  .partial()
+  .meta({ id: "EdgePatch", examples: [{ state: "draining" }] });
+export type PatchEdgeInput = z.output<typeof patchEdgeInput>;
+
+export const edgeParams = z.object({ id: givenId });
 
 export const edgeReply = z
   .object({
     id: z.uuid(),
     name: z.string(),
     group_id: z.uuid(),
+    address,
+    state,
     capabilities: capabilitiesSchema,
     last_seen_at: z.iso.datetime().nullable(),
+    is_live: z.boolean().meta({ description: "It was heard of within a minute; else it holds no deployment up." }),
     running: z
       .object({
         feed_id: z.uuid(),
@@ -91,8 +87,11 @@ export const edgeReply = z
         id: edgeId,
         name: "fra-1",
         group_id: groupId,
+        address: "203.0.113.5",
+        state: "active",
         capabilities,
         last_seen_at: time,
+        is_live: true,
         running: {
           feed_id: feedId,
           applied: 1042,

@@ -7,8 +7,10 @@ import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import { createEdgeAuthority, edgeUri } from "./authority.ts";
+import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
+import { findGroup } from "./group-store.ts";
 import { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
-import { findGroup, findProgress, hasReportedSince } from "./store.ts";
+import { findProgress, hasReportedSince } from "./store.ts";
 import { capabilities, createTestKey } from "./test-agent.ts";
 
 const MINUTE_MS = 60_000;
@@ -21,12 +23,14 @@ const feedKeys = { "key-1": "the feed's public key" };
 let database: TestDatabase;
 let now: Date;
 const clock = () => now;
+let groups: EdgeGroupService;
 let edgeNodes: EdgeNodeService;
 let groupId: string;
 
 beforeAll(async () => {
   database = await createTestDatabase();
   const authority = createEdgeAuthority({ db: database.db, seal, clock: () => new Date() });
+  groups = createEdgeGroupService({ db: database.db, clock, countUses: async () => 0, forgetSecrets: async () => {} });
   edgeNodes = createEdgeNodeService({ db: database.db, authority, clock, feedKeys: async () => feedKeys });
 });
 afterAll(() => database?.stop());
@@ -37,7 +41,7 @@ beforeEach(async () => {
 });
 
 function ensureGroup(name: string, changes: object = {}) {
-  return inTransaction(database.db, (tx) => edgeNodes.ensureGroup(tx, { name, settings: { ...settings, ...changes } }));
+  return inTransaction(database.db, (tx) => groups.ensure(tx, { name, settings: { ...settings, ...changes } }));
 }
 
 function newToken() {

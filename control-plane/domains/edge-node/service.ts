@@ -1,15 +1,16 @@
-// Edge groups, how a node becomes one of a group, and what nodes say of themselves.
+// How a node becomes one of a group, what operators make of it, and what nodes say of themselves.
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { EnrolReply, EnrolRequest, ReportRequest } from "../../../agents/contract.ts";
-import type { EdgeGroupSettings } from "../../../edge-templates/index.ts";
 import { Problem } from "../../../platform/problem.ts";
 import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
-import type { EdgeCaller } from "../../http/caller.ts";
+import type { Actor, EdgeCaller } from "../../http/caller.ts";
 import { invalidRequest, unavailable } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { type Authority, type EdgeAuthority, readSigningRequest } from "./authority.ts";
+import { differences, recordAudit } from "../audit/index.ts";
+import { type Authority, type CertificateRequest, type EdgeAuthority, readSigningRequest } from "./authority.ts";
+import { findGroup, lockGroup, updateGroup } from "./group-store.ts";
 import {
   deleteCertificates,
   deleteOldEnrolmentTokens,
@@ -18,26 +19,23 @@ import {
   insertEnrolmentToken,
   spendEnrolmentToken,
 } from "./identity-store.ts";
-import { edgeGroupChanged, edgeKeysChanged } from "./jobs.ts";
-import { enrolmentTokenRefused, unknownEdgeGroup } from "./problems.ts";
+import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
+import { edgeNameTaken, enrolmentTokenRefused, unknownEdge, unknownEdgeGroup } from "./problems.ts";
 import { sharedCapabilities } from "./rules.ts";
+import type { PatchEdgeInput } from "./schema.ts";
 import {
-  type EdgeGroupRecord,
+  deleteNode,
   type EdgeNodeRecord,
   findCapabilitiesOfGroup,
-  findGroup,
-  insertGroupIfAbsent,
+  findNode,
   insertNode,
-  listGroups,
   listNodes,
-  lockGroup,
-  lockGroupByName,
   lockNode,
   lockNodeByName,
   resetNode,
-  updateGroup,
   updatePublicKey,
   updateReport,
+  updateNode as writeNode,
 } from "./store.ts";
 
 const MINUTE_MS = 60_000;
@@ -62,20 +60,6 @@ export interface EdgeNodeSettings {
 export type EdgeNodeService = ReturnType<typeof createEdgeNodeService>;
 
 export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNodeSettings) {
-  /** The group of this name with these settings, made or changed as needed. */
-  async function ensureGroup(
-    tx: Tx,
-    { name, settings }: { name: string; settings: EdgeGroupSettings },
-  ): Promise<EdgeGroupRecord> {
-    await insertGroupIfAbsent(tx, { id: randomUUID(), name, settings });
-    const group = await lockGroupByName(tx, name);
-    if (group === undefined) throw new Error(`the edge group ${name} vanished while it was made`);
-    if (isDeepStrictEqual(group.settings, settings)) return group;
-    await updateGroup(tx, group.id, { settings }, clock());
-    await enqueueJob(tx, edgeGroupChanged, { group_id: group.id });
-    return { ...group, settings, version: group.version + 1 };
-  }
-
   async function createEnrolmentToken(tx: Tx, groupId: string): Promise<EnrolmentToken> {
     const now = clock();
     if ((await findGroup(tx, groupId)) === undefined) {
@@ -102,9 +86,10 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
       if (Object.keys(keys).length === 0) throw unavailable("feed signing key");
       const edgeId = await enrolledNode(tx, groupId, request, now);
       await deleteCertificates(tx, edgeId);
-      const certificate = await issueTo(tx, issuer, { edgeId, publicKey, now });
+      const certificate = await issueTo(tx, issuer, { edgeId, groupId, publicKey, now });
       await keepPublicKey(tx, { edgeId, groupId, publicKey });
       await refreshCapabilities(tx, groupId, now);
+      await tellEdges(tx, assertFound(await findNode(tx, edgeId)));
       return {
         edge_id: edgeId,
         scope: groupId,
@@ -125,16 +110,57 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
       await deleteCertificates(tx, edge.edgeId, now);
       await endCertificates(tx, edge.edgeId, new Date(now.getTime() + RENEWAL_OVERLAP_MS));
       await keepPublicKey(tx, { edgeId: edge.edgeId, groupId: edge.scope, publicKey });
-      return issueTo(tx, issuer, { edgeId: edge.edgeId, publicKey, now });
+      return issueTo(tx, issuer, { edgeId: edge.edgeId, groupId: edge.scope, publicKey, now });
+    });
+  }
+
+  async function updateNode(actor: Actor, id: string, patch: PatchEdgeInput): Promise<EdgeNodeRecord> {
+    return inTransaction(db, async (tx) => {
+      const before = assertFound(await lockNode(tx, id));
+      const { name, address, state } = before;
+      const wanted = {
+        name: patch.name ?? name,
+        address: patch.address === undefined ? address : patch.address,
+        state: patch.state ?? state,
+      };
+      const changes = differences({ name, address, state }, wanted);
+      if (changes.length === 0) return before;
+      if (wanted.name !== name) await assertNameFree(tx, before.groupId, wanted.name);
+      await writeNode(tx, id, wanted);
+      const deed = { action: "edge.update", accountId: null, resourceType: "edge", resourceId: id, changes };
+      await recordAudit(tx, actor, deed);
+      const after = { ...before, ...wanted, version: before.version + 1 };
+      await tellEdges(tx, after);
+      // What other groups are told of this one's edges.
+      await enqueueJob(tx, edgeGroupChanged, { group_id: before.groupId });
+      return after;
+    });
+  }
+
+  /** It is nobody from here on: its certificates go, and what is sealed from now on it cannot open. */
+  async function removeNode(actor: Actor, id: string): Promise<void> {
+    await inTransaction(db, async (tx) => {
+      const now = clock();
+      const before = assertFound(await lockNode(tx, id));
+      await deleteCertificates(tx, id);
+      await deleteNode(tx, id);
+      const { groupId, name, address, state } = before;
+      const changes = differences({ name, address, state }, undefined);
+      const deed = { action: "edge.delete", accountId: null, resourceType: "edge", resourceId: id, changes };
+      await recordAudit(tx, actor, deed);
+      await enqueueJob(tx, edgeKeysChanged, { group_id: groupId });
+      await refreshCapabilities(tx, groupId, now);
+      await tellEdges(tx, { ...before, version: before.version + 1 });
     });
   }
 
   return {
-    ensureGroup,
     createEnrolmentToken,
     enrol,
     renew,
-    listGroups: (page: PageQuery) => listGroups(db, page),
+    updateNode,
+    removeNode,
+    getNode: async (id: string) => assertFound(await findNode(db, id)),
     listNodes: (page: PageQuery & { groupId?: string | undefined }) => listNodes(db, page),
   };
 }
@@ -156,6 +182,21 @@ export async function recordReport(
   return { node, previous };
 }
 
+async function tellEdges(tx: Tx, { id, groupId, version }: EdgeNodeRecord): Promise<void> {
+  await enqueueJob(tx, edgeNodeChanged, { group_id: groupId, edge_id: id, version });
+}
+
+async function assertNameFree(tx: Tx, groupId: string, name: string): Promise<void> {
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`edge-names:${groupId}`]);
+  if ((await lockNodeByName(tx, { groupId, name })) === undefined) return;
+  throw new Problem(edgeNameTaken, `An edge of its group is called ${name} already: choose another name.`);
+}
+
+function assertFound(node: EdgeNodeRecord | undefined): EdgeNodeRecord {
+  if (node === undefined) throw new Problem(unknownEdge, "No edge has this id.");
+  return node;
+}
+
 async function enrolledNode(tx: Tx, groupId: string, request: EnrolRequest, now: Date): Promise<string> {
   const { name, capabilities } = request;
   const known = await lockNodeByName(tx, { groupId, name });
@@ -168,11 +209,7 @@ async function enrolledNode(tx: Tx, groupId: string, request: EnrolRequest, now:
   return id;
 }
 
-async function issueTo(
-  tx: Tx,
-  issuer: Authority,
-  request: { edgeId: string; publicKey: string; now: Date },
-): Promise<string> {
+async function issueTo(tx: Tx, issuer: Authority, request: CertificateRequest): Promise<string> {
   const { certificate, serial, notAfter } = issuer.issue(request);
   await insertCertificate(tx, { serial, edgeId: request.edgeId, usableUntil: notAfter });
   return certificate;

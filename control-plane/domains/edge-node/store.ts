@@ -1,44 +1,18 @@
-// Edge groups and nodes. Models stay in this file; others see records, whose JSON columns were parsed on the way out.
+// Edge nodes. Models stay in this file; others see records, whose JSON columns were parsed on the way out.
 import { Model, snakeCaseMappers } from "objection";
 import { z } from "zod";
 import {
   type Capabilities,
   capabilitiesSchema,
+  nodeStates,
   type ReportRequest,
   reportRequestSchema,
 } from "../../../agents/contract.ts";
-import { type EdgeGroupSettings, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 
-const GROUPS_MAX = 10_000;
 const NODES_MAX = 10_000;
-
-class EdgeGroupModel extends Model {
-  static override tableName = "edge_group";
-  static override columnNameMappers = snakeCaseMappers();
-
-  declare id: string;
-  declare name: string;
-  declare settings: unknown;
-  declare capabilities: unknown;
-  declare version: number;
-  declare createdAt: Date;
-  declare updatedAt: Date;
-  /** Only where a page was asked for. */
-  declare pageKey?: string;
-}
-
-export interface EdgeGroupRecord {
-  readonly id: string;
-  readonly name: string;
-  readonly settings: EdgeGroupSettings;
-  /** Null until the first node has said what it can do. */
-  readonly capabilities: Capabilities | null;
-  readonly version: number;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-}
+const nodeStateSchema = z.enum(nodeStates);
 
 class EdgeNodeModel extends Model {
   static override tableName = "edge_node";
@@ -47,6 +21,9 @@ class EdgeNodeModel extends Model {
   declare id: string;
   declare groupId: string;
   declare name: string;
+  declare address: string | null;
+  declare state: string;
+  declare version: number;
   declare capabilities: unknown;
   declare publicKey: string | null;
   declare report: unknown;
@@ -58,67 +35,21 @@ class EdgeNodeModel extends Model {
   declare pageKey?: string;
 }
 
+export type NodeState = (typeof nodeStates)[number];
+
 export interface EdgeNodeRecord {
   readonly id: string;
   readonly groupId: string;
   readonly name: string;
+  /** Where the edges of child groups reach it. */
+  readonly address: string | null;
+  readonly state: NodeState;
+  /** Rises with each change of what edges are told of it. */
+  readonly version: number;
   readonly capabilities: Capabilities;
   readonly report: ReportRequest | null;
   readonly reportedAt: Date | null;
   readonly createdAt: Date;
-}
-
-export async function insertGroupIfAbsent(
-  tx: Tx,
-  group: { id: string; name: string; settings: EdgeGroupSettings },
-): Promise<void> {
-  await EdgeGroupModel.query(tx).insert(group).onConflict("name").ignore();
-}
-
-/** Held until the transaction ends: two writers of one group take turns. */
-export async function lockGroupByName(tx: Tx, name: string): Promise<EdgeGroupRecord | undefined> {
-  const row = await EdgeGroupModel.query(tx).findOne({ name }).forUpdate();
-  return row && groupRecord(row);
-}
-
-export async function lockGroup(tx: Tx, id: string): Promise<EdgeGroupRecord | undefined> {
-  const row = await EdgeGroupModel.query(tx).findById(id).forUpdate();
-  return row && groupRecord(row);
-}
-
-/** `version` rises with every change: what was rendered from before is known to be old. */
-export async function updateGroup(
-  tx: Tx,
-  id: string,
-  changes: { settings: EdgeGroupSettings } | { capabilities: Capabilities },
-  now: Date,
-): Promise<void> {
-  await EdgeGroupModel.query(tx)
-    .patch({ ...changes, version: EdgeGroupModel.raw("version + 1"), updatedAt: now })
-    .where({ id });
-}
-
-export async function findGroup(reads: Reads, id: string): Promise<EdgeGroupRecord | undefined> {
-  const row = await EdgeGroupModel.query(reads).findById(id);
-  return row && groupRecord(row);
-}
-
-/** All of them, by id. */
-export async function findGroups(reads: Reads): Promise<readonly EdgeGroupRecord[]> {
-  const rows = await EdgeGroupModel.query(reads).orderBy("id").limit(GROUPS_MAX);
-  return rows.map(groupRecord);
-}
-
-export async function listGroups(
-  reads: Reads,
-  page: PageQuery,
-): Promise<readonly (EdgeGroupRecord & { page_key: string })[]> {
-  const rows = await EdgeGroupModel.query(reads)
-    .select("edge_group.*", EdgeGroupModel.raw(PAGE_KEY))
-    .whereRaw(...rowsAfter(page))
-    .orderByRaw(NEWEST_FIRST)
-    .limit(page.limit + 1);
-  return rows.map((row) => ({ ...groupRecord(row), page_key: row.pageKey ?? "" }));
 }
 
 export async function listNodes(
@@ -139,6 +70,27 @@ export async function insertNode(
   node: { id: string; groupId: string; name: string; capabilities: Capabilities; createdAt: Date },
 ): Promise<void> {
   await EdgeNodeModel.query(tx).insert(node);
+}
+
+/** What edges are told of it: the version rises with it. */
+export async function updateNode(
+  tx: Tx,
+  id: string,
+  { name, address, state }: Pick<EdgeNodeRecord, "name" | "address" | "state">,
+): Promise<void> {
+  await EdgeNodeModel.query(tx)
+    .patch({ name, address, state, version: EdgeNodeModel.raw("version + 1") })
+    .where({ id });
+}
+
+/** Its certificates go with it. */
+export async function deleteNode(tx: Tx, id: string): Promise<void> {
+  await EdgeNodeModel.query(tx).deleteById(id);
+}
+
+export async function findNode(reads: Reads, id: string): Promise<EdgeNodeRecord | undefined> {
+  const row = await EdgeNodeModel.query(reads).findById(id);
+  return row && nodeRecord(row);
 }
 
 /** An agent that enrols again has lost what it reported. */
@@ -220,6 +172,19 @@ export async function findRefusingNodes(
   return rows.map(nodeRecord);
 }
 
+/** The nodes of these groups that refuse their group's nginx files. */
+export async function findStructureRefusers(
+  reads: Reads,
+  groupIds: readonly string[],
+): Promise<readonly EdgeNodeRecord[]> {
+  const rows = await EdgeNodeModel.query(reads)
+    .whereIn("group_id", groupIds)
+    .whereRaw(`report->'refused' @> '[{"kind": "structure"}]'`)
+    .orderBy("name")
+    .limit(NODES_MAX);
+  return rows.map(nodeRecord);
+}
+
 export async function findCapabilitiesOfGroup(reads: Reads, groupId: string): Promise<readonly Capabilities[]> {
   const rows = await EdgeNodeModel.query(reads).distinct("capabilities").where({ group_id: groupId }).limit(NODES_MAX);
   return rows.map((row) => capabilitiesSchema.parse(row.capabilities));
@@ -262,19 +227,11 @@ export async function findProgress(
   );
 }
 
-function groupRecord(row: EdgeGroupModel): EdgeGroupRecord {
-  const { id, name, version, createdAt, updatedAt } = row;
-  return {
-    ...{ id, name, version, createdAt, updatedAt },
-    settings: edgeGroupSettingsSchema.parse(row.settings),
-    capabilities: capabilitiesSchema.nullable().parse(row.capabilities),
-  };
-}
-
 function nodeRecord(row: EdgeNodeModel): EdgeNodeRecord {
-  const { id, groupId, name, reportedAt, createdAt } = row;
+  const { id, groupId, name, address, version, reportedAt, createdAt } = row;
   return {
-    ...{ id, groupId, name, reportedAt, createdAt },
+    ...{ id, groupId, name, address, version, reportedAt, createdAt },
+    state: nodeStateSchema.parse(row.state),
     capabilities: capabilitiesSchema.parse(row.capabilities),
     report: reportRequestSchema.nullable().parse(row.report),
   };

@@ -9,3 +9,4 @@ export {
   type SecretCourier,
   type SecretDelivery,
 } from "./service.ts";
+export { deleteUses } from "./store.ts";

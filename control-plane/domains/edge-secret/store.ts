@@ -56,3 +56,8 @@ export async function findUsers(
   if (page.after !== null) query.where("distribution_id", ">", page.after);
   return (await query).map((row) => row.distribution_id);
 }
+
+/** The group is no more. */
+export async function deleteUses(tx: Tx, scope: string): Promise<void> {
+  await tx("edge_secret_use").where({ scope }).delete();
+}
