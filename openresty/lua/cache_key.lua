@@ -1,6 +1,15 @@
--- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Phase: access; no
--- dict. Whatever tells answers apart is in the key, or the same for all viewers of the distribution.
-local md5 = ngx.md5
+-- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Whatever tells answers
+-- apart is in the key, or the same for all viewers of the distribution. So is what makes them old: nothing is found beyond its
+-- era, nor under a former epoch. Phase: access; reads purge marks through `marks`.
+local clock = require "clock"
+local marks = require "marks"
+
+local crc32, md5 = ngx.crc32_long, ngx.md5
+local floor = math.floor
+local tonumber = tonumber
+
+-- Purge marks are forgotten a day later (marks.lua).
+local ERA_SECONDS = 30 * 86400
 
 local M = {}
 
@@ -14,10 +23,15 @@ local function told_apart(var, variables)
   return md5(text)
 end
 
---- `target`: the canonical path and what the rule keeps of the query.
-function M.of(var, id, target, rule)
+--- Which month this is to a target. Each begins its own at another time, so that they do not all end at once.
+function M.era(target, now) return floor((now + crc32(target) % ERA_SECONDS) / ERA_SECONDS) end
+
+--- The key for a request of now. `target`: the canonical path and what the rule keeps of the query.
+function M.of(var, id, target, path, rule)
+  local epoch = marks.epoch(id, target, path, tonumber(var.edge_min_epoch))
+  if epoch > 0 then var.edge_epoch = epoch end
   -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
-  local key = id .. "|" .. var.scheme .. "|" .. var.host .. target
+  local key = id .. "|" .. M.era(target, clock.now()) .. "|" .. epoch .. "|" .. var.scheme .. "|" .. var.host .. target
   if not rule or not rule.key_variables then return key end
   return key .. "|" .. told_apart(var, rule.key_variables)
 end

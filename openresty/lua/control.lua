@@ -2,6 +2,7 @@
 -- request at a time writes. Writes the dicts of `documents`, `facts`, `addresses` and `secrets` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
+local clock = require "clock"
 local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
@@ -108,7 +109,7 @@ local function state()
   local known = cjson.encode({
     boot_id = facts.boot_id(), feed_id = facts.feed_id() or cjson.null, applied = facts.applied(),
     structure = facts.structure(), documents = facts.documents(), document_bytes = facts.document_bytes(),
-    document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(),
+    document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(), clock = clock.now(),
     requests = requests(),
   })
   reply_text(200, format('%s,"refused":%s}', sub(known, 1, -2), list_text(facts.refused())))

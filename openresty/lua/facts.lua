@@ -45,6 +45,9 @@ function M.applied() return edge:get("applied") end
 --- Grows with every change of the store: what a worker decoded under another generation is looked at again.
 function M.generation() return edge:get("generation") end
 
+--- What workers know by a generation is looked at again.
+function M.note_change() edge:incr("generation", 1) end
+
 function M.finish_apply(applied)
   edge:set("applied", applied)
   edge:incr("generation", 1)

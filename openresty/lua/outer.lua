@@ -72,7 +72,7 @@ function M.look_up(var, id, document, target, path)
   -- poisoned.
   target = path .. query.kept(rule and rule.query, sub(target, #path + 1))
   var.edge_target = target
-  var.edge_key = cache_key.of(var, id, target, rule)
+  var.edge_key = cache_key.of(var, id, target, path, rule)
   spell_wishes(var)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end

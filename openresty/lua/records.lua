@@ -3,12 +3,13 @@
 -- for a load clear(), mark_loaded(), is_loaded(). Phases: init and content of the control server; no dict.
 local certificates = require "certificates"
 local documents = require "documents"
+local marks = require "marks"
 local sha256 = require "sha256"
 
 local pairs = pairs
 
 -- Structures are files, secrets and their keyring are sealed, and a node's state is the agent's: those come another way.
-local STORES = { certificate = certificates, document = documents }
+local STORES = { certificate = certificates, document = documents, purge = marks }
 
 local M = {}
 

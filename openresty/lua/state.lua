@@ -3,6 +3,7 @@
 -- without a signature. Fills the dicts of `records`' stores, `facts` and `addresses` through their modules.
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
+local clock = require "clock"
 local countries = require "countries"
 local ed25519 = require "ed25519"
 local facts = require "facts"
@@ -183,6 +184,11 @@ local function load_state(folder)
   return load
 end
 
+local function take_clock(home)
+  local ok, err = clock.take(read_file(home .. "state/clock"))
+  if not ok then ngx.log(ngx.ERR, "state/clock: ", err) end
+end
+
 function M.init()
   facts.begin()
   local home = ngx.config.prefix()
@@ -191,6 +197,7 @@ function M.init()
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and records.is_loaded() then return end
   empty_store()
+  take_clock(home)
   -- No file: nobody ever wanted anything but viewers.
   node.take(read_file(home .. "state/node") or "active")
   addresses.load(read_file(home .. "state/addresses"))

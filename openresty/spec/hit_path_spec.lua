@@ -6,6 +6,7 @@ local bit = require "bit"
 local browser = require "browser"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local clock = require "clock"
 local compression = require "compression"
 local cors = require "cors"
 local countries = require "countries"
@@ -17,6 +18,7 @@ local health = require "health"
 local lu = require "luaunit"
 local outer = require "outer"
 local languages = require "languages"
+local marks = require "marks"
 local networks = require "networks"
 local patterns = require "patterns"
 local query = require "query"
@@ -73,7 +75,7 @@ end
 function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
-    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of,
+    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch,
     ["compression.limit"] = compression.limit,
     ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,

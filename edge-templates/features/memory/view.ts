@@ -8,6 +8,7 @@ interface View {
   readonly hostsKb: number;
   readonly certificatesKb: number;
   readonly certificateIndexKb: number;
+  readonly epochsKb: number;
   readonly addressesKb: number;
   readonly checksKb: number;
 }
@@ -37,6 +38,8 @@ export function memoryConf({ settings }: DesiredGroup): string {
     // One each: a chain of two and its intermediates take two pages. Two names, and which version counts.
     certificatesKb: dictKb(documents, 8192),
     certificateIndexKb: dictKb(documents * 3, 512),
+    // Of those that have gone within the last month, too.
+    epochsKb: dictKb(documents * 2, 256),
     addressesKb: dictKb(documents, 256),
     checksKb: dictKb(documents, 64),
   });
