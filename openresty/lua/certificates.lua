@@ -43,7 +43,10 @@ end
 
 local function decoded_version(id, version)
   local body = version and certificates:get(value_key(id, version))
-  return body and certificate.decode(body)
+  local decoded = body and certificate.decode(body)
+  if not decoded then return nil end
+  decoded.id, decoded.rev = id, pointer.rev_of(version)
+  return decoded
 end
 
 -- The ids in a name's entry; blanks fill it up.
@@ -207,8 +210,7 @@ local function load(id, generation)
     end
     local decoded = decoded_version(id, current)
     if decoded then
-      entry = { version = current, rev = pointer.rev_of(current), generation = generation, current = decoded,
-        former = decoded_version(id, former) }
+      entry = { version = current, generation = generation, current = decoded, former = decoded_version(id, former) }
       lru:set(id, entry)
       return entry
     end
@@ -222,22 +224,22 @@ local function entry_of(id)
   return load(id, generation)
 end
 
-local function is_whole(entry, decoded)
+local function is_whole(decoded)
   if decoded.is_whole or decoded.has_fault then return decoded.is_whole end
   local fault
   fault, decoded.is_whole = certificate.take_keys(decoded)
   if fault then
     decoded.has_fault = true
-    ngx.log(ngx.ERR, "a certificate is not shown: rev ", entry.rev, ": ", fault)
+    ngx.log(ngx.ERR, "a certificate is not shown: ", decoded.id, " rev ", decoded.rev, ": ", fault)
   end
   return decoded.is_whole
 end
 
 -- The version that can be shown.
 local function shown_of(entry)
-  if is_whole(entry, entry.current) then return entry.current end
+  if is_whole(entry.current) then return entry.current end
   local former = entry.former
-  if former and is_whole(entry, former) then return former end
+  if former and is_whole(former) then return former end
 end
 
 local function is_valid(shown, now) return shown.not_before <= now and now < shown.not_after end
@@ -253,17 +255,17 @@ end
 local function best_for(account, name, now)
   local ids = index:get(name_key(account, name))
   if not ids then return nil end
-  local best, best_id
+  local best
   for place = 1, #ids, ID_WIDTH do
     local id = sub(ids, place, place + ID_WIDTH - 1)
     local entry = id ~= NOBODY and entry_of(id)
     local shown = entry and shown_of(entry)
-    if shown and shown.is_of[name] and is_better(shown, best, now) then best, best_id = shown, id end
+    if shown and shown.is_of[name] and is_better(shown, best, now) then best = shown end
   end
-  return best, best_id
+  return best
 end
 
---- The certificate for a name (lower case) and its id: of those that hold now the exact one, else the wildcard's; of
+--- The certificate for a name (lower case): of those that hold now the exact one, else the wildcard's; of
 -- several the one that ends last. An expired one is better than a stranger's: it says who is asked, and the clock that
 -- finds it expired may be this edge's. A customer's certificate serves that customer's distributions alone: anybody may
 -- make one for any name. nil: the fallback certificate.
@@ -273,16 +275,15 @@ function M.find(name)
   local dot = find(name, ".", 1, true)
   local wildcard = dot and "*" .. sub(name, dot)
   local now = time()
-  local late, late_id
+  local late
   for turn = document and 1 or 3, 4 do
     local account = turn < 3 and document.account or PLATFORM
     local asked = turn % 2 == 1 and name or wildcard
-    local found, id
-    if asked then found, id = best_for(account, asked, now) end
-    if found and is_valid(found, now) then return found, id end
-    if not late then late, late_id = found, id end
+    local found = asked and best_for(account, asked, now)
+    if found and is_valid(found, now) then return found end
+    late = late or found
   end
-  return late, late_id
+  return late
 end
 
 return M

@@ -5,6 +5,7 @@ local access_rules = require "access_rules"
 local answers = require "answers"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local connection = require "connection"
 local cors = require "cors"
 local documents = require "documents"
 local encodings = require "encodings"
@@ -84,13 +85,15 @@ function M.look_up(var, id, document, target, path)
   end
 end
 
--- Whether the distribution speaks this protocol. Its own refusal is 421: the same name may be served another way.
-local function is_spoken(var, document)
+-- Whether the distribution speaks this protocol, and may be asked for over this connection. Its own refusal is 421: the same
+-- name may be served another way.
+local function is_spoken(var, id, document)
   if not document.http3 then
     if var.server_protocol == "HTTP/3.0" then return false end
     var.edge_alt_svc = ""
   end
-  return var.scheme ~= "https" or document.https
+  if var.scheme ~= "https" then return true end
+  return document.https and connection.may_ask(var, id)
 end
 
 -- nil for who asks too often: it is answered.
@@ -110,7 +113,7 @@ end
 
 -- A request whose distribution and canonical target are known, in the order that viewers and customers expect.
 local function serve(var, id, document, target, path)
-  if not is_spoken(var, document) then return exit(421) end
+  if not is_spoken(var, id, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
   if document.access then
     local is_let_in

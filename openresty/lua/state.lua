@@ -4,6 +4,7 @@
 local addresses = require "addresses"
 local cjson = require "cjson.safe"
 local clock = require "clock"
+local connection = require "connection"
 local countries = require "countries"
 local ed25519 = require "ed25519"
 local facts = require "facts"
@@ -193,6 +194,7 @@ function M.init()
   facts.begin()
   local home = ngx.config.prefix()
   countries.open(home)
+  connection.read(read_file(home .. "tls/fallback.crt"))
   facts.read_structure(link_target(home .. "current"))
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and records.is_loaded() then return end

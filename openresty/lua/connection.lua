@@ -1,0 +1,36 @@
+-- Whether a TLS connection may be asked for a host. Browsers ask for several names over one connection when its certificate
+-- covers them (RFC 9113 § 9.1.1); who asks for another one behind the name of the handshake is misdirected, or hides what
+-- it asks for. Phase: access; `read` in init. Reads certificates and hosts through their modules.
+local certificates = require "certificates"
+local route = require "route"
+local ssl = require "ngx.ssl"
+local x509 = require "x509"
+
+local find, lower, sub = string.find, string.lower, string.sub
+
+-- The certificate that is shown to those who name nobody, or a name that has none.
+local fallback
+
+local M = {}
+
+--- Learns the fallback certificate, PEM.
+function M.read(pem) fallback = pem and ssl.parse_pem_cert(pem) end
+
+local function is_covered(shown, host)
+  if not shown then return fallback and x509.covers(fallback, host) or false end
+  if shown.is_of[host] then return true end
+  local dot = find(host, ".", 1, true)
+  return dot and shown.is_of["*" .. sub(host, dot)] or false
+end
+
+--- Whether the distribution `id` may be asked for by this request's host: the handshake named the host, or another of that
+-- distribution's, or was given a certificate that is the host's too.
+function M.may_ask(var, id)
+  local named, host = var.ssl_server_name, var.host
+  if named == host then return true end
+  named = named and lower(named)
+  if not named then return is_covered(nil, host) end
+  return named == host or route.id_of(named) == id or is_covered(certificates.find(named), host)
+end
+
+return M
