@@ -32,6 +32,7 @@ import {
   listenForChanges,
   startFeedGateway,
 } from "../domains/feed/index.ts";
+import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
 import type { Route } from "../http/define-route.ts";
@@ -131,6 +132,7 @@ export function apiRoutes(
     ...versionRoutes(services.versions, untilDeployed),
     ...cachePolicyRoutes(services.cachePolicies),
     ...purgeRoutes(services.purges),
+    ...prefetchRoutes(services.prefetches),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeGroupRoutes(services.edgeGroups),

@@ -27,6 +27,7 @@ import { createEdgeAuthority, createEdgeGroupService, createEdgeNodeService } fr
 import { deleteUses } from "../domains/edge-secret/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createPost } from "../domains/mail/index.ts";
+import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
@@ -68,6 +69,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     rules: createRuleService({ db, clock, seal }, distributions),
     versions: createVersionService({ db, clock }, distributions),
     purges: createPurgeService({ db, clock }),
+    prefetches: createPrefetchService({ db, clock }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
     edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),

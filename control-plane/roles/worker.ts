@@ -8,6 +8,7 @@ import { deploymentHandlers } from "../domains/deployment/index.ts";
 import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { mailHandlers } from "../domains/mail/index.ts";
+import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
@@ -37,6 +38,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   const handlers = [
     ...deployments,
     ...purgeHandlers({ db, signer, clock, announce }),
+    ...prefetchHandlers({ db, signer, clock, announce }),
     policyChangeHandler({ db }),
     groupPlacementHandler({ db }),
     ...signingKeys,

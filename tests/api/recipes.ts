@@ -51,6 +51,13 @@ async function ofOrigin(kitchen: Kitchen): Promise<{ params: { id: string; origi
   return { params: { id, origin_id: origin.id } };
 }
 
+async function ofPurge(kitchen: Kitchen): Promise<{ params: { id: string; purge_id: string } }> {
+  const id = await createDistribution(kitchen);
+  const body = { tags: [kitchen.canary] };
+  const purge = await kitchen.owner.expect(202, withId, "POST", `/api/v1/distributions/${id}/purges`, body);
+  return { params: { id, purge_id: purge.id } };
+}
+
 async function withVersions(kitchen: Kitchen): Promise<string> {
   const id = await createDistribution(kitchen);
   await kitchen.owner.expect(200, withId, "PATCH", `/api/v1/distributions/${id}`, { description: "changed" });
@@ -98,6 +105,10 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
     query: { against: "1" },
   }),
   rollBackDistribution: async (kitchen) => ({ params: { id: await withVersions(kitchen) }, body: { version: 1 } }),
+  createPurge: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { tags: [kitchen.canary] } }),
+  listPurges: async (kitchen) => ({ params: { id: (await ofPurge(kitchen)).params.id } }),
+  getPurge: ofPurge,
+  createPrefetch: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { urls: ["/index.html"] } }),
   ...ruleRecipes(createDistribution),
 };
 

@@ -1,0 +1,17 @@
+// Which URL an edge is to ask for. No input or output.
+import { canonicalHostName } from "../../../platform/host-name.ts";
+
+export interface Place {
+  readonly scheme: "http" | "https";
+  readonly host: string;
+}
+
+const ABSOLUTE = /^(https?):\/\/([^/?#:]*)/i;
+
+/** `target`: the canonical one of this text, whose host is the distribution's. A target alone is `otherwise`'s. */
+export function absoluteUrl(text: string, target: string, otherwise: Place): string {
+  const [, scheme, authority = ""] = ABSOLUTE.exec(text) ?? [];
+  const { scheme: usual, host } = otherwise;
+  if (scheme === undefined) return `${usual}://${host}${target}`;
+  return `${scheme.toLowerCase()}://${canonicalHostName(authority) ?? host}${target}`;
+}
