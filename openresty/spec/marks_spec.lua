@@ -124,4 +124,162 @@ function T.test_what_is_no_purge_is_refused_with_its_reason_and_changes_nothing(
   lu.assertEquals(epoch(id, "/a"), 0)
 end
 
+-- What a distribution was purged of, beside what its marks say.
+local function new_model()
+  local purged = {}
+  return {
+    purge = function(what, at) purged[what] = math.max(purged[what] or 0, at) end,
+    -- Never less than this; more only where something folded.
+    epoch = function(path)
+      local top = math.max(purged.all or 0, purged[path] or 0)
+      for at in path:gmatch("()/") do top = math.max(top, purged["prefix " .. path:sub(1, at)] or 0) end
+      return top
+    end,
+  }
+end
+
+local function random_path(from)
+  local path = ""
+  for _ = 1, math.random(1, 4) do path = path .. "/" .. math.random(from) end
+  return path
+end
+
+function T.test_whatever_is_purged_in_whatever_order_the_epoch_is_that_of_the_model()
+  math.randomseed(11)
+  for _ = 1, 5 do
+    local id, model, paths = new_id(), new_model(), {}
+    for turn = 1, 300 do
+      local at, path = NOW + math.random(0, 20 * 86400 * 1000), random_path(6)
+      local kind = math.random(20)
+      if kind == 1 then
+        put(id, at, { all = true })
+        model.purge("all", at)
+      elseif kind <= 8 then
+        put(id, at, { prefixes = { path .. "/" } })
+        model.purge("prefix " .. path .. "/", at)
+      else
+        put(id, at, { urls = { path } })
+        model.purge(path, at)
+      end
+      paths[turn] = random_path(6)
+    end
+    for _, path in ipairs(paths) do lu.assertEquals(epoch(id, path), model.epoch(path), path) end
+  end
+end
+
+-- A memory that is nearly full, without filling it: what `marks` asks the dict.
+local function with_memory(free, act)
+  local dict = getmetatable(ngx.shared.marks).__index
+  local free_space = dict.free_space
+  dict.free_space = function(self) return self:capacity() * free end
+  local ok, fault = pcall(act)
+  dict.free_space = free_space
+  if not ok then error(fault, 0) end
+end
+
+local function numbered(from, to)
+  local urls = {}
+  for number = from, to do urls[#urls + 1] = "/file/" .. number end
+  return urls
+end
+
+function T.test_the_oldest_half_folds_and_purges_no_less_and_nobody_else()
+  local id, other = new_id(), new_id()
+  put(other, NOW, { urls = { "/file/1" } })
+  with_memory(0.01, function()
+    -- A mark each two minutes, as they came; a thousand are let be even now.
+    for number = 1, 1000 do put(id, NOW + number * 120000, { urls = { "/file/" .. number } }) end
+    lu.assertEquals(marks.show(id).all, 0)
+    put(id, NOW + 1001 * 120000, { urls = { "/file/1001" } })
+  end)
+  local shown = marks.show(id)
+  lu.assertEquals(shown.count, 500)
+  lu.assertEquals(shown.all, NOW + 501 * 120000)
+  for number = 1, 1001 do
+    lu.assertEquals(epoch(id, "/file/" .. number), math.max(shown.all, NOW + number * 120000))
+  end
+  lu.assertEquals(epoch(other, "/file/1"), NOW)
+  lu.assertEquals(epoch(other, "/file/2"), 0)
+end
+
+function T.test_the_newest_stay_however_disordered_they_came()
+  math.randomseed(5)
+  local id, order = new_id(), numbered(1, 1100)
+  for place = #order, 2, -1 do
+    local swapped = math.random(place)
+    order[place], order[swapped] = order[swapped], order[place]
+  end
+  with_memory(0.01, function()
+    for _, url in ipairs(order) do put(id, NOW + tonumber(url:match("%d+")) * 600000, { urls = { url } }) end
+  end)
+  local shown = marks.show(id)
+  -- Half of them at most, and no newer than the middle.
+  lu.assertTrue(shown.all > NOW and shown.all <= NOW + 560 * 600000)
+  for number = 1, 1100 do
+    lu.assertEquals(epoch(id, "/file/" .. number), math.max(shown.all, NOW + number * 600000))
+  end
+end
+
+function T.test_a_mark_that_was_renewed_is_as_old_as_its_newest()
+  local id = new_id()
+  put(id, NOW, { urls = { "/renewed" } })
+  for number = 1, 990 do put(id, NOW + number, { urls = { "/file/" .. number } }) end
+  local latest = NOW + 30 * 86400000
+  put(id, latest, { urls = { "/renewed" } })
+  with_memory(0.01, function() put(id, latest + 1, { urls = numbered(2000, 2020) }) end)
+  lu.assertTrue(marks.show(id).all <= NOW + 990)
+  lu.assertEquals(epoch(id, "/renewed"), latest)
+end
+
+function T.test_all_gives_the_memory_back_and_a_newer_mark_stays()
+  local id = new_id()
+  put(id, NOW + 500, { urls = { "/newer" } })
+  put(id, NOW, { urls = numbered(1, 300), prefixes = { "/p/" } })
+  put(id, NOW + 100, { all = true })
+  lu.assertEquals(marks.show(id).count, 1)
+  lu.assertEquals(epoch(id, "/newer"), NOW + 500)
+  lu.assertEquals(epoch(id, "/file/3"), NOW + 100)
+  put(id, NOW + 600, { all = true })
+  local shown = marks.show(id)
+  lu.assertEquals({ shown.count, shown.has_urls, shown.depths }, { 0, false, 0 })
+  -- What is needless is not even kept.
+  put(id, NOW + 550, { urls = numbered(1, 10) })
+  lu.assertEquals(marks.show(id).count, 0)
+end
+
+function T.test_without_memory_it_is_the_whole_distribution_and_no_refusal()
+  local id, other = new_id(), new_id()
+  put(other, NOW, { urls = { "/a" } })
+  put(id, NOW, { urls = { "/before" } })
+  local dict = getmetatable(ngx.shared.marks).__index
+  for _, failing in ipairs { "safe_set", "lpush" } do
+    local real, left = dict[failing], 1
+    dict[failing] = function(...)
+      if left == 0 then return nil, "no memory" end
+      left = left - 1
+      return real(...)
+    end
+    local at = NOW + (failing == "lpush" and 2 or 1)
+    local ok, message = put(id, at, { urls = { "/a", "/b", "/c" }, tags = { "x" } })
+    dict[failing] = real
+    lu.assertTrue(ok, message)
+    for _, target in ipairs { "/a", "/b", "/c", "/before", "/untouched" } do lu.assertEquals(epoch(id, target), at) end
+  end
+  lu.assertEquals(epoch(other, "/a"), NOW)
+  lu.assertEquals(epoch(other, "/b"), 0)
+end
+
+function T.test_a_hundred_thousand_marks_are_put_and_found()
+  local id, other = new_id(), new_id()
+  for page = 0, 99 do put(id, NOW + page, { urls = numbered(page * 1000 + 1, page * 1000 + 1000) }) end
+  lu.assertEquals(marks.show(id).count, 100000)
+  for number = 1, 100000, 997 do
+    lu.assertEquals(epoch(id, "/file/" .. number), NOW + math.floor((number - 1) / 1000))
+  end
+  lu.assertEquals(epoch(id, "/file/100001"), 0)
+  lu.assertEquals(epoch(other, "/file/1"), 0)
+  put(id, NOW + 200, { all = true })
+  lu.assertEquals(marks.show(id).count, 0)
+end
+
 return T
