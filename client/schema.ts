@@ -863,6 +863,58 @@ export interface paths {
         patch: operations["updateOrigin"];
         trace?: never;
     };
+    "/api/v1/distributions/{id}/prefetches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make the edges fetch URLs before viewers ask for them */
+        post: operations["createPrefetch"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/distributions/{id}/purges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The purges of the last 90 days, the newest first */
+        get: operations["listPurges"];
+        put?: never;
+        /** Make the edges fetch anew: URLs, prefixes, tags or everything */
+        post: operations["createPurge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/distributions/{id}/purges/{purge_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a purge named, and how far each edge got with it */
+        get: operations["getPurge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/distributions/{id}/rate-limits": {
         parameters: {
             query?: never;
@@ -1017,11 +1069,31 @@ export interface paths {
         /** Points of presence and their settings, newest first */
         get: operations["listEdgeGroups"];
         put?: never;
-        post?: never;
+        /** A point of presence; left out, its settings are whole and sensible ones */
+        post: operations["createEdgeGroup"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edge-groups/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One point of presence, and which of its edges could not take its settings */
+        get: operations["getEdgeGroup"];
+        put?: never;
+        post?: never;
+        /** Delete a group without edges that nothing names */
+        delete: operations["deleteEdgeGroup"];
+        options?: never;
+        head?: never;
+        /** Change what the merge patch names; each edge tries it before it serves with it */
+        patch: operations["updateEdgeGroup"];
         trace?: never;
     };
     "/api/v1/edge-groups/{id}/enrolment-tokens": {
@@ -1035,6 +1107,40 @@ export interface paths {
         put?: never;
         /** A token that enrols one node within 15 minutes */
         post: operations["createEnrolmentToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edge-groups/{id}/rollback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Return to a former version, as a new one */
+        post: operations["rollBackEdgeGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edge-groups/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every change of a group, newest first, with its author and what differs */
+        get: operations["listEdgeGroupVersions"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1056,6 +1162,25 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/api/v1/edges/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One edge node: what it runs, and what it refused */
+        get: operations["getEdge"];
+        put?: never;
+        post?: never;
+        /** Lock an edge out for good: its certificate is worth nothing from now on */
+        delete: operations["deleteEdge"];
+        options?: never;
+        head?: never;
+        /** Drain an edge, take it out for maintenance or back, name it, or say where it is */
+        patch: operations["updateEdge"];
         trace?: never;
     };
     "/api/v1/invitations/accept": {
@@ -1118,6 +1243,23 @@ export interface paths {
         };
         /** Who changed what on the whole platform, newest first */
         get: operations["listPlatformAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/points-of-presence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The edge groups that a distribution can be kept to, by name */
+        get: operations["listPointsOfPresence"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1934,7 +2076,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -1960,7 +2102,7 @@ export interface components {
             /** @description What it is for. */
             name: string;
             /** @description It does no more than these, and no more than your role in the account allows. */
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
             /**
              * @description Without: it does not expire, unless the platform sets a maximum.
              * @default null
@@ -2828,7 +2970,8 @@ export interface components {
          *         "compression": {
          *           "gzip": true,
          *           "brotli": true
-         *         }
+         *         },
+         *         "edge_group_ids": null
          *       },
          *       "origins": [
          *         {
@@ -2926,6 +3069,8 @@ export interface components {
                 /** @description Null: the origin's own CORS headers pass. */
                 cors: components["schemas"]["Cors"] | null;
                 compression: components["schemas"]["Compression"];
+                /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
+                edge_group_ids: string[] | null;
             };
             origins: {
                 /** Format: uuid */
@@ -3056,7 +3201,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -3195,6 +3340,7 @@ export interface components {
          *         "gzip": true,
          *         "brotli": true
          *       },
+         *       "edge_group_ids": null,
          *       "version": 1,
          *       "status": "active",
          *       "status_reason": null,
@@ -3293,6 +3439,8 @@ export interface components {
             /** @description Null: the origin's own CORS headers pass. */
             cors: components["schemas"]["Cors"] | null;
             compression: components["schemas"]["Compression"];
+            /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
+            edge_group_ids: string[] | null;
             /** @description The same as is_livestream. */
             is_streaming: boolean;
             /** @description The newest of its versions. */
@@ -3408,6 +3556,11 @@ export interface components {
             cors?: components["schemas"]["CorsInput"] | null;
             /** @default {} */
             compression?: components["schemas"]["CompressionInput"];
+            /**
+             * @description The points of presence that alone serve it. Null: all of them, also those to come.
+             * @default null
+             */
+            edge_group_ids?: string[] | null;
         };
         /**
          * @example {
@@ -3447,6 +3600,8 @@ export interface components {
             /** @description Null: the origin's own CORS headers pass. */
             cors?: components["schemas"]["CorsInput"] | null;
             compression?: components["schemas"]["CompressionInput"];
+            /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
+            edge_group_ids?: string[] | null;
             /** @description One origin, or several: the first is primary unless another says so. */
             origin?: components["schemas"]["OriginInput"] | components["schemas"]["OriginInput"][];
         };
@@ -3455,6 +3610,8 @@ export interface components {
          *       "id": "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
          *       "name": "fra-1",
          *       "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "address": "203.0.113.5",
+         *       "state": "active",
          *       "capabilities": {
          *         "nginx": "1.27.1",
          *         "http3": true,
@@ -3463,6 +3620,7 @@ export interface components {
          *         "brotli": false
          *       },
          *       "last_seen_at": "2026-05-01T12:00:00.000Z",
+         *       "is_live": true,
          *       "running": {
          *         "feed_id": "b7e3c9d1-5a2f-4e86-9c04-7d1b6f8a3e52",
          *         "applied": 1042,
@@ -3480,6 +3638,13 @@ export interface components {
             name: string;
             /** Format: uuid */
             group_id: string;
+            /** @description Where the edges of child groups reach it. Null: they do not. */
+            address: (string) | null;
+            /**
+             * @description `draining`: it serves, and tells by its health that nobody should come any more. `maintenance`: its nginx ends after the last answer.
+             * @enum {string}
+             */
+            state: "active" | "draining" | "maintenance";
             capabilities: {
                 nginx: string;
                 http3: boolean;
@@ -3490,6 +3655,8 @@ export interface components {
                 brotli: boolean;
             };
             last_seen_at: string | null;
+            /** @description It was heard of within a minute; else it holds no deployment up. */
+            is_live: boolean;
             /** @description The last report; null until the first one. */
             running: {
                 /** Format: uuid */
@@ -3502,7 +3669,7 @@ export interface components {
                 state_hash: string;
                 refused: {
                     /** @enum {string} */
-                    kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node";
+                    kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield";
                     /** Format: uuid */
                     id: string;
                     rev: number;
@@ -3523,7 +3690,8 @@ export interface components {
          *           "host": "0.0.0.0",
          *           "more_hosts": [],
          *           "http": 80,
-         *           "https": 443
+         *           "https": 443,
+         *           "parent": null
          *         },
          *         "cache": {
          *           "zone_mb": 64,
@@ -3546,6 +3714,7 @@ export interface components {
          *         },
          *         "parent_group_id": null
          *       },
+         *       "is_canary": false,
          *       "capabilities": {
          *         "nginx": "1.27.1",
          *         "http3": true,
@@ -3554,6 +3723,15 @@ export interface components {
          *         "brotli": false
          *       },
          *       "version": 3,
+         *       "refused": [
+         *         {
+         *           "edge_id": "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
+         *           "edge": "fra-1",
+         *           "revision": 1043,
+         *           "stage": "taste",
+         *           "message": "mkdir() \"/mnt/nvme0/edgewright-d2c4b6a8\" failed (2: No such file or directory)"
+         *         }
+         *       ],
          *       "created_at": "2026-05-01T12:00:00.000Z",
          *       "updated_at": "2026-05-01T12:00:00.000Z"
          *     }
@@ -3578,6 +3756,11 @@ export interface components {
                     http: number;
                     /** @default 443 */
                     https: number;
+                    /**
+                     * @description Where the edges of groups whose parent this one is ask for what they lack, over TLS with certificates on both sides. Null: it is nobody's parent.
+                     * @default null
+                     */
+                    parent: number | null;
                 };
                 cache: {
                     /**
@@ -3642,6 +3825,7 @@ export interface components {
                  */
                 parent_group_id: string | null;
             };
+            is_canary: boolean;
             /** @description What every node of the group can do; null until the first one has enrolled. */
             capabilities: {
                 nginx: string;
@@ -3652,12 +3836,386 @@ export interface components {
                 /** @default false */
                 brotli: boolean;
             } | null;
-            /** @description Rises with every change of settings or capabilities. */
+            /** @description The newest of its versions. */
             version: number;
+            /** @description Edges that could not run these settings and serve with the ones before. */
+            refused: {
+                /** Format: uuid */
+                edge_id: string;
+                edge: string;
+                revision: number;
+                /**
+                 * @description `taste`: in a trial; `reload`, `probe`: in earnest.
+                 * @enum {string}
+                 */
+                stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
+                message: string;
+            }[];
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
             updated_at: string;
+        };
+        /**
+         * @example {
+         *       "name": "frankfurt",
+         *       "settings": {
+         *         "cache": {
+         *           "disks": [
+         *             {
+         *               "path": "/mnt/nvme0",
+         *               "max_gb": 900
+         *             }
+         *           ]
+         *         },
+         *         "logs": {
+         *           "one_in": 10
+         *         }
+         *       }
+         *     }
+         */
+        EdgeGroupInput: {
+            /** @description Customers see it where they choose groups. */
+            name: string;
+            /** @default {} */
+            settings?: {
+                /** @default {} */
+                listeners?: {
+                    /**
+                     * @description `0.0.0.0` is every IPv4 address, `::` every address of both kinds.
+                     * @default 0.0.0.0
+                     */
+                    host?: string;
+                    /**
+                     * @description Further addresses of every node, with the same ports.
+                     * @default []
+                     */
+                    more_hosts?: (string)[];
+                    /** @default 80 */
+                    http?: number;
+                    /** @default 443 */
+                    https?: number;
+                    /**
+                     * @description Where the edges of groups whose parent this one is ask for what they lack, over TLS with certificates on both sides. Null: it is nobody's parent.
+                     * @default null
+                     */
+                    parent?: number | null;
+                };
+                /** @default {} */
+                cache?: {
+                    /**
+                     * @description Memory for the index of the disks: about 8,000 objects per MB.
+                     * @default 64
+                     */
+                    zone_mb?: number;
+                    /**
+                     * @description What is kept where no disks are named.
+                     * @default 10
+                     */
+                    disk_max_gb?: number;
+                    /**
+                     * @description Objects are spread over them by size. None: a folder of the edge's own.
+                     * @default []
+                     */
+                    disks?: {
+                        /** @description A folder that every node has and its nginx may write to, such as a mounted disk. */
+                        path: string;
+                        max_gb: number;
+                    }[];
+                };
+                /** @default {} */
+                documents?: {
+                    /**
+                     * @description How many distributions fit, at an average document of up to 2 KB; memory follows from it.
+                     * @default 100000
+                     */
+                    count_max?: number;
+                };
+                /** @default {} */
+                workers?: {
+                    /**
+                     * @description 0: as many as there are processors.
+                     * @default 0
+                     */
+                    count?: number;
+                    /** @default 16384 */
+                    connections?: number;
+                };
+                /** @default {} */
+                modules?: {
+                    /**
+                     * @description Brotli for viewers, where every node of the group can.
+                     * @default true
+                     */
+                    brotli?: boolean;
+                    /**
+                     * @description HTTP/3, where every node of the group can.
+                     * @default true
+                     */
+                    http3?: boolean;
+                };
+                /** @default {} */
+                logs?: {
+                    /**
+                     * @description One request in so many is logged, and counts that often; errors (4xx, 5xx) always are.
+                     * @default 1
+                     * @enum {number}
+                     */
+                    one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                };
+                /**
+                 * @description The group whose edges are asked on a miss, before the origin. It has no parent of its own.
+                 * @default null
+                 */
+                parent_group_id?: string | null;
+            };
+            /**
+             * @description What a new compiler makes comes to this group first. One group at most.
+             * @default false
+             */
+            is_canary?: boolean;
+        };
+        /**
+         * @example {
+         *       "settings": {
+         *         "cache": {
+         *           "zone_mb": 128
+         *         }
+         *       }
+         *     }
+         */
+        EdgeGroupPatch: {
+            /** @description Customers see it where they choose groups. */
+            name?: string;
+            settings?: {
+                listeners?: {
+                    /** @description `0.0.0.0` is every IPv4 address, `::` every address of both kinds. */
+                    host?: string;
+                    /** @description Further addresses of every node, with the same ports. */
+                    more_hosts?: (string)[];
+                    http?: number;
+                    https?: number;
+                    /** @description Where the edges of groups whose parent this one is ask for what they lack, over TLS with certificates on both sides. Null: it is nobody's parent. */
+                    parent?: number | null;
+                };
+                cache?: {
+                    /** @description Memory for the index of the disks: about 8,000 objects per MB. */
+                    zone_mb?: number;
+                    /** @description What is kept where no disks are named. */
+                    disk_max_gb?: number;
+                    /** @description Objects are spread over them by size. None: a folder of the edge's own. */
+                    disks?: {
+                        /** @description A folder that every node has and its nginx may write to, such as a mounted disk. */
+                        path: string;
+                        max_gb: number;
+                    }[];
+                };
+                documents?: {
+                    /** @description How many distributions fit, at an average document of up to 2 KB; memory follows from it. */
+                    count_max?: number;
+                };
+                workers?: {
+                    /** @description 0: as many as there are processors. */
+                    count?: number;
+                    connections?: number;
+                };
+                modules?: {
+                    /** @description Brotli for viewers, where every node of the group can. */
+                    brotli?: boolean;
+                    /** @description HTTP/3, where every node of the group can. */
+                    http3?: boolean;
+                };
+                logs?: {
+                    /**
+                     * @description One request in so many is logged, and counts that often; errors (4xx, 5xx) always are.
+                     * @enum {number}
+                     */
+                    one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                };
+                /** @description The group whose edges are asked on a miss, before the origin. It has no parent of its own. */
+                parent_group_id?: string | null;
+            };
+            /** @description What a new compiler makes comes to this group first. One group at most. */
+            is_canary?: boolean;
+        };
+        /**
+         * @example {
+         *       "version": 1
+         *     }
+         */
+        EdgeGroupRollback: {
+            /** @description It becomes a new version. */
+            version: number;
+        };
+        /**
+         * @example {
+         *       "number": 2,
+         *       "action": "edge-group.update",
+         *       "user_id": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "api_token_id": null,
+         *       "created_at": "2026-05-01T12:00:00.000Z",
+         *       "configuration": {
+         *         "name": "frankfurt",
+         *         "settings": {
+         *           "listeners": {
+         *             "host": "0.0.0.0",
+         *             "more_hosts": [],
+         *             "http": 80,
+         *             "https": 443,
+         *             "parent": null
+         *           },
+         *           "cache": {
+         *             "zone_mb": 64,
+         *             "disk_max_gb": 10,
+         *             "disks": []
+         *           },
+         *           "documents": {
+         *             "count_max": 100000
+         *           },
+         *           "workers": {
+         *             "count": 0,
+         *             "connections": 16384
+         *           },
+         *           "modules": {
+         *             "brotli": true,
+         *             "http3": true
+         *           },
+         *           "logs": {
+         *             "one_in": 1
+         *           },
+         *           "parent_group_id": null
+         *         },
+         *         "is_canary": false
+         *       },
+         *       "changes": [
+         *         {
+         *           "pointer": "/settings/cache/zone_mb",
+         *           "before": 64,
+         *           "after": 128
+         *         }
+         *       ]
+         *     }
+         */
+        EdgeGroupVersion: {
+            /** @description Counts from 1; each change adds one. */
+            number: number;
+            /** @description `noun.verb`: what made this version. */
+            action: string;
+            /** @description Whose change it was; null: the platform's. */
+            user_id: string | null;
+            api_token_id: string | null;
+            /** Format: date-time */
+            created_at: string;
+            configuration: {
+                name: string;
+                settings: {
+                    listeners: {
+                        /**
+                         * @description `0.0.0.0` is every IPv4 address, `::` every address of both kinds.
+                         * @default 0.0.0.0
+                         */
+                        host: string;
+                        /**
+                         * @description Further addresses of every node, with the same ports.
+                         * @default []
+                         */
+                        more_hosts: (string)[];
+                        /** @default 80 */
+                        http: number;
+                        /** @default 443 */
+                        https: number;
+                        /**
+                         * @description Where the edges of groups whose parent this one is ask for what they lack, over TLS with certificates on both sides. Null: it is nobody's parent.
+                         * @default null
+                         */
+                        parent: number | null;
+                    };
+                    cache: {
+                        /**
+                         * @description Memory for the index of the disks: about 8,000 objects per MB.
+                         * @default 64
+                         */
+                        zone_mb: number;
+                        /**
+                         * @description What is kept where no disks are named.
+                         * @default 10
+                         */
+                        disk_max_gb: number;
+                        /**
+                         * @description Objects are spread over them by size. None: a folder of the edge's own.
+                         * @default []
+                         */
+                        disks: {
+                            /** @description A folder that every node has and its nginx may write to, such as a mounted disk. */
+                            path: string;
+                            max_gb: number;
+                        }[];
+                    };
+                    documents: {
+                        /**
+                         * @description How many distributions fit, at an average document of up to 2 KB; memory follows from it.
+                         * @default 100000
+                         */
+                        count_max: number;
+                    };
+                    workers: {
+                        /**
+                         * @description 0: as many as there are processors.
+                         * @default 0
+                         */
+                        count: number;
+                        /** @default 16384 */
+                        connections: number;
+                    };
+                    modules: {
+                        /**
+                         * @description Brotli for viewers, where every node of the group can.
+                         * @default true
+                         */
+                        brotli: boolean;
+                        /**
+                         * @description HTTP/3, where every node of the group can.
+                         * @default true
+                         */
+                        http3: boolean;
+                    };
+                    logs: {
+                        /**
+                         * @description One request in so many is logged, and counts that often; errors (4xx, 5xx) always are.
+                         * @default 1
+                         * @enum {number}
+                         */
+                        one_in: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                    };
+                    /**
+                     * @description The group whose edges are asked on a miss, before the origin. It has no parent of its own.
+                     * @default null
+                     */
+                    parent_group_id: string | null;
+                };
+                is_canary: boolean;
+            };
+            /** @description Against the version before. */
+            changes: {
+                pointer: string;
+                before?: unknown;
+                after?: unknown;
+            }[];
+        };
+        /**
+         * @example {
+         *       "state": "draining"
+         *     }
+         */
+        EdgePatch: {
+            name?: string;
+            /** @description Where the edges of child groups reach it. Null: they do not. */
+            address?: (string) | null;
+            /**
+             * @description `draining`: it serves, and tells by its health that nobody should come any more. `maintenance`: its nginx ends after the last answer.
+             * @enum {string}
+             */
+            state?: "active" | "draining" | "maintenance";
         };
         /**
          * @example {
@@ -4064,6 +4622,39 @@ export interface components {
             token: string;
         };
         /**
+         * @example {
+         *       "id": "7d2f4c1a-9b3e-4f60-8a15-c0d9e8f7a6b5",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *       "type": "urls",
+         *       "count": 2,
+         *       "status": "done",
+         *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "created_at": "2026-11-21T12:00:00.000Z",
+         *       "done_at": "2026-11-21T12:00:00.000Z"
+         *     }
+         */
+        ListedPurge: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            distribution_id: string;
+            /** @enum {string} */
+            type: "urls" | "prefixes" | "tags" | "all";
+            /** @description How many urls, prefixes or tags; 1 for all. */
+            count: number;
+            /**
+             * @description `pending`: not on its way yet. `purging`: some edge that answers does not have it yet. `done`: nothing older is served by any of them; one that is away catches up before it serves. `failed`: an edge refused it.
+             * @enum {string}
+             */
+            status: "pending" | "purging" | "done" | "failed";
+            /** @description Whose doing it was; null: the platform's. */
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description When the last edge had it. */
+            done_at: string | null;
+        };
+        /**
          * @description Who has an authenticator is asked for a code by the problem totp-required: send all again, with it.
          * @example {
          *       "login": "ada",
@@ -4376,6 +4967,58 @@ export interface components {
             password: string;
         };
         /**
+         * @example {
+         *       "id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "name": "frankfurt"
+         *     }
+         */
+        PointOfPresence: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+        };
+        /**
+         * @example {
+         *       "id": "5b1e9d0c-3a7f-4c82-9e64-1f2d3c4b5a69",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *       "urls": [
+         *         "https://www.example.com/film.mp4",
+         *         "https://www.example.com/index.html"
+         *       ],
+         *       "status": "pending",
+         *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "created_at": "2026-11-21T12:00:00.000Z"
+         *     }
+         */
+        Prefetch: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            distribution_id: string;
+            /** @description What each edge asks for, as edges spell it. */
+            urls: string[];
+            /**
+             * @description Each edge that is there fetches them once, in its own time; its log says what came of it.
+             * @constant
+             */
+            status: "pending";
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /**
+         * @example {
+         *       "urls": [
+         *         "https://www.example.com/film.mp4",
+         *         "/index.html"
+         *       ]
+         *     }
+         */
+        PrefetchInput: {
+            /** @description Whole URLs on hosts of the distribution, or from `/` on its first host: over HTTPS where it has a certificate. A fragment is dropped. */
+            urls: string[];
+        };
+        /**
          * @description What is left out stays as it is; null empties a field.
          * @example {
          *       "name": "Ada Lovelace",
@@ -4392,6 +5035,125 @@ export interface components {
             name?: string | null;
             bio?: string | null;
             avatar_url?: string | null;
+        };
+        /**
+         * @example {
+         *       "id": "7d2f4c1a-9b3e-4f60-8a15-c0d9e8f7a6b5",
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *       "type": "urls",
+         *       "count": 2,
+         *       "status": "done",
+         *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "created_at": "2026-11-21T12:00:00.000Z",
+         *       "done_at": "2026-11-21T12:00:00.000Z",
+         *       "items": [
+         *         "/news?page=2",
+         *         "/index.html"
+         *       ],
+         *       "providers": [
+         *         {
+         *           "name": "gotipath",
+         *           "status": "done"
+         *         }
+         *       ],
+         *       "edges": [
+         *         {
+         *           "edge_id": "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0",
+         *           "edge": "fra-1",
+         *           "group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *           "group": "frankfurt",
+         *           "state": "done",
+         *           "reason": null,
+         *           "since": "2026-11-21T12:00:00.000Z"
+         *         }
+         *       ]
+         *     }
+         */
+        Purge: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            distribution_id: string;
+            /** @enum {string} */
+            type: "urls" | "prefixes" | "tags" | "all";
+            /** @description How many urls, prefixes or tags; 1 for all. */
+            count: number;
+            /**
+             * @description `pending`: not on its way yet. `purging`: some edge that answers does not have it yet. `done`: nothing older is served by any of them; one that is away catches up before it serves. `failed`: an edge refused it.
+             * @enum {string}
+             */
+            status: "pending" | "purging" | "done" | "failed";
+            /** @description Whose doing it was; null: the platform's. */
+            created_by: string | null;
+            /** Format: date-time */
+            created_at: string;
+            /** @description When the last edge had it. */
+            done_at: string | null;
+            /** @description What is purged as edges spell it: URLs without their host, prefixes or tags; empty for all. */
+            items: string[];
+            providers: {
+                /** @enum {string} */
+                name: "gotipath" | "gcore" | "tm_swift";
+                /**
+                 * @description `pending`: not on its way yet. `purging`: some edge that answers does not have it yet. `done`: nothing older is served by any of them; one that is away catches up before it serves. `failed`: an edge refused it.
+                 * @enum {string}
+                 */
+                status: "pending" | "purging" | "done" | "failed";
+            }[];
+            edges: {
+                /** Format: uuid */
+                edge_id: string;
+                edge: string;
+                /** Format: uuid */
+                group_id: string;
+                group: string;
+                /**
+                 * @description `unseen`: no report for a minute; it holds nobody up.
+                 * @enum {string}
+                 */
+                state: "done" | "waiting" | "refused" | "unseen";
+                /** @description Why it was refused. */
+                reason: string | null;
+                /**
+                 * Format: date-time
+                 * @description Done: at the latest. Waiting: when it was told. Unseen: when it was last seen.
+                 */
+                since: string;
+            }[];
+        };
+        /**
+         * @example {
+         *       "urls": [
+         *         "https://www.example.com/news?page=2",
+         *         "/index.html"
+         *       ]
+         *     }
+         * @example {
+         *       "prefixes": [
+         *         "/pictures/"
+         *       ]
+         *     }
+         * @example {
+         *       "tags": [
+         *         "article-17"
+         *       ]
+         *     }
+         * @example {
+         *       "all": true
+         *     }
+         */
+        PurgeInput: {
+            /** @description Whole URLs on hosts of the distribution, or from `/`. Without a query: the path with any query. A fragment is dropped. */
+            urls?: string[];
+            /** @description Paths from `/` to `/`: everything below them. */
+            prefixes?: string[];
+            /** @description What origins say in `Cache-Tag` or `Surrogate-Key`; upper and lower case differ. */
+            tags?: string[];
+            /**
+             * @description Everything that is cached of the distribution.
+             * @constant
+             */
+            all?: true;
         };
         /**
          * @example {
@@ -5127,7 +5889,8 @@ export interface components {
          *           "compression": {
          *             "gzip": true,
          *             "brotli": true
-         *           }
+         *           },
+         *           "edge_group_ids": null
          *         },
          *         "origins": [
          *           {
@@ -5437,6 +6200,40 @@ export interface components {
                 };
             };
         };
+        /** @description There is no such edge */
+        "404.unknown-edge": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-edge";
+                };
+            };
+        };
+        /** @description There is no such edge group */
+        "404.unknown-edge-group": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-edge-group";
+                };
+            };
+        };
         /** @description No such invitation */
         "404.unknown-invitation": {
             headers: {
@@ -5502,6 +6299,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:unknown-user";
+                };
+            };
+        };
+        /** @description Another group is the canary · Another edge group has this name · The first request still runs */
+        "409.another-canary-group.edge-group-name-taken.idempotency-key-in-use": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:another-canary-group" | "urn:edgewright:problem:edge-group-name-taken" | "urn:edgewright:problem:idempotency-key-in-use";
                 };
             };
         };
@@ -9654,6 +10468,210 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    createPrefetch: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrefetchInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Prefetch"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            409: components["responses"]["409.distribution-deleted.idempotency-key-in-use"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listPurges: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ListedPurge"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    createPurge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+                /** @description `wait=N`: up to N seconds (at most 30) for the outcome (RFC 7240). */
+                Prefer?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PurgeInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    "Preference-Applied": components["headers"]["Preference-Applied"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purge"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            409: components["responses"]["409.distribution-deleted.idempotency-key-in-use"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getPurge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+                purge_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Purge"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description There is no such distribution · There is no such purge */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:unknown-distribution" | "urn:edgewright:problem:unknown-purge";
+                    };
+                };
+            };
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     listRateLimits: {
         parameters: {
             query?: never;
@@ -10461,6 +11479,205 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    createEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeGroupInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeGroup"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            409: components["responses"]["409.another-canary-group.edge-group-name-taken.idempotency-key-in-use"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeGroup"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge-group"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge-group"];
+            /** @description The edge group is in use */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:edge-group-in-use";
+                    };
+                };
+            };
+            412: components["responses"]["412.precondition-failed"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    updateEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeGroupPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeGroup"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge-group"];
+            /** @description Another group is the canary · Another edge group has this name */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:another-canary-group" | "urn:edgewright:problem:edge-group-name-taken";
+                    };
+                };
+            };
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     createEnrolmentToken: {
         parameters: {
             query?: never;
@@ -10493,7 +11710,53 @@ export interface operations {
             };
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
-            /** @description There is no such edge group */
+            404: components["responses"]["404.unknown-edge-group"];
+            409: components["responses"]["409.idempotency-key-in-use"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    rollBackEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeGroupRollback"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeGroup"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description There is no such edge group · The group has no such version */
             404: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10506,12 +11769,60 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:unknown-edge-group";
+                        type?: "urn:edgewright:problem:unknown-edge-group" | "urn:edgewright:problem:unknown-group-version";
                     };
                 };
             };
-            409: components["responses"]["409.idempotency-key-in-use"];
+            409: components["responses"]["409.another-canary-group.edge-group-name-taken.idempotency-key-in-use"];
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listEdgeGroupVersions: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["EdgeGroupVersion"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge-group"];
+            422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -10554,6 +11865,135 @@ export interface operations {
             304: components["responses"]["304"];
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getEdge: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteEdge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    updateEdge: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgePatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Edge"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge"];
+            /** @description Another edge of the group has this name */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:edge-name-taken";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
@@ -10722,6 +12162,47 @@ export interface operations {
                     "application/json": {
                         data: components["schemas"]["AuditEntry"][];
                         next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listPointsOfPresence: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["PointOfPresence"][];
+                        next_cursor: null;
                     };
                 };
             };
@@ -11329,7 +12810,7 @@ export interface operations {
                     applied: number;
                     refused: {
                         /** @enum {string} */
-                        kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node";
+                        kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield";
                         /** Format: uuid */
                         id: string;
                         rev: number;

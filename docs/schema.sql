@@ -87,10 +87,28 @@ create table "deployment" (
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint deployment_pkey PRIMARY KEY (distribution_id, scope),
   constraint deployment_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
-  constraint deployment_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id),
+  constraint deployment_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id) ON DELETE CASCADE,
   constraint deployment_state_check CHECK ((state = ANY (ARRAY['deploying'::text, 'active'::text, 'refused'::text, 'removing'::text, 'removed'::text])))
 );
 CREATE INDEX deployment_under_way ON public.deployment USING btree (scope, rev) WHERE (state = ANY (ARRAY['deploying'::text, 'removing'::text]));
+
+create table "deployment_rollout" (
+  id uuid not null,
+  compiler_version integer not null,
+  group_id uuid,
+  state text not null,
+  reason text,
+  refused_before jsonb not null,
+  refused integer not null default 0,
+  compiled_rev bigint,
+  quiet_since timestamp with time zone,
+  created_at timestamp with time zone not null,
+  finished_at timestamp with time zone,
+  constraint deployment_rollout_compiler_version_unique UNIQUE (compiler_version),
+  constraint deployment_rollout_pkey PRIMARY KEY (id),
+  constraint deployment_rollout_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id) ON DELETE SET NULL,
+  constraint deployment_rollout_state_check CHECK ((state = ANY (ARRAY['canary'::text, 'stopped'::text, 'spreading'::text, 'done'::text, 'superseded'::text])))
+);
 
 create table "distribution" (
   id uuid not null,
@@ -124,6 +142,7 @@ create table "distribution" (
   cors jsonb,
   compression jsonb not null default '{"gzip": true, "brotli": true}'::jsonb,
   configuration_version integer not null default 0,
+  edge_group_ids jsonb,
   constraint distribution_cname_unique UNIQUE (cname),
   constraint distribution_domain_id_unique UNIQUE (domain_id),
   constraint distribution_pkey PRIMARY KEY (id),
@@ -187,7 +206,7 @@ create table "edge_enrolment_token" (
   used_at timestamp with time zone,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint edge_enrolment_token_pkey PRIMARY KEY (token_hash),
-  constraint edge_enrolment_token_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id)
+  constraint edge_enrolment_token_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id) ON DELETE CASCADE
 );
 
 create table "edge_group" (
@@ -198,8 +217,27 @@ create table "edge_group" (
   version bigint not null default '1'::bigint,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  parent_group_id uuid default ((settings ->> 'parent_group_id'::text))::uuid,
+  is_canary boolean not null default false,
+  configuration_version integer not null default 0,
   constraint edge_group_name_unique UNIQUE (name),
-  constraint edge_group_pkey PRIMARY KEY (id)
+  constraint edge_group_pkey PRIMARY KEY (id),
+  constraint edge_group_parent_group_id_fkey FOREIGN KEY (parent_group_id) REFERENCES edge_group(id)
+);
+CREATE UNIQUE INDEX edge_group_canary ON public.edge_group USING btree (is_canary) WHERE is_canary;
+CREATE INDEX edge_group_parent_group_id_index ON public.edge_group USING btree (parent_group_id);
+
+create table "edge_group_version" (
+  group_id uuid not null,
+  number integer not null,
+  action text not null,
+  user_id uuid,
+  api_token_id uuid,
+  created_at timestamp with time zone not null,
+  configuration jsonb not null,
+  changes jsonb not null,
+  constraint edge_group_version_pkey PRIMARY KEY (group_id, number),
+  constraint edge_group_version_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id) ON DELETE CASCADE
 );
 
 create table "edge_node" (
@@ -212,10 +250,14 @@ create table "edge_node" (
   applied bigint not null default '0'::bigint,
   reported_at timestamp with time zone,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  address text,
+  state text not null default 'active'::text,
+  version bigint not null default '1'::bigint,
   public_key text,
   constraint edge_node_group_id_name_unique UNIQUE (group_id, name),
   constraint edge_node_pkey PRIMARY KEY (id),
-  constraint edge_node_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id)
+  constraint edge_node_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id),
+  constraint edge_node_state_check CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'maintenance'::text])))
 );
 CREATE INDEX edge_node_group_id_index ON public.edge_node USING btree (group_id);
 
@@ -270,9 +312,10 @@ create table "feed_record" (
   appended_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint feed_record_scope_rev_unique UNIQUE (scope, rev),
   constraint feed_record_pkey PRIMARY KEY (scope, kind, id),
-  constraint feed_record_scope_foreign FOREIGN KEY (scope) REFERENCES feed_scope(scope),
+  constraint feed_record_scope_foreign FOREIGN KEY (scope) REFERENCES feed_scope(scope) ON DELETE CASCADE,
   constraint feed_record_op_check CHECK ((op = ANY (ARRAY['put'::text, 'del'::text])))
 );
+CREATE INDEX feed_record_passing ON public.feed_record USING btree (kind, source_version) WHERE ((op = 'put'::text) AND (kind = ANY (ARRAY['purge'::text, 'prefetch'::text])));
 CREATE INDEX feed_record_tombstone ON public.feed_record USING btree (scope, rev) WHERE (op = 'del'::text);
 
 create table "feed_scope" (
@@ -284,7 +327,7 @@ create table "feed_scope" (
   checkpoint_rev bigint not null default '0'::bigint,
   checkpoint_count bigint not null default '0'::bigint,
   constraint feed_scope_pkey PRIMARY KEY (scope),
-  constraint feed_scope_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id)
+  constraint feed_scope_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id) ON DELETE CASCADE
 );
 
 create table "idempotency_key" (
@@ -424,6 +467,62 @@ create table "platform_secret" (
   sealed jsonb not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint platform_secret_pkey PRIMARY KEY (name)
+);
+
+create table "prefetch" (
+  id uuid not null,
+  distribution_id uuid not null,
+  urls jsonb not null,
+  created_by uuid,
+  created_at timestamp with time zone not null,
+  appended_at timestamp with time zone,
+  constraint prefetch_pkey PRIMARY KEY (id),
+  constraint prefetch_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint prefetch_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id)
+);
+CREATE INDEX prefetch_age ON public.prefetch USING btree (created_at);
+CREATE INDEX prefetch_waiting ON public.prefetch USING btree (created_at) WHERE (appended_at IS NULL);
+
+create table "purge" (
+  id uuid not null,
+  distribution_id uuid not null,
+  epoch bigint not null,
+  type text not null,
+  items jsonb not null,
+  marks integer not null,
+  bytes integer not null,
+  is_live boolean not null default true,
+  created_by uuid,
+  created_at timestamp with time zone not null,
+  appended_at timestamp with time zone,
+  constraint purge_distribution_id_epoch_unique UNIQUE (distribution_id, epoch),
+  constraint purge_pkey PRIMARY KEY (id),
+  constraint purge_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint purge_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint purge_type_check CHECK ((type = ANY (ARRAY['urls'::text, 'prefixes'::text, 'tags'::text, 'all'::text])))
+);
+CREATE INDEX purge_age ON public.purge USING btree (created_at);
+CREATE INDEX purge_live ON public.purge USING btree (distribution_id, epoch) WHERE is_live;
+CREATE INDEX purge_page ON public.purge USING btree (distribution_id, created_at, id);
+CREATE INDEX purge_waiting ON public.purge USING btree (created_at) WHERE (appended_at IS NULL);
+
+create table "purge_delivery" (
+  purge_id uuid not null,
+  scope uuid not null,
+  rev bigint not null,
+  done_at timestamp with time zone,
+  constraint purge_delivery_pkey PRIMARY KEY (purge_id, scope),
+  constraint purge_delivery_purge_id_foreign FOREIGN KEY (purge_id) REFERENCES purge(id) ON DELETE CASCADE,
+  constraint purge_delivery_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id) ON DELETE CASCADE
+);
+CREATE INDEX purge_delivery_waiting ON public.purge_delivery USING btree (scope, rev) WHERE (done_at IS NULL);
+
+create table "purge_head" (
+  distribution_id uuid not null,
+  epoch bigint not null,
+  marks integer not null,
+  constraint purge_head_pkey PRIMARY KEY (distribution_id),
+  constraint purge_head_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id)
 );
 
 create table "recovery_code" (
