@@ -7,7 +7,8 @@ import { z } from "zod";
  * What the feed carries. `document`: a distribution; `structure`: the nginx files of the edge group; `secret`: one that
  * documents name, sealed; `keyring`: the keys that open the group's secrets, wrapped for each of its nodes; `purge`: marks
  * that make stored answers old; `prefetch`: URLs to be fetched now; `certificate`: what names are served with over TLS, its
- * key being a secret; `node`: whether one of the edges takes viewers (the record's id is the edge's).
+ * key being a secret; `node`: whether one of the edges takes viewers (the record's id is the edge's); `shield`: whose edges
+ * are asked before the origin, and whose may ask these (its id is the group's).
  */
 export const recordKinds = [
   "document",
@@ -18,11 +19,12 @@ export const recordKinds = [
   "prefetch",
   "certificate",
   "node",
+  "shield",
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 /** What nginx holds in memory, and so is pushed to it; the agent itself does the others. */
-export const pushedKinds: ReadonlySet<RecordKind> = new Set(["document", "purge", "certificate"]);
+export const pushedKinds: ReadonlySet<RecordKind> = new Set(["document", "purge", "certificate", "shield"]);
 
 export interface FeedRecord {
   readonly kind: RecordKind;
@@ -208,6 +210,30 @@ export type CertificateBody = z.infer<typeof certificateBodySchema>;
 export const nodeStates = ["active", "draining", "maintenance"] as const;
 export const nodeBodySchema = z.strictObject({ format: z.literal(1), state: z.enum(nodeStates) });
 export type NodeBody = z.infer<typeof nodeBodySchema>;
+
+// The body of a `shield` (its id is the group's): what the edges of the group need to know of their parents and children.
+export const SHIELD_NODES_MAX = 1000;
+export const shieldBodySchema = z.strictObject({
+  format: z.literal(1),
+  /** Null: the origin is asked at once. */
+  parent: z
+    .strictObject({
+      group: id,
+      /** What the edges of the parent group listen on for children. */
+      port: z.int().min(1).max(65535),
+      /** Those that take requests. */
+      nodes: z.array(z.strictObject({ id, address: z.union([z.ipv4(), z.ipv6()]) })).max(SHIELD_NODES_MAX),
+    })
+    .nullable(),
+  /** The groups whose edges may ask. */
+  children: z.array(id),
+});
+export type ShieldBody = z.infer<typeof shieldBodySchema>;
+
+/** The name that the certificate of an edge holds: its children want to see it. */
+export function edgeServerName(edge: { edgeId: string; groupId: string }): string {
+  return `${edge.edgeId}.${edge.groupId}.edges.internal`;
+}
 
 // POST /edge/v1/enrol: the only call without a credential.
 export const enrolRequestSchema = z.object({

@@ -203,9 +203,13 @@ describe("a structure", () => {
         "listeners.conf",
         "cached.conf",
       ],
-      ...["viewer.conf", "inner.conf", "origin.conf", "origin-verified.conf", "pass.conf", "control.conf"],
+      ...["viewer.conf", "inner.conf", "origin.conf", "origin-verified.conf", "pass.conf"],
+      ...["children.conf", "children-listener.conf", "parent.conf", "control.conf"],
     ]);
-    expect(structure.taste.map(({ path }: { path: string }) => path)).toEqual(["listeners.conf"]);
+    expect(structure.taste.map(({ path }: { path: string }) => path)).toEqual([
+      "listeners.conf",
+      "children-listener.conf",
+    ]);
     expect(structure.probe).toEqual({
       own_name: "localhost",
       http: { host: "127.0.0.1", port: 80 },

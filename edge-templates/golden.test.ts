@@ -21,6 +21,7 @@ import { logConf } from "./features/logs/view.ts";
 import { memoryConf } from "./features/memory/view.ts";
 import { originPart } from "./features/origin/view.ts";
 import { nginxConf } from "./features/process/view.ts";
+import { childrenConf, childrenListenerConf, parentConf, tasteChildrenListenerConf } from "./features/shield/view.ts";
 import { tlsConf } from "./features/tls/view.ts";
 import { compileDocument, type DesiredDistribution, type DesiredGroup } from "./index.ts";
 import { readDesired } from "./test-desired.ts";
@@ -50,6 +51,12 @@ const structures: Readonly<Record<string, GroupView>> = {
   logs: (group) => ({ "log.conf": logConf(group) }),
   memory: (group) => ({ "memory.conf": memoryConf(group) }),
   process: (group) => ({ "nginx.conf": nginxConf(group) }),
+  shield: (group) => ({
+    "children.conf": childrenConf(group),
+    "children-listener.conf": childrenListenerConf(group),
+    "taste: children-listener.conf": tasteChildrenListenerConf(),
+    "parent.conf": parentConf(),
+  }),
   tls: () => ({ "tls.conf": tlsConf() }),
 };
 

@@ -17,6 +17,10 @@ const listeners = {
     .meta({ description: "Further addresses of every node, with the same ports." }),
   http: port,
   https: port,
+  parent: port.nullable().meta({
+    description:
+      "Where the edges of groups whose parent this one is ask for what they lack, over TLS with certificates on both sides. Null: it is nobody's parent.",
+  }),
 };
 
 const disk = z.strictObject({
@@ -81,6 +85,7 @@ export const edgeGroupSettingsSchema = z
         more_hosts: listeners.more_hosts.default([]),
         http: listeners.http.default(80),
         https: listeners.https.default(443),
+        parent: listeners.parent.default(null),
       })
       .prefault({}),
     cache: z
@@ -118,14 +123,23 @@ export const edgeGroupSettingsPatch = z
 export type EdgeGroupSettingsPatch = z.output<typeof edgeGroupSettingsPatch>;
 
 interface Faulty {
-  readonly listeners: { host: string; more_hosts: readonly string[]; http: number; https: number };
+  readonly listeners: {
+    host: string;
+    more_hosts: readonly string[];
+    http: number;
+    https: number;
+    parent: number | null;
+  };
   readonly cache: { disks: readonly { path: string }[] };
 }
 
 /** What single fields cannot say of each other. */
-function settingsFaults({ listeners: { host, more_hosts, http, https }, cache: { disks } }: Faulty) {
+function settingsFaults({ listeners: { host, more_hosts, http, https, parent }, cache: { disks } }: Faulty) {
   const faults: { path: (string | number)[]; message: string }[] = [];
   if (http === https) faults.push({ path: ["listeners", "https"], message: "must be another port than http." });
+  if (parent === http || parent === https) {
+    faults.push({ path: ["listeners", "parent"], message: "must be another port than http and https." });
+  }
   for (const [index, one] of more_hosts.entries()) {
     const message = hostFault(one, [host, ...more_hosts.slice(0, index)]);
     if (message !== undefined) faults.push({ path: ["listeners", "more_hosts", index], message });

@@ -18,6 +18,13 @@ import { LISTENERS_FILE, listenersConf, tasteListenersConf } from "./features/li
 import { logConf } from "./features/logs/view.ts";
 import { memoryConf } from "./features/memory/view.ts";
 import { nginxConf } from "./features/process/view.ts";
+import {
+  CHILDREN_LISTENER_FILE,
+  childrenConf,
+  childrenListenerConf,
+  parentConf,
+  tasteChildrenListenerConf,
+} from "./features/shield/view.ts";
 import { tlsConf } from "./features/tls/view.ts";
 import { CompileRefusal } from "./refusal.ts";
 
@@ -45,9 +52,15 @@ export function compileStructure(desired: DesiredGroup): Compiled {
     { path: "origin.conf", text: originConf() },
     { path: "origin-verified.conf", text: originVerifiedConf() },
     { path: "pass.conf", text: passConf() },
+    { path: "children.conf", text: childrenConf(group) },
+    { path: CHILDREN_LISTENER_FILE, text: childrenListenerConf(group) },
+    { path: "parent.conf", text: parentConf() },
     { path: "control.conf", text: controlConf() },
   ];
-  const taste = [{ path: LISTENERS_FILE, text: tasteListenersConf(group) }];
+  const taste = [
+    { path: LISTENERS_FILE, text: tasteListenersConf(group) },
+    { path: CHILDREN_LISTENER_FILE, text: tasteChildrenListenerConf() },
+  ];
   const probe = probeOf(group);
   const body = canonicalJson({ format: STRUCTURE_FORMAT, group: group.id, files, taste, probe });
   const bytes = Buffer.byteLength(body);

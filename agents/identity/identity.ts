@@ -13,6 +13,8 @@ export interface Identity {
   readonly scope: string;
   readonly key: KeyObject;
   readonly certificate: string;
+  /** The certificate (PEM) of the edges' authority. */
+  readonly authority: string;
   /** Ed25519 public keys (SPKI PEM) by key id: pinned at enrolment; one of them may hand over to another. */
   readonly feedKeys: PinnedKeys;
 }
@@ -81,7 +83,8 @@ function assertPinned(reply: EnrolReply, token: string): void {
 
 function identityOf(reply: EnrolReply, key: KeyObject): Identity {
   assertCertifies(reply.certificate, key);
-  return { edgeId: reply.edge_id, scope: reply.scope, key, certificate: reply.certificate, feedKeys: reply.feed_keys };
+  const { edge_id: edgeId, scope, certificate, ca_certificate: authority, feed_keys: feedKeys } = reply;
+  return { edgeId, scope, key, certificate, authority, feedKeys };
 }
 
 function assertCertifies(certificate: string, key: KeyObject): void {

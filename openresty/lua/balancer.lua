@@ -59,21 +59,25 @@ local function present(var, server, target)
   if server.bucket then s3.sign(var, server, target) else s3.unsign(var) end
 end
 
+-- Which place asks those who are spoken to in this way.
+local PLACES = { none = "verified", verified = "verified", unverified = "unverified", parent = "parent" }
+
 --- Whether a server was asked already: then what is written into requests once is there.
 function M.is_again(var) return (var.edge_origin_target or "") ~= "" end
 
---- Chooses whom this request is sent to. Returns the place that must ask, `verified` or `unverified`: when it is not
--- `here`, the request is to go there and to choose again. nil when there is nobody to ask. `fits`: leaves servers out.
+--- Chooses whom this request is sent to. Returns the place that must ask, `verified`, `unverified` or `parent`: when it
+-- is not `here`, the request is to go there and to choose again. nil when there is nobody to ask. `fits`: leaves servers out.
 function M.choose(origin, key, target, here, fits)
   local var = ngx.var
   local rest = var.edge_origin_rest
   local list = rest ~= "" and read(origin, rest) or order.candidates(origin, key, fits)
   if #list == 0 then
+    if origin.has_fallback then return nil end
     ngx.log(ngx.WARN, "no server of this origin can be asked: none has a pinned address, or no secret key is here")
     return nil
   end
   local count, tls = first_run(list)
-  local place = tls == "unverified" and "unverified" or "verified"
+  local place = PLACES[tls]
   if place ~= here then
     var.edge_origin_rest = written(list, 1)
     return place
@@ -90,7 +94,7 @@ function M.choose(origin, key, target, here, fits)
   ctx.candidates, ctx.count, ctx.tried, ctx.has_rest = list, count, 0, rest ~= ""
   ctx.tls, ctx.target = tls, target
   -- Where there is no choice, it does not matter who is well, nor who is busy.
-  ctx.has_choice = #list > 1 or #origin.servers > 1
+  ctx.has_choice = #list > 1 or #origin.servers > 1 or origin.has_fallback
   ctx.is_hashed = ctx.has_choice and origin.balancer == "consistent_hash"
   return place
 end
@@ -144,7 +148,8 @@ function M.balance()
   local server = candidate.server
   local ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
-  balancer.set_timeouts(server.connect_timeout, server.read_timeout, server.read_timeout)
+  local patience = ctx.patience or server.read_timeout
+  balancer.set_timeouts(server.connect_timeout, patience, patience)
   if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(server.scheme == "https") end
   if balancer.enable_keepalive and ctx.tried <= ctx.count then
     balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION)

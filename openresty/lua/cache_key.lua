@@ -27,11 +27,12 @@ end
 function M.era(target, now) return floor((now + crc32(target) % ERA_SECONDS) / ERA_SECONDS) end
 
 --- The key for a request of now. `target`: the canonical path and what the rule keeps of the query.
-function M.of(var, id, target, path, rule)
+-- `scheme`: the viewer's, where that is another edge's.
+function M.of(var, id, target, path, rule, scheme)
   local epoch = marks.epoch(id, target, path, tonumber(var.edge_min_epoch))
   if epoch > 0 then var.edge_epoch = epoch end
   -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
-  local key = id .. "|" .. M.era(target, clock.now()) .. "|" .. epoch .. "|" .. var.scheme .. "|" .. var.host .. target
+  local key = id .. "|" .. M.era(target, clock.now()) .. "|" .. epoch .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target
   if not rule or not rule.key_variables then return key end
   return key .. "|" .. told_apart(var, rule.key_variables)
 end

@@ -136,7 +136,8 @@ end
 local NO_RULE = {}
 
 --- Decides. `answer`: status, cache_control, cdn_cache_control, date, age, expires, last_modified, etag, vary,
--- content_type, sets_cookie, authorized (the request had Authorization), delay (seconds the origin took).
+-- content_type, sets_cookie, authorized (the request had Authorization), delay (seconds the origin took), kept (seconds that
+-- another edge has had it).
 -- Returns: storable, ttl (0 or less: only to be asked about), stale-while-revalidate, stale-if-error, initial age.
 function M.decide(answer, now, rule)
   local words = targeted_words(answer.cdn_cache_control) or plain_words(answer.cache_control, answer.status)
@@ -151,7 +152,8 @@ function M.decide(answer, now, rule)
   end
   local lifetime, overridden = lifetime_of(answer, words, rule, date, said, own)
   if not lifetime then return false, 0, 0, 0, initial_age end
-  local ttl = floor(overridden and lifetime or lifetime - initial_age)
+  -- What a rule says counts from when the answer came, be it to another edge.
+  local ttl = floor(overridden and lifetime - (answer.kept or 0) or lifetime - initial_age)
   local while_revalidate, if_error = stale_times(words, rule)
   local useful = ttl > 0 or answer.etag or answer.last_modified or ttl + max(while_revalidate, if_error) > 0
   return useful and true or false, ttl, while_revalidate, if_error, initial_age

@@ -66,6 +66,14 @@ function M.write_request(headers, path)
   end
 end
 
+--- Whether they write this header into the request.
+function M.writes(headers, path, name)
+  for _, rule in ipairs(headers and headers.request or {}) do
+    if rule.name == name and patterns.any_matches(rule.paths, path) then return true end
+  end
+  return false
+end
+
 -- nginx names itself where an answer has no Server; one that is there and empty is not printed.
 local function remove(name)
   if name == "server" then header["Server"] = "-" end

@@ -11,6 +11,7 @@ local hop_headers = require "hop_headers"
 local live = require "live"
 local origin_request = require "origin_request"
 local pages = require "pages"
+local parent = require "parent"
 local renewals = require "renewals"
 local s3 = require "s3"
 local slices = require "slices"
@@ -47,20 +48,40 @@ local function look_again(ctx)
   return ngx.exit(ngx.HTTP_NO_CONTENT)
 end
 
---- `here`: the place that this location is, see balancer.lua.
-function M.access(here)
-  local var, ctx = ngx.var, ngx.ctx
+-- What every location begins with. Returns the document, nil when there is none, and the path.
+local function begin(var, ctx)
   local id = read_hop(ctx, var.http_x_edge_hop)
   local found = id and documents.find(id)
-  if not found then return ngx.exit(503) end
+  if not found then return nil end
   hop_headers.strip_request()
   local path = match(var.request_uri, "^[^?]*")
   local rule = cache_rules.find(found.cache, path)
   ctx.path, ctx.is_live = path, found.livestream
   ctx.rule = found.livestream and live.rule(rule, path) or rule
+  return found, path
+end
+
+--- An edge of the parent group is to be asked.
+function M.ask_parent()
+  local var, ctx = ngx.var, ngx.ctx
+  local found, path = begin(var, ctx)
+  if not found then return ngx.exit(503) end
+  if not parent.choose(var, found, ctx.key) then return ngx.exec("@verified") end
+  ctx.asks_parent = true
+  -- What rules write into requests is written where the origin is asked.
+  if parent.passes_credentials(var, found, path) then var.edge_authorized = "1" end
+end
+
+--- `here`: the place that this location is, see balancer.lua.
+function M.access(here)
+  local var, ctx = ngx.var, ngx.ctx
+  local asks_parent = parent.is_due(var)
+  local found, path = begin(var, ctx)
+  if not found then return ngx.exit(503) end
   if not slices.is_slice(var.http_range) and collapse.enter(var, ctx.key, ctx.rounds, ctx.waited) then
     return look_again(ctx)
   end
+  if asks_parent then return ngx.exec("@parent") end
   local is_again = balancer.is_again(var)
   local place, refusal = origin_request.place(found.origin, var.request_uri, here)
   if not place then return ngx.exit(refusal) end
@@ -147,12 +168,16 @@ end
 function M.header_filter()
   local var, ctx, header = ngx.var, ngx.ctx, ngx.header
   if not ctx.key then return end
-  balancer.answered(ngx.status)
+  local kept = ctx.asks_parent and parent.kept()
+  -- A parent says of every answer that it is one, and is well whatever the origin says.
+  if ctx.asks_parent and not kept then return ngx.exit(ngx.ERROR) end
+  balancer.answered(kept and 200 or ngx.status)
   local server = balancer.server()
   if server and server.bucket then s3.strip_response() end
   if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
   local now = ngx.time()
   local answer = read_answer(var)
+  answer.kept = kept or nil
   if ctx.is_live and answer.status == 200 then correct_type(header, ctx.path, answer) end
   hop_headers.strip_response(var.upstream_http_connection)
   if not answer.date then header["Date"] = ngx.http_time(now) end
@@ -192,6 +217,11 @@ end
 function M.show_page()
   local var, header = ngx.var, ngx.header
   balancer.failed()
+  if parent.was_asked(var) then
+    parent.give_up(var)
+    ngx.status = 200
+    return ngx.exec("@verified")
+  end
   if balancer.may_go_on() then
     ngx.status = 200
     return ngx.exec("@verified")
@@ -199,6 +229,8 @@ function M.show_page()
   if match(var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(444) end
   header["X-Accel-Expires"] = 0
   header["X-Edge-Cache-Control"] = "no-store"
+  -- A child is told that it was the origin: this edge had somebody to ask.
+  if parent.is_one(var) and balancer.is_again(var) then header["X-Edge-Failed"] = "origin" end
   pages.show(var.http_x_request_id)
 end
 

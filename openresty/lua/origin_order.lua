@@ -84,7 +84,8 @@ end
 local function add_server(well, ill, origin, server, key, wanted)
   -- Nobody may sign for a bucket whose secret key is not here (yet).
   if server.bucket and not secrets.find(server.bucket.secret) then return end
-  local list = addresses.of_origin(server.host, server.port)
+  -- Those of a parent's edges come with their names.
+  local list = server.addresses or addresses.of_origin(server.host, server.port)
   if not list then return end
   local count = #list
   local first = first_address(origin, server, key, count)
@@ -108,8 +109,8 @@ function M.candidates(origin, key, fits)
   for _, place in ipairs(order) do
     if not fits or fits(place.server) then add_server(well, ill, origin, place.server, key, wanted) end
   end
-  -- When nobody is well, illness says nothing.
-  for _, candidate in ipairs(ill) do well[#well + 1] = candidate end
+  -- When nobody is well, illness says nothing; unless there is somebody else to ask.
+  for _, candidate in ipairs(origin.has_fallback and {} or ill) do well[#well + 1] = candidate end
   for index = #well, TRIES_MAX + 1, -1 do well[index] = nil end
   return well
 end

@@ -62,8 +62,8 @@ local function spell_wishes(var)
   end
 end
 
---- What the cache is asked for, and the origin on a miss.
-function M.look_up(var, id, document, target, path)
+--- What the cache is asked for, and the origin on a miss. `scheme`: the viewer's, where another edge asks.
+function M.look_up(var, id, document, target, path, scheme)
   local rule = cache_rules.find(document.cache, path)
   if must_pass(var) or (rule and rule.mode == "bypass" and not rule.content_types) then
     var.edge_target = target
@@ -73,7 +73,7 @@ function M.look_up(var, id, document, target, path)
   -- poisoned.
   target = path .. query.kept(rule and rule.query, sub(target, #path + 1))
   var.edge_target = target
-  var.edge_key = cache_key.of(var, id, target, path, rule)
+  var.edge_key = cache_key.of(var, id, target, path, rule, scheme)
   spell_wishes(var)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end

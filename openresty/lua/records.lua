@@ -5,11 +5,12 @@ local certificates = require "certificates"
 local documents = require "documents"
 local marks = require "marks"
 local sha256 = require "sha256"
+local shield = require "shield"
 
 local pairs = pairs
 
 -- Structures are files, secrets and their keyring are sealed, and a node's state is the agent's: those come another way.
-local STORES = { certificate = certificates, document = documents, purge = marks }
+local STORES = { certificate = certificates, document = documents, purge = marks, shield = shield }
 
 local M = {}
 

@@ -16,6 +16,7 @@ local sha256 = require "sha256"
 
 -- Compiled before the workers fork, so that they share the memory and the first request waits for nothing.
 require "balancer"
+require "children"
 require "control"
 require "handshake"
 require "inner"

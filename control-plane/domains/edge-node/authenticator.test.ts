@@ -128,7 +128,7 @@ describe("nobody is let in", () => {
     try {
       const foreign = await createEdgeAuthority({ db: elsewhere.db, seal, clock: () => now })();
       const publicKey = new X509Certificate(agent.certificate).publicKey.export({ type: "spki", format: "pem" });
-      const issued = foreign.issue({ edgeId: agent.edgeId, publicKey: publicKey.toString(), now });
+      const issued = foreign.issue({ edgeId: agent.edgeId, groupId, publicKey: publicKey.toString(), now });
       await expect(asks(await tokenOf({ ...agent, ...issued }))).rejects.toMatchObject(aRefusal);
     } finally {
       await elsewhere.stop();

@@ -1,9 +1,10 @@
 // The edges' own certificate authority: made once for the platform, its key sealed in the database. It checks signing
-// requests and issues client certificates; who may have one is decided in service.ts.
+// requests and issues certificates; who may have one is decided in service.ts.
 import { createHash, generateKeyPair, randomBytes, X509Certificate } from "node:crypto";
 import { promisify } from "node:util";
 import forge from "node-forge";
 import { z } from "zod";
+import { edgeServerName } from "../../../agents/contract.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
 import { ensurePlatformSecret } from "../secret/index.ts";
@@ -20,6 +21,13 @@ const DAY_MS = 86_400_000;
 const storedSchema = z.object({ certificate: z.string(), key: z.string() });
 type Stored = z.infer<typeof storedSchema>;
 
+export interface CertificateRequest {
+  readonly edgeId: string;
+  readonly groupId: string;
+  readonly publicKey: string;
+  readonly now: Date;
+}
+
 export interface IssuedCertificate {
   readonly certificate: string;
   /** Lower-case hex. */
@@ -32,7 +40,7 @@ export interface Authority {
   readonly certificate: X509Certificate;
   /** Base64url SHA-256 of the public key: an enrolment token carries it, so that an agent knows whom to trust. */
   readonly pin: string;
-  issue(request: { edgeId: string; publicKey: string; now: Date }): IssuedCertificate;
+  issue(request: CertificateRequest): IssuedCertificate;
 }
 
 /** Opens the authority at first use, making it when there is none; two processes that both try end with the same one. */
@@ -81,25 +89,36 @@ function parseStored(json: string): Stored {
   return storedSchema.parse(JSON.parse(json));
 }
 
-function openAuthority(stored: Stored): Authority {
+export function openAuthority(stored: Stored): Authority {
   const certificate = new X509Certificate(stored.certificate);
   const issuer = forge.pki.certificateFromPem(stored.certificate);
   const key = forge.pki.privateKeyFromPem(stored.key);
   const publicKey = certificate.publicKey.export({ type: "spki", format: "der" });
 
-  function issue(request: { edgeId: string; publicKey: string; now: Date }): IssuedCertificate {
+  // An edge shows it to the control plane and, on either side of a connection, to edges of its parent and child groups:
+  // who is asked looks at the group in the subject, who asks at the name.
+  function issue(request: CertificateRequest): IssuedCertificate {
     const leaf = forge.pki.createCertificate();
     leaf.publicKey = forge.pki.publicKeyFromPem(request.publicKey);
     leaf.serialNumber = newSerial();
     leaf.validity.notBefore = wholeSeconds(request.now.getTime() - BACKDATED_MS);
     leaf.validity.notAfter = wholeSeconds(request.now.getTime() + CERTIFICATE_DAYS * DAY_MS);
-    leaf.setSubject([{ name: "commonName", value: request.edgeId }]);
+    leaf.setSubject([
+      { name: "commonName", value: request.edgeId },
+      { name: "organizationalUnitName", value: request.groupId },
+    ]);
     leaf.setIssuer(issuer.subject.attributes);
     leaf.setExtensions([
       { name: "basicConstraints", critical: true, cA: false },
       { name: "keyUsage", critical: true, digitalSignature: true },
-      { name: "extKeyUsage", clientAuth: true },
-      { name: "subjectAltName", altNames: [{ type: 6, value: edgeUri(request.edgeId) }] },
+      { name: "extKeyUsage", clientAuth: true, serverAuth: true },
+      {
+        name: "subjectAltName",
+        altNames: [
+          { type: 6, value: edgeUri(request.edgeId) },
+          { type: 2, value: edgeServerName(request) },
+        ],
+      },
     ]);
     leaf.sign(key, forge.md.sha256.create());
     return {
@@ -117,7 +136,7 @@ function openAuthority(stored: Stored): Authority {
   };
 }
 
-async function makeAuthority(now: Date): Promise<Stored> {
+export async function makeAuthority(now: Date): Promise<Stored> {
   const pair = await promisify(generateKeyPair)("rsa", {
     modulusLength: CA_KEY_BITS,
     publicKeyEncoding: { type: "spki", format: "pem" },

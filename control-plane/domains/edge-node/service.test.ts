@@ -119,8 +119,10 @@ describe("enrolment", () => {
     const ca = new X509Certificate(reply.ca_certificate);
     expect(certificate.checkIssued(ca) && certificate.verify(ca.publicKey)).toBe(true);
     expect(certificate.ca).toBe(false);
-    expect(certificate.subject).toBe(`CN=${reply.edge_id}`);
-    expect(certificate.subjectAltName).toBe(`URI:${edgeUri(reply.edge_id)}`);
+    expect(certificate.subject).toBe(`CN=${reply.edge_id}\nOU=${reply.scope}`);
+    expect(certificate.subjectAltName).toBe(
+      `URI:${edgeUri(reply.edge_id)}, DNS:${reply.edge_id}.${reply.scope}.edges.internal`,
+    );
     expect(Math.round((Date.parse(certificate.validTo) - now.getTime()) / DAY_MS)).toBe(30);
     expect(reply).toMatchObject({ scope: groupId, feed_keys: feedKeys });
   });

@@ -27,7 +27,10 @@ export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup
 }
 
 type NoView = Readonly<Record<string, never>>;
-const inner = readTemplate<{ readonly balancerKeepalive: boolean }>(import.meta.url, "inner.hbs");
+const inner = readTemplate<{ readonly balancerKeepalive: boolean; readonly hasParent: boolean }>(
+  import.meta.url,
+  "inner.hbs",
+);
 const cached = readTemplate<{ readonly isSpread: boolean; readonly zone: string }>(import.meta.url, "cached.hbs");
 const viewer = readTemplate<NoView>(import.meta.url, "viewer.hbs");
 const origin = readTemplate<NoView>(import.meta.url, "origin.hbs");
@@ -35,8 +38,8 @@ const originVerified = readTemplate<NoView>(import.meta.url, "origin-verified.hb
 const pass = readTemplate<NoView>(import.meta.url, "pass.hbs");
 const control = readTemplate<NoView>(import.meta.url, "control.hbs");
 
-export const innerConf = ({ capabilities }: DesiredGroup): string =>
-  inner({ balancerKeepalive: capabilities.balancer_keepalive });
+export const innerConf = ({ capabilities, settings }: DesiredGroup): string =>
+  inner({ balancerKeepalive: capabilities.balancer_keepalive, hasParent: settings.parent_group_id !== null });
 export function cachedConf({ id, settings: { cache } }: DesiredGroup): string {
   const [first, ...others] = cacheZones(id, cache);
   return cached({ isSpread: others.length > 0, zone: first.name });

@@ -1,0 +1,74 @@
+-- The listener for the edges of child groups: gives them what this edge has or fetches, as the origin said it. What a viewer
+-- may and gets is the child's to decide. Every answer tells that it is one (X-Edge-Parent); whatever this edge itself cannot
+-- do ends the connection, so that the child goes on elsewhere. Phases: access, header_filter and the content of its error
+-- page. Reads documents through `documents` and `route`, the dict `shield` through its module.
+local documents = require "documents"
+local outer = require "outer"
+local responses = require "ngx.resp"
+local route = require "route"
+local shield = require "shield"
+local stored_answer = require "stored_answer"
+local url = require "url"
+
+local ngx = ngx
+local exit, header = ngx.exit, ngx.header
+local floor = math.floor
+local match, sub = string.match, string.sub
+
+local CLOSE = 444
+-- Where this edge names itself in Cache-Status: behind it comes the child.
+local NAME, NAME_LENGTH = "edgewright-parent", #"edgewright"
+local IS_CACHED = { HIT = true, STALE = true, UPDATING = true, REVALIDATED = true }
+
+local M = {}
+
+-- nginx has checked who signed the certificate.
+local function group_of(subject) return match(subject or "", "OU=(%x+%-%x+%-%x+%-%x+%-%x+)") end
+
+local function mark() header["X-Edge-Parent"] = "answered" end
+
+function M.access()
+  local var = ngx.var
+  if not shield.is_child(group_of(var.ssl_client_s_dn)) then return exit(CLOSE) end
+  -- Nobody else would find another end of it.
+  if var.edge_looped == "1" then
+    mark()
+    return exit(508)
+  end
+  local id = route.id_of(var.host)
+  if not id or id ~= var.http_x_edge_distribution then return exit(CLOSE) end
+  local document = documents.find(id)
+  if not document or document.disabled then return exit(CLOSE) end
+  local target, path = url.canonical(var.request_uri)
+  if not target then return exit(CLOSE) end
+  var.edge_distribution = id
+  var.edge_path = path
+  return outer.look_up(var, id, document, target, path, var.http_x_forwarded_proto)
+end
+
+function M.header_filter()
+  if ngx.is_subrequest then return end
+  local var = ngx.var
+  local status = var.upstream_cache_status
+  if not status then return end
+  -- The inner hop was asked, and had nobody to ask.
+  if not IS_CACHED[status] and not header["X-Edge-Stored"] and not header["X-Edge-Failed"] then
+    return exit(ngx.ERROR)
+  end
+  local _, kept = stored_answer.tell(var, status)
+  if kept then header["X-Edge-Kept"] = floor(kept) end
+  header["X-Edge-Failed"] = nil
+  mark()
+  responses.add_header("Cache-Status", NAME .. sub(stored_answer.cache_status(status), NAME_LENGTH + 1))
+  responses.add_header("Via", "1.1 edgewright")
+end
+
+--- The inner hop had no answer that can be handed on: that is an answer about the origin, and the child asks nobody twice.
+function M.show_failure()
+  ngx.status = 502
+  mark()
+  header["Cache-Control"] = "no-store"
+  return exit(502)
+end
+
+return M

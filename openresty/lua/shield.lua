@@ -1,0 +1,126 @@
+-- Whom this edge asks before the origin, and who may ask it: the feed's record of kind `shield`, one per group
+-- (shieldBodySchema in agents/contract.ts). Owns the dict `shield`. A store of `records`; reading: access, on a miss and on
+-- the listener for children.
+local cjson = require "cjson.safe"
+local facts = require "facts"
+
+local dict = ngx.shared.shield
+local find, md5 = string.find, ngx.md5
+local ipairs, type = ipairs, type
+
+local FORMAT = 1
+local PORT_MAX, NODES_MAX = 65535, 1000
+-- A machine that is away must not hold a viewer up: the next one, or the origin, is there.
+local CONNECT_SECONDS = 2
+
+local M = {}
+
+local function is_id(value) return type(value) == "string" and find(value, "^%x+%-%x+%-%x+%-%x+%-%x+$") and #value == 36 end
+local function is_address(value) return type(value) == "string" and #value <= 39 and find(value, "^[%x:.]+$") end
+
+local function parent_fault(parent)
+  if type(parent) ~= "table" or not is_id(parent.group) then return "parent.group" end
+  local port, nodes = parent.port, parent.nodes
+  if type(port) ~= "number" or port < 1 or port > PORT_MAX or port % 1 ~= 0 then return "parent.port" end
+  if type(nodes) ~= "table" or #nodes > NODES_MAX then return "parent.nodes" end
+  for index, node in ipairs(nodes) do
+    if type(node) ~= "table" or not is_id(node.id) or not is_address(node.address) then
+      return "parent.nodes." .. index - 1
+    end
+  end
+end
+
+local function fault_of(decoded)
+  if type(decoded) ~= "table" then return "not an object" end
+  if decoded.format ~= FORMAT then return "not of a format that this edge knows" end
+  if decoded.parent ~= nil and decoded.parent ~= cjson.null then
+    local fault = parent_fault(decoded.parent)
+    if fault then return fault end
+  end
+  if type(decoded.children) ~= "table" then return "children" end
+  for index, group in ipairs(decoded.children) do
+    if not is_id(group) then return "children." .. index - 1 end
+  end
+end
+
+-- Of the same feed an older revision changes nothing.
+local function is_old(record)
+  return dict:get("feed_turn") == facts.feed_turn() and record.rev < (dict:get("rev") or 0)
+end
+
+local function keep(record, body)
+  local ok, err = dict:safe_set("body", body)
+  if not ok then return nil, "it does not fit: " .. err end
+  dict:set("rev", record.rev)
+  dict:set("feed_turn", facts.feed_turn())
+  dict:incr("changes", 1, 0)
+  return true
+end
+
+function M.put(record)
+  if is_old(record) then return true end
+  local decoded, err = cjson.decode(record.body)
+  if decoded == nil then return nil, "not JSON: " .. err end
+  local fault = fault_of(decoded)
+  if fault then return nil, fault end
+  return keep(record, record.body)
+end
+
+function M.remove(record)
+  if not is_old(record) then keep(record, "") end
+end
+
+function M.clear()
+  dict:delete("body")
+  dict:delete("rev")
+  dict:incr("changes", 1, 0)
+end
+
+function M.mark_loaded() return dict:safe_set("loaded", true) end
+function M.is_loaded() return dict:get("loaded") end
+
+local function bracketed(address) return find(address, ":", 1, true) and "[" .. address .. "]" or address end
+
+-- As the servers of an origin, for balancer.lua and origin_order.lua.
+local function server_of(parent, node, index)
+  local name = node.id .. "." .. parent.group .. ".edges.internal"
+  return {
+    index = index, id = node.id, addresses = { bracketed(node.address) }, host = node.address, port = parent.port,
+    scheme = "https", tls = "parent", host_header = name, sni = name, weight = 1, connection = md5("parent " .. name),
+    connect_timeout = CONNECT_SECONDS,
+  }
+end
+
+local function parents_of(parent)
+  if not parent or parent == cjson.null or #parent.nodes == 0 then return nil end
+  local servers = {}
+  for index, node in ipairs(parent.nodes) do servers[index] = server_of(parent, node, index) end
+  return { balancer = "consistent_hash", has_fallback = true, servers = servers }
+end
+
+-- What this worker has read.
+local changes, parents, children
+
+local function look()
+  local now = dict:get("changes")
+  if now == changes and children then return end
+  changes, parents, children = now, nil, {}
+  local decoded = cjson.decode(dict:get("body") or "")
+  if not decoded then return end
+  parents = parents_of(decoded.parent)
+  for _, group in ipairs(decoded.children) do children[group] = true end
+end
+
+--- The edges of the parent group as an origin; nil when there are none.
+function M.parents()
+  look()
+  return parents
+end
+
+--- Whether the edges of this group may ask.
+function M.is_child(group)
+  look()
+  return children[group] or false
+end
+
+return M
