@@ -1,8 +1,14 @@
 // What was purged is never served again, and nothing else is lost: marks from the feed, in front of a real cache.
 import { randomUUID } from "node:crypto";
+import { EventEmitter, once } from "node:events";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import type { FeedRecord, PurgeBody } from "../agents/contract.ts";
+import { z } from "zod";
+import { type FeedRecord, frame, type PurgeBody } from "../agents/contract.ts";
+import { exampleCacheRule } from "../edge-templates/test-examples.ts";
 import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
+import { ask } from "./test-viewer.ts";
 
 let sites: TestSites;
 let epoch = Date.now();
@@ -22,6 +28,19 @@ beforeEach(() => {
     response.writeHead(200, { "cache-control": "max-age=600" }).end(`version ${version}`),
   );
 });
+
+/** Holds the next answer back until it is released; another request then is a fault. */
+function holdNext(body: string, headers: Readonly<Record<string, string>> = {}) {
+  const gate = new EventEmitter();
+  const [begun, released] = [once(gate, "begun"), once(gate, "release")];
+  sites.origin.handle((_, response) => {
+    sites.origin.handle((__, second) => second.destroy());
+    gate.emit("begun");
+    const answer = () => response.writeHead(200, { "cache-control": "max-age=600", ...headers }).end(body);
+    released.then(answer, () => response.destroy());
+  });
+  return { begun, release: () => gate.emit("release") };
+}
 
 type Wanted = Pick<PurgeBody, "all" | "urls" | "prefixes" | "tags">;
 
@@ -66,5 +85,151 @@ describe("a purge", () => {
     expect(await kept(site, paths)).toEqual(paths);
     const bodies = await Promise.all(paths.map(async (path) => (await site.ask(path)).body));
     expect(bodies).toEqual(paths.map((path) => `version ${left.includes(path) ? 1 : 2}`));
+  });
+});
+
+describe("stored answers", () => {
+  test("a fetch that a purge meets in flight is not served afterwards", async () => {
+    const site = await sites.serve();
+    const held = holdNext("fetched before the purge");
+    const inFlight = site.ask("/slow");
+    await held.begun;
+    await purge(site, { urls: ["/slow"] });
+    held.release();
+    expect((await inFlight).body).toBe("fetched before the purge");
+    sites.origin.handle((_, response) => response.setHeader("cache-control", "max-age=600").end("after"));
+    const after = await site.ask("/slow");
+    expect([after.headers["x-cache"], after.body]).toEqual(["MISS", "after"]);
+    expect((await site.ask("/slow")).body).toBe("after");
+  });
+
+  test("HEAD and GET are purged as one", async () => {
+    const site = await serveStored(["/both"]);
+    await purge(site, { urls: ["/both"] });
+    expect((await site.ask("/both", { curl: ["--head"] })).headers["x-cache"]).toBe("MISS");
+    expect((await site.ask("/both")).headers["x-cache"]).toBe("HIT");
+  });
+
+  test("all schemes and hosts of the distribution are purged at once", async () => {
+    const site = await sites.serve({ hosts: ["one.test", "two.test"] });
+    const everywhere = ["one.test", "two.test"].flatMap((host) => [true, false].map((https) => ({ host, https })));
+    const caches = () => Promise.all(everywhere.map(async (asked) => (await askAs(asked)).headers["x-cache"]));
+    const askAs = (asked: { host: string; https: boolean }) => ask(sites.edge, { path: "/everywhere", ...asked });
+    await caches();
+    expect(await caches()).toEqual(["HIT", "HIT", "HIT", "HIT"]);
+    await purge(site, { urls: ["/everywhere"] });
+    expect(await caches()).toEqual(["MISS", "MISS", "MISS", "MISS"]);
+  });
+
+  test("all variants are purged at once", async () => {
+    const site = await sites.serve();
+    sites.origin.handle(({ headers }, response) =>
+      response
+        .writeHead(200, { "cache-control": "max-age=600", vary: "X-Kind" })
+        .end(`${headers["x-kind"]} ${version}`),
+    );
+    const kinds = () => Promise.all(["a", "b"].map((kind) => site.ask("/vary", { headers: [`X-Kind: ${kind}`] })));
+    await kinds();
+    expect((await kinds()).map(({ headers }) => headers["x-cache"])).toEqual(["HIT", "HIT"]);
+    version = 2;
+    await purge(site, { prefixes: ["/"] });
+    expect((await kinds()).map(({ body }) => body)).toEqual(["a 2", "b 2"]);
+  });
+
+  test("slices are purged with their file", async () => {
+    const site = await sites.serve({ cacheRules: [{ ...exampleCacheRule, isSliced: true, ttlSeconds: 600 }] });
+    const file = (byte: string) => byte.repeat(2 * 1024 * 1024);
+    const serving = (content: string) =>
+      sites.origin.handle(({ headers }, response) => {
+        const [, first = "0", last = "0"] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+        const part = content.slice(Number(first), Number(last) + 1);
+        const range = `bytes ${first}-${Number(first) + part.length - 1}/${content.length}`;
+        // The same validator: only the purge can tell.
+        response.writeHead(206, { etag: '"same"', "content-range": range }).end(part);
+      });
+    const ends = async () => {
+      const { headers, body } = await site.ask("/film.mp4");
+      return [headers["x-cache"], body.length, body.at(0), body.at(-1)];
+    };
+    serving(file("1"));
+    await ends();
+    expect(await ends()).toEqual(["HIT", 2 * 1024 * 1024, "1", "1"]);
+    serving(file("2"));
+    expect(await ends()).toEqual(["HIT", 2 * 1024 * 1024, "1", "1"]);
+    await purge(site, { urls: ["/film.mp4"] });
+    expect(await ends()).toEqual(["MISS", 2 * 1024 * 1024, "2", "2"]);
+    expect(await ends()).toEqual(["HIT", 2 * 1024 * 1024, "2", "2"]);
+  });
+
+  test("parameters that the rule leaves out do not make a purge miss", async () => {
+    const query = { mode: "include" as const, names: ["page"] };
+    const site = await sites.serve({ cacheRules: [{ ...exampleCacheRule, query }] });
+    await site.ask("/list?utm=1&page=2");
+    expect((await site.ask("/list?page=2")).headers["x-cache"]).toBe("HIT");
+    await purge(site, { urls: ["/list?utm=7&page=2"] });
+    expect((await site.ask("/list?page=2")).headers["x-cache"]).toBe("MISS");
+  });
+
+  test("a purge that comes before its distribution counts, and one that comes twice counts once", async () => {
+    const site = await serveStored(["/early"]);
+    const record = purgeRecord(site, { urls: ["/early"] });
+    await sites.edge.apply([sites.feed.remove(site.distribution.id), record]);
+    await site.change({});
+    expect((await site.ask("/early")).headers["x-cache"]).toBe("MISS");
+    await sites.edge.apply([record]);
+    expect((await site.ask("/early")).headers["x-cache"]).toBe("HIT");
+    await sites.edge.apply([sites.feed.remove(record.id, "purge")]);
+    expect((await site.ask("/early")).headers["x-cache"]).toBe("HIT");
+  });
+
+  test("what another edge knows of purges is no business of a viewer's", async () => {
+    const site = await serveStored(["/own"]);
+    const headers = ["X-Edge-Min-Epoch: 9999999999999", "X-Edge-Min-Rev: 9999999999999"];
+    expect((await site.ask("/own", { headers })).headers["x-cache"]).toBe("HIT");
+  });
+});
+
+describe("an nginx that begins anew", () => {
+  test("knows from its disk what was purged, and what was not", async () => {
+    const site = await serveStored(["/purged", "/kept"]);
+    version = 2;
+    const records = [sites.feed.put(site.distribution), purgeRecord(site, { urls: ["/purged"] })];
+    await sites.edge.apply(records);
+    await sites.edge.writeState({ journal: records.map(frame).join("") });
+    await sites.edge.restart();
+    await sites.edge.pin({ [`origin.test:${sites.origin.port}`]: ["127.0.0.1"] });
+    expect((await site.ask("/purged")).body).toBe("version 2");
+    expect((await site.ask("/kept")).body).toBe("version 1");
+  });
+
+  test("knows it after a reload, too, whatever that does to its memory", async () => {
+    const site = await serveStored(["/purged", "/kept"]);
+    version = 2;
+    const records = [sites.feed.put(site.distribution), purgeRecord(site, { urls: ["/purged"] })];
+    await sites.edge.apply(records);
+    await sites.edge.reload();
+    expect((await site.ask("/kept")).body).toBe("version 1");
+    await sites.edge.writeState({ journal: records.map(frame).join("") });
+    const memory = join(sites.edge.home, "structure", "1", "memory.conf");
+    const text = await readFile(memory, "utf8");
+    await writeFile(memory, text.replace("dict marks 128m", "dict marks 129m"));
+    await sites.edge.reload();
+    await sites.edge.pin({ [`origin.test:${sites.origin.port}`]: ["127.0.0.1"] });
+    expect((await site.ask("/purged")).body).toBe("version 2");
+    expect((await site.ask("/kept")).body).toBe("version 1");
+  });
+
+  test("goes on from the latest time it was seen at", async () => {
+    const clock = async () =>
+      z.object({ clock: z.int() }).parse((await sites.edge.control("GET", "/state")).body).clock;
+    const ahead = (await clock()) + 400 * 86400;
+    await writeFile(join(sites.edge.home, "state", "clock"), `${ahead}\n`);
+    await sites.edge.restart();
+    expect(await clock()).toBeGreaterThanOrEqual(ahead);
+    // Put back to a good time, it keeps to the one that it had told.
+    await writeFile(join(sites.edge.home, "state", "clock"), "torn");
+    await sites.edge.reload();
+    expect(await clock()).toBeGreaterThanOrEqual(ahead);
+    expect(await sites.edge.errorLog()).not.toContain("[alert]");
   });
 });
