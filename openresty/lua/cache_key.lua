@@ -1,12 +1,15 @@
 -- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Whatever tells answers
 -- apart is in the key, or the same for all viewers of the distribution. So is what makes them old: nothing is found beyond its
--- era, nor under a former epoch. Phase: access; reads purge marks through `marks`.
+-- era, nor under a former epoch. Phase: access; reads purge marks and
+-- invalidations through their modules.
 local clock = require "clock"
+local invalidations = require "invalidations"
 local marks = require "marks"
 
 local crc32, md5 = ngx.crc32_long, ngx.md5
 local floor = math.floor
-local tonumber = tonumber
+local match = string.match
+local max, tonumber = math.max, tonumber
 
 -- Purge marks are forgotten a day later (marks.lua).
 local ERA_SECONDS = 30 * 86400
@@ -26,11 +29,30 @@ end
 --- Which month this is to a target. Each begins its own at another time, so that they do not all end at once.
 function M.era(target, now) return floor((now + crc32(target) % ERA_SECONDS) / ERA_SECONDS) end
 
+-- What another edge knows of purges and invalidations: its own text of this kind.
+local function known_to_child(var)
+  local text = var.edge_min_epoch
+  if text == "" or not text then return nil end
+  local epoch, turn = match(text, "^(%d+)%+?(%d*)$")
+  return tonumber(epoch), tonumber(turn)
+end
+
+-- Since when stored answers count: `0`, an epoch, or one with the turn of a URL that viewers have changed behind it. The two
+-- are of different clocks: one must not hide the other.
+local function since(var, id, target, path)
+  local least_epoch, least_turn = known_to_child(var)
+  local epoch = marks.epoch(id, target, path, least_epoch)
+  local turn = invalidations.turn(id, var.host, target)
+  if least_turn then turn = max(turn or 0, least_turn) end
+  if not turn then return epoch end
+  return epoch .. "+" .. turn
+end
+
 --- The key for a request of now. `target`: the canonical path and what the rule keeps of the query.
 -- `scheme`: the viewer's, where that is another edge's.
 function M.of(var, id, target, path, rule, scheme)
-  local epoch = marks.epoch(id, target, path, tonumber(var.edge_min_epoch))
-  if epoch > 0 then var.edge_epoch = epoch end
+  local epoch = since(var, id, target, path)
+  if epoch ~= 0 then var.edge_epoch = epoch end
   -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
   local key = id .. "|" .. M.era(target, clock.now()) .. "|" .. epoch .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target
   if not rule or not rule.key_variables then return key end

@@ -2,16 +2,24 @@
 -- kin, content of their error page.
 local answers = require "answers"
 local balancer = require "balancer"
+local cache_rules = require "cache_rules"
 local documents = require "documents"
 local header_rules = require "header_rules"
 local hop_headers = require "hop_headers"
+local invalidations = require "invalidations"
 local origin_request = require "origin_request"
 local pages = require "pages"
+local query = require "query"
 local s3 = require "s3"
 
 local ngx = ngx
+local match, sub = string.match, string.sub
+local type = type
 
 local IS_CACHED = { GET = true, HEAD = true }
+
+-- RFC 9110 § 9.2.1: what changes nothing.
+local IS_SAFE = { GET = true, HEAD = true, OPTIONS = true, TRACE = true, PROPFIND = true, REPORT = true, SEARCH = true }
 
 local PLACES = { verified = "@pass", unverified = "@pass_unverified" }
 
@@ -36,6 +44,30 @@ function M.access(here)
   if not is_again then header_rules.write_request(found.headers, var.edge_path) end
 end
 
+local function invalidate(id, document, host, target)
+  local path = match(target, "^[^?]*")
+  local rule = cache_rules.find(document.cache, path)
+  invalidations.note(id, host, path .. query.kept(rule and rule.query, sub(target, #path + 1)))
+end
+
+-- RFC 9111 § 4.4: what is stored of a URL that was changed, and of those that the answer names, is old.
+local function invalidate_changed(var, host)
+  local id = var.edge_distribution
+  local document = documents.find(id)
+  if not document then return end
+  invalidate(id, document, host, var.edge_target)
+  for index = 1, 2 do
+    local named = ngx.header[index == 1 and "Location" or "Content-Location"]
+    local target = type(named) == "string" and invalidations.resolve(named, host, var.edge_target)
+    if target then invalidate(id, document, host, target) end
+  end
+end
+
+local function has_changed(var)
+  local status = ngx.status
+  return status >= 200 and status < 400 and not IS_SAFE[var.request_method]
+end
+
 function M.header_filter()
   local var = ngx.var
   if not var.upstream_status then return end
@@ -43,6 +75,7 @@ function M.header_filter()
   if ngx.status < 200 and ngx.status ~= 101 then return ngx.exit(502) end
   local server = balancer.server()
   balancer.answered(ngx.status)
+  if has_changed(var) then invalidate_changed(var, var.host) end
   hop_headers.strip_response(var.upstream_http_connection)
   if server and server.bucket then s3.strip_response() end
   var.edge_local_status = "BYPASS"

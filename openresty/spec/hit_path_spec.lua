@@ -15,6 +15,7 @@ local encodings = require "encodings"
 local facts = require "facts"
 local header_rules = require "header_rules"
 local health = require "health"
+local invalidations = require "invalidations"
 local lu = require "luaunit"
 local outer = require "outer"
 local languages = require "languages"
@@ -75,7 +76,7 @@ end
 function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
-    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch,
+    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch, ["invalidations.turn"] = invalidations.turn,
     ["compression.limit"] = compression.limit,
     ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
