@@ -1,7 +1,9 @@
 // Edges of a parent group and of child groups, as the control plane would have made them: certificates of one authority,
 // a feed each, the record that tells who is whose. Parents listen on 127.0.1.x, so that one port is theirs together.
 import { createPrivateKey, generateKeyPairSync, randomUUID } from "node:crypto";
-import type { ShieldBody } from "../agents/contract.ts";
+import { readFile, watch } from "node:fs/promises";
+import { join } from "node:path";
+import { type AccessLogLine, accessLogLineSchema, type RecordKind, type ShieldBody } from "../agents/contract.ts";
 import { type Authority, makeAuthority, openAuthority } from "../control-plane/domains/edge-node/authority.ts";
 import type { DesiredDistribution } from "../edge-templates/index.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
@@ -18,7 +20,10 @@ export interface ShieldEdge {
   readonly edge: TestEdge;
   readonly feed: TestFeed;
   put(distribution: DesiredDistribution): Promise<void>;
+  record(id: string, body: string, kind: RecordKind): Promise<void>;
   shield(body: Omit<ShieldBody, "format">): Promise<void>;
+  /** Waits until its access log has a line of this path. */
+  logLines(path: string): Promise<AccessLogLine[]>;
 }
 
 export interface TestShield {
@@ -103,7 +108,15 @@ export async function startTestShield({ parents = 1, children = 1, edges }: Shie
   };
 }
 
-function shieldEdge(fields: Omit<ShieldEdge, "put" | "shield"> & { groupId: string }): ShieldEdge {
+export function edgeAt(edges: readonly ShieldEdge[], index: number): ShieldEdge {
+  const edge = edges[index];
+  if (edge === undefined) throw new Error(`there is no edge ${index}`);
+  return edge;
+}
+
+function shieldEdge(
+  fields: Omit<ShieldEdge, "put" | "record" | "shield" | "logLines"> & { groupId: string },
+): ShieldEdge {
   const { edge, feed, groupId } = fields;
   async function apply(record: ReturnType<TestFeed["put"]>): Promise<void> {
     const { body } = await edge.apply([record]);
@@ -112,8 +125,21 @@ function shieldEdge(fields: Omit<ShieldEdge, "put" | "shield"> & { groupId: stri
   return {
     ...fields,
     put: (distribution) => apply(feed.put(distribution)),
+    record: (id, body, kind) => apply(feed.putBody(id, body, kind)),
     shield: (body) => apply(feed.putBody(groupId, JSON.stringify({ format: 1, ...body }), "shield")),
+    logLines: (path) => logLines(join(edge.home, "logs", "access.log"), path),
   };
+}
+
+async function logLines(file: string, wanted: string): Promise<AccessLogLine[]> {
+  const changes = watch(file, { signal: AbortSignal.timeout(5_000) })[Symbol.asyncIterator]();
+  for (let change = changes.next(); ; change = changes.next()) {
+    const text = await readFile(file, "utf8");
+    const lines = text.split("\n").filter(Boolean);
+    const parsed = lines.map((line) => accessLogLineSchema.parse(JSON.parse(line)));
+    if (parsed.some(({ path }) => path === wanted)) return parsed;
+    await change;
+  }
 }
 
 function identityOf(authority: Authority, edge: { edgeId: string; groupId: string }): EdgeIdentity {

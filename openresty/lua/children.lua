@@ -43,6 +43,7 @@ function M.access()
   if not target then return exit(CLOSE) end
   var.edge_distribution = id
   var.edge_path = path
+  var.edge_min_epoch = var.http_x_edge_min_epoch or ""
   return outer.look_up(var, id, document, target, path, var.http_x_forwarded_proto)
 end
 

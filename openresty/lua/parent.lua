@@ -10,6 +10,7 @@ local ngx = ngx
 local header = ngx.header
 local set_request_header = ngx.req.set_header
 local max = math.max
+local match = string.match
 local ipairs, tonumber = ipairs, tonumber
 
 -- The parent may try several servers of the origin, one after the other (see balancer.lua).
@@ -36,11 +37,12 @@ local function patience_with(origin)
   return OWN_RETRIES_SECONDS + longest
 end
 
---- Chooses an edge of the parent group for what is kept under `key`; false when none can be asked. `epoch`: that of the
--- child's look-up, the parent must not answer with anything older.
-function M.choose(var, document, key, epoch)
+--- Chooses an edge of the parent group for what is kept under `key`; false when none can be asked. A purge or another month
+-- leads to the same edge, which is told of the epoch: it must not answer with anything older.
+function M.choose(var, document, key)
   local parents = shield.parents()
-  if not parents or not balancer.choose(parents, key, var.request_uri, "parent") then
+  local epoch, lasting = match(key, "^[^|]+|%d+|(%d+)|(.+)$")
+  if not parents or not balancer.choose(parents, document.id .. lasting, var.request_uri, "parent") then
     M.give_up(var)
     return false
   end
