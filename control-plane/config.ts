@@ -69,6 +69,9 @@ export const controlPlaneSchema = z.object({
   HEALTH_PORT: setting.port.optional(),
   /** How many jobs a worker does at once. */
   WORKER_CONCURRENCY: setting.count.default(8),
+  /** For how long the canary group runs what a new compiler made, before the other groups follow; how much it may refuse. */
+  CANARY_SETTLE_SECONDS: setting.count.default(60),
+  CANARY_REFUSALS_MAX: setting.countFromZero.default(0),
   /** Whose X-Forwarded-For and X-Forwarded-Proto count. */
   TRUSTED_PROXIES: setting
     .list(isProxyName, "an address, a network such as 10.0.0.0/8, or loopback, linklocal or uniquelocal.")

@@ -54,6 +54,7 @@ export const setting = {
       .transform((text) => text.split(",").flatMap((entry) => (entry.trim() === "" ? [] : [entry.trim()])))
       .pipe(z.array(z.string().refine(isRight, { error: ({ input }) => `${input} must be ${error}` }))),
   seconds: z.coerce.number({ error: "must be a number of seconds." }).min(0),
+  countFromZero: z.coerce.number({ error: "must be a whole number from 0 on." }).int().min(0),
   count: z.coerce.number({ error: "must be a whole number of at least 1." }).int().min(1),
 };
 

@@ -22,7 +22,7 @@ import {
   SESSIONS,
 } from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
-import { deploymentRoutes, waitForDeployments } from "../domains/deployment/index.ts";
+import { deploymentRoutes, rolloutRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, EDGES, edgeGroupRoutes, edgeNodeRoutes } from "../domains/edge-node/index.ts";
 import {
@@ -134,6 +134,7 @@ export function apiRoutes(
     ...purgeRoutes(services.purges),
     ...prefetchRoutes(services.prefetches),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
+    ...rolloutRoutes(services.rollouts),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeGroupRoutes(services.edgeGroups),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),

@@ -13,7 +13,7 @@ import {
 import { createApiTokenService, createTokenReads } from "../domains/api-token/index.ts";
 import { createAuthService, createOperatorService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
-import { createEdgeReportService } from "../domains/deployment/index.ts";
+import { createEdgeReportService, createRolloutService } from "../domains/deployment/index.ts";
 import {
   countDistributionsOfGroup,
   countDistributionsOfPolicy,
@@ -74,6 +74,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     authority,
     edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
+    rollouts: createRolloutService({ db }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
     accessLog: createAccessLogService({ clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),

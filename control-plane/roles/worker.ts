@@ -31,6 +31,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     clock,
     ownNames: ["localhost", "127.0.0.1", `edge.${config.PLATFORM_ZONE}`],
     announce,
+    canary: { settleSeconds: config.CANARY_SETTLE_SECONDS, refusalsMax: config.CANARY_REFUSALS_MAX },
     log,
   });
   const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });

@@ -1,44 +1,39 @@
 // From desired state to the feed: reads one snapshot, compiles, appends what is new to every group's scope. A document
 // that does not compile is quarantined alone, with the reason on its distribution; the last good one stays.
-import { hashOf } from "../../../agents/contract.ts";
-import {
-  COMPILER_VERSION,
-  CompileRefusal,
-  compileDocument,
-  compileStructure,
-  type DesiredGroup,
-} from "../../../edge-templates/index.ts";
+import type { z } from "zod";
+import { hashOf, type NodeBody } from "../../../agents/contract.ts";
+import { compileStructure, type DesiredGroup } from "../../../edge-templates/index.ts";
 import type { Logger } from "../../../platform/log.ts";
-import { type Seal, SealError } from "../../../platform/seal.ts";
+import type { Seal } from "../../../platform/seal.ts";
 import { type Database, inSnapshot, inTransaction, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { type DesiredState, findDesiredDistribution, findDistributionIds } from "../distribution/index.ts";
-import { type EdgeGroupRecord, findGroup, findGroups, findProgress } from "../edge-node/index.ts";
+import { findDistributionIds } from "../distribution/index.ts";
 import {
-  createEdgeSecrets,
-  type EdgeSecrets,
-  type OpenedSecret,
-  resealSecrets,
-  type SecretCourier,
-} from "../edge-secret/index.ts";
+  type EdgeGroupRecord,
+  type EdgeNodeRecord,
+  type edgeNodeChanged,
+  findGroup,
+  findGroups,
+  findNode,
+  findProgress,
+} from "../edge-node/index.ts";
+import { createEdgeSecrets, resealSecrets } from "../edge-secret/index.ts";
 import {
   appendRecords,
   BATCH_MAX,
   type Candidate,
   type FeedSigner,
   type FeedWriter,
-  findScope,
   holdFeed,
-  keyOf,
-  lockScope,
   openScope,
   recompileDistributions,
 } from "../feed/index.ts";
-import { marksForArrivals } from "../purge/index.ts";
-import { deliveryOf, neededSecrets } from "./needed-secrets.ts";
-import { type Compilation, deploymentAfter, isSameOutcome } from "./rules.ts";
+import { compilationsFor, compileAll } from "./compile-documents.ts";
+import { changedAmong, deployToGroup, type GroupDeployment, provenanceOf } from "./deploy-to-group.ts";
+import { settleDeployments } from "./jobs.ts";
+import { recordCompiled } from "./rollout.ts";
+import { findHoldingRollout } from "./rollout-store.ts";
 import { recordOutcomes } from "./status.ts";
-import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.ts";
 
 export interface CompilerSettings {
   readonly db: Database;
@@ -63,7 +58,10 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     now: clock(),
   });
 
-  /** At most a batch of them. Unknown ids are left out: there is nothing to serve and nothing to take away. */
+  /**
+   * At most a batch of them. Unknown ids are left out: there is nothing to serve and nothing to take away. A group that a
+   * distribution is not kept to gets a tombstone, if it had it.
+   */
   async function deploy(ids: readonly string[]): Promise<void> {
     const { groups, compilations } = await inSnapshot(db, async (tx) => ({
       groups: await findGroups(tx),
@@ -74,10 +72,15 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     const appendedTo = await inTransaction(db, async (tx) => {
       const writer = await writerOf(tx);
       const nodes = await findProgress(tx, { feedId: writer.feedId, seenSince: writer.now });
+      const held = await findHoldingRollout(tx);
       const deployments: GroupDeployment[] = [];
-      for (const group of groups) {
-        const hasNodes = (nodes.get(group.id)?.nodes ?? 0) > 0;
-        deployments.push(await deployToGroup(tx, { writer, courier, groupId: group.id, hasNodes }, compilations));
+      for (const { id: groupId } of groups) {
+        const moment = {
+          ...{ writer, courier, groupId },
+          hasNodes: (nodes.get(groupId)?.nodes ?? 0) > 0,
+          isHeld: held !== undefined && held.group_id !== groupId,
+        };
+        deployments.push(await deployToGroup(tx, moment, compilationsFor(groupId, groups, compilations)));
       }
       const touched = deployments.flatMap((deployment) => deployment.touched);
       await recordOutcomes(tx, touched, writer);
@@ -94,7 +97,24 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     await inTransaction(db, async (tx) => {
       const writer = await writerOf(tx);
       const scope = await openScope(tx, groupId);
-      await appendRecords(tx, writer, scope, [compiled]);
+      const held = await findHoldingRollout(tx);
+      const isHeld = held !== undefined && held.group_id !== groupId;
+      await appendRecords(tx, writer, scope, isHeld ? await changedAmong(tx, groupId, [compiled]) : [compiled]);
+    });
+    announce(groupId);
+  }
+
+  /** What the node's own agent is to know of it; a tombstone when it is gone. */
+  async function deployNode({ group_id: groupId, edge_id: id, version }: NodeChange): Promise<void> {
+    await inTransaction(db, async (tx) => {
+      const group = await findGroup(tx, groupId);
+      if (group === undefined) return;
+      const node = await findNode(tx, id);
+      const writer = await writerOf(tx);
+      const scope = await openScope(tx, groupId);
+      await appendRecords(tx, writer, scope, [nodeRecord(id, node, version)]);
+      // The last one is gone: nobody will say any more that what was to be removed is.
+      if (node === undefined) await enqueueJob(tx, settleDeployments, { scope: groupId });
     });
     announce(groupId);
   }
@@ -131,116 +151,26 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
   }
 
   /** One page of all distributions, and the next one as a job: whoever is killed goes on where they were. */
-  async function recompile(after: string | null): Promise<void> {
+  async function recompile({ after, rollout }: Recompilation): Promise<void> {
     const ids = await findDistributionIds(db, after ?? undefined, BATCH_MAX);
     const last = ids.at(-1);
-    if (last === undefined) return;
-    await deploy(ids);
-    await inTransaction(db, (tx) => enqueueJob(tx, recompileDistributions, { after: last }));
+    if (last !== undefined) await deploy(ids);
+    await inTransaction(db, async (tx) => {
+      if (last !== undefined) await enqueueJob(tx, recompileDistributions, { after: last, rollout });
+      else if (rollout !== undefined) await recordCompiled(tx, rollout, clock());
+    });
   }
 
-  return { deploy, deployStructure, deployKeyring, recompile, reseal };
+  return { deploy, deployStructure, deployKeyring, deployNode, recompile, reseal };
 }
 
-async function compileAll(
-  tx: Tx,
-  edgeSecrets: EdgeSecrets,
-  ids: readonly string[],
-  log: Logger,
-): Promise<readonly Compilation[]> {
-  const compilations: Compilation[] = [];
-  for (const id of ids) {
-    const desired = await findDesiredDistribution(tx, id);
-    if (desired !== undefined) compilations.push(await compileOne(tx, { edgeSecrets, log }, id, desired));
-  }
-  return compilations;
-}
+type NodeChange = z.output<typeof edgeNodeChanged.payload>;
+type Recompilation = z.output<typeof recompileDistributions.payload>;
 
-async function compileOne(
-  tx: Tx,
-  { edgeSecrets, log }: { edgeSecrets: EdgeSecrets; log: Logger },
-  id: string,
-  desired: DesiredState,
-): Promise<Compilation> {
-  const source = { id, sourceVersion: desired.sourceVersion };
-  if (!desired.serve) return { kind: "nothing", ...source };
-  try {
-    const secrets: OpenedSecret[] = [];
-    for (const needed of neededSecrets(desired.distribution)) secrets.push(await edgeSecrets.open(tx, needed));
-    return { kind: "document", ...source, ...compileDocument(desired.distribution), secrets };
-  } catch (error) {
-    if (error instanceof CompileRefusal) return { kind: "refusal", ...source, reason: error.message };
-    if (!(error instanceof SealError)) throw error;
-    // The others must not wait for it.
-    log.error({ distribution: id, error }, "a secret of a distribution does not open");
-    return { kind: "refusal", ...source, reason: "one of its secrets does not open: it has to be set again." };
-  }
-}
-
-interface GroupDeployment {
-  readonly groupId: string;
-  /** The distributions whose deployment moved. */
-  readonly touched: readonly string[];
-  readonly appended: boolean;
-}
-
-interface GroupMoment {
-  readonly writer: FeedWriter;
-  readonly courier: SecretCourier;
-  readonly groupId: string;
-  readonly hasNodes: boolean;
-}
-
-async function deployToGroup(
-  tx: Tx,
-  { writer, courier, groupId, hasNodes }: GroupMoment,
-  compilations: readonly Compilation[],
-): Promise<GroupDeployment> {
-  const scope = await openScope(tx, groupId);
-  const ids = compilations.map(({ id }) => id);
-  const known = new Map((await findDeployments(tx, ids, groupId)).map((row) => [row.distribution_id, row]));
-  // A refusal leaves no record behind, so its version is known here alone.
-  const current = compilations.filter(({ id, sourceVersion }) => sourceVersion >= (known.get(id)?.source_version ?? 0));
-  const delivery = deliveryOf(current);
-  const released = await courier.deliver(tx, writer, groupId, delivery);
-  const marks = await marksForArrivals(tx, { scope: groupId, ids: arrivingAmong(current), now: writer.now });
-  if (marks.length > 0) await appendRecords(tx, writer, await lockScope(tx, groupId), marks);
-  // Secrets and marks come before the documents that need them, secrets go after those that did; each moves the counter.
-  const hasMoved = delivery.secrets.length > 0 || marks.length > 0;
-  const locked = hasMoved ? await lockScope(tx, groupId) : scope;
-  const appended = await appendRecords(tx, writer, locked, current.flatMap(candidateOf));
-  await courier.withdraw(tx, writer, groupId, released);
-  const rows = current.flatMap((compilation): DeploymentRow[] => {
-    const { id } = compilation;
-    const last = known.get(id);
-    const next = deploymentAfter(last, compilation, appended.get(keyOf({ kind: "document", id })), hasNodes);
-    if (next === undefined) return [];
-    const since = last !== undefined && isSameOutcome(last, next) ? last.updated_at : writer.now;
-    return [{ ...next, distribution_id: id, scope: groupId, updated_at: since }];
-  });
-  await upsertDeployments(tx, rows);
-  return {
-    groupId,
-    touched: rows.map((row) => row.distribution_id),
-    appended: (await findScope(tx, groupId))?.rev !== scope.rev,
-  };
-}
-
-function arrivingAmong(compilations: readonly Compilation[]): readonly string[] {
-  return compilations.flatMap(({ id, kind }) => (kind === "document" ? [id] : []));
-}
-
-// A tombstone has no body.
-const EMPTY_HASH = hashOf("");
-
-function candidateOf(compilation: Compilation): Candidate[] {
-  const { id, kind, sourceVersion } = compilation;
-  const common = { kind: "document", id, ...provenanceOf(sourceVersion) } as const;
-  if (kind === "refusal") return [];
-  if (kind === "nothing") return [{ ...common, op: "del", body: "", hash: EMPTY_HASH }];
-  return [{ ...common, op: "put", body: compilation.body, hash: compilation.hash }];
-}
-
-function provenanceOf(sourceVersion: number) {
-  return { sourceVersion, compilerVersion: COMPILER_VERSION };
+/** `version` is where a node's own count stood when it went. */
+function nodeRecord(id: string, node: EdgeNodeRecord | undefined, version: number): Candidate {
+  const common = { kind: "node", id, compilerVersion: 1 } as const;
+  if (node === undefined) return { ...common, op: "del", body: "", hash: hashOf(""), sourceVersion: version };
+  const body = JSON.stringify({ format: 1, state: node.state } satisfies NodeBody);
+  return { ...common, op: "put", body, hash: hashOf(body), sourceVersion: node.version };
 }

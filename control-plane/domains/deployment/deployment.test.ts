@@ -321,7 +321,7 @@ describe("a group", () => {
     await world.db("outbox").delete();
     await world.compiler.deployStructure(late);
     expect((await jobs("deployment.recompile")).map(({ payload }) => payload)).toEqual([{ after: null }]);
-    await world.compiler.recompile(null);
+    await world.compiler.recompile({ after: null });
     const documents = async (scope: string) =>
       (await recordsOf(world, scope)).flatMap(({ kind, op, id }) => (kind === "document" && op === "put" ? [id] : []));
     const failed: string[] = (await world.db("distribution").where({ status: "failed" })).map(({ id }) => id);
@@ -346,7 +346,7 @@ test("a change whose job was lost gets another after half a minute", async () =>
 
 test("cdn:debug explains a host: its document, the nginx files, what each edge runs", async () => {
   await createDistribution(world, "explained.example.com");
-  await world.compiler.recompile(null);
+  await world.compiler.recompile({ after: null });
   await report(world, edge, { applied: await newest(), structure: 1, documents: 7 });
   const explained = await explainDeployment(world.db, "explained.example.com", world.clock());
   const paris = explained.groups.find(({ name }) => name === "paris");

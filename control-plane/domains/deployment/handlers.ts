@@ -6,9 +6,10 @@ import type { Database } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { distributionChanged } from "../distribution/index.ts";
-import { edgeGroupChanged, edgeKeysChanged } from "../edge-node/index.ts";
+import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "../edge-node/index.ts";
 import { resealSecrets } from "../edge-secret/index.ts";
 import {
+  compilerChanged,
   createCheckpointWriter,
   createFeedRebuild,
   type FeedSigner,
@@ -18,9 +19,11 @@ import {
 } from "../feed/index.ts";
 import { renumberPurges } from "../purge/index.ts";
 import { createCompiler } from "./compile.ts";
-import { reconcileDeployments, settleDeployments } from "./jobs.ts";
+import { advanceDeploymentRollout, reconcileDeployments, settleDeployments } from "./jobs.ts";
 import { reconcile } from "./reconcile.ts";
 import { createEdgeReportService } from "./report.ts";
+import { advanceRollout, beginRollout } from "./rollout.ts";
+import type { CanaryLimits } from "./rollout-rules.ts";
 import { renumberDeployments } from "./store.ts";
 
 const renumber: typeof renumberDeployments = async (tx, scope, records) => {
@@ -29,6 +32,7 @@ const renumber: typeof renumberDeployments = async (tx, scope, records) => {
 };
 
 const CHECKPOINT_EVERY_MS = 30_000;
+const ROLLOUT_EVERY_MS = 5_000;
 const RECONCILE_EVERY_MS = 60_000;
 
 export interface DeploymentWorkerSettings {
@@ -41,11 +45,13 @@ export interface DeploymentWorkerSettings {
   readonly ownNames: readonly string[];
   /** Wakes the agents of a scope: see announceOver. */
   readonly announce: (scope: string) => void;
+  /** When what a new compiler made goes on from the canary group. */
+  readonly canary: CanaryLimits;
   readonly log: Logger;
 }
 
 export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandler[] {
-  const { db, clock, log } = settings;
+  const { db, clock, canary, log } = settings;
   const compiler = createCompiler(settings);
   const rebuild = createFeedRebuild({ ...settings, renumber });
   const checkpoints = createCheckpointWriter(settings);
@@ -55,7 +61,10 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
     handleJob(edgeGroupChanged, ({ group_id }) => compiler.deployStructure(group_id)),
     handleJob(edgeKeysChanged, ({ group_id }) => compiler.deployKeyring(group_id)),
     handleJob(resealSecrets, ({ scope, after }) => compiler.reseal(scope, after)),
-    handleJob(recompileDistributions, ({ after }) => compiler.recompile(after)),
+    handleJob(edgeNodeChanged, (change) => compiler.deployNode(change)),
+    handleJob(recompileDistributions, (recompilation) => compiler.recompile(recompilation)),
+    handleJob(compilerChanged, ({ compiler_version: version }) => beginRollout(db, version, clock())),
+    handleJob(advanceDeploymentRollout, () => advanceRollout({ db, clock, limits: canary, log })),
     handleJob(settleDeployments, ({ scope }, signal) => reports.settleAll(scope, signal)),
     handleJob(rebuildFeed, ({ feed_id }, signal) => rebuild(feed_id, signal)),
     handleJob(writeCheckpoints, (_, signal) => checkpoints.writeDue(signal)),
@@ -65,5 +74,6 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
 
 export const deploymentSchedules: readonly Schedule[] = [
   every(CHECKPOINT_EVERY_MS, writeCheckpoints, {}),
+  every(ROLLOUT_EVERY_MS, advanceDeploymentRollout, {}),
   every(RECONCILE_EVERY_MS, reconcileDeployments, {}),
 ];

@@ -9,5 +9,12 @@ export const settleDeployments = defineJob({
   payload: z.object({ scope: z.uuid() }),
 });
 
+/** Scheduled: looks how the canary group fares with what a new compiler made. */
+export const advanceDeploymentRollout = defineJob({
+  name: "deployment.rollout",
+  payload: z.object({}),
+  attempts: 1,
+});
+
 /** Scheduled: finds changes whose job was lost. */
 export const reconcileDeployments = defineJob({ name: "deployment.reconcile", payload: z.object({}), attempts: 1 });

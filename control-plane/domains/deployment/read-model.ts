@@ -30,6 +30,8 @@ export async function readDeployment(reads: Reads, distributionId: string, now: 
   const moments: GroupMoment[] = [];
   for (const deployment of rows) {
     const group = groups.get(deployment.scope);
+    // A group that it was never to be in is nobody's business.
+    if (deployment.state === "removed" && deployment.rev === 0) continue;
     if (group !== undefined) moments.push({ group, deployment, nodes: await findNodesOfGroup(reads, group.id) });
   }
   const outcome = outcomeOf(

@@ -9,7 +9,7 @@ import { findFeed, findScope, lockScope } from "../feed/index.ts";
 import { settlePurges } from "../purge/index.ts";
 import { settleDeployments } from "./jobs.ts";
 import { recordOutcomes } from "./status.ts";
-import { type DocumentRefusal, findSettling, refuse, settle, withdrawRefusals } from "./store.ts";
+import { type DocumentRefusal, findSettling, refuse, settle, settleAbandoned, withdrawRefusals } from "./store.ts";
 
 /** An agent waits for the answer; the rest is a job. */
 const SETTLED_PER_REPORT_MAX = 100;
@@ -50,7 +50,9 @@ export function createEdgeReportService({ db, clock }: { db: Database; clock: ()
         if (feed === undefined) return 0;
         await lockScope(tx, scope);
         const moment = await momentOf(tx, scope, feed.feed_id, clock());
-        const ids = await settleSome(tx, moment, SETTLED_PER_JOB_MAX);
+        const ids = moment.isAbandoned
+          ? await settleAbandoned(tx, scope, SETTLED_PER_JOB_MAX, moment.now)
+          : await settleSome(tx, moment, SETTLED_PER_JOB_MAX);
         await recordOutcomes(tx, ids, moment);
         return ids.length;
       });
@@ -66,12 +68,14 @@ interface ScopeMoment {
   readonly feedId: string;
   /** What every live edge of the scope has applied. */
   readonly applied: number;
+  /** It has no edges. */
+  readonly isAbandoned: boolean;
   readonly now: Date;
 }
 
 async function momentOf(tx: Tx, scope: string, feedId: string, now: Date): Promise<ScopeMoment> {
-  const progress = await findProgress(tx, { feedId, seenSince: seenSince(now), groupId: scope });
-  return { scope, feedId, applied: progress.get(scope)?.applied ?? 0, now };
+  const progress = (await findProgress(tx, { feedId, seenSince: seenSince(now), groupId: scope })).get(scope);
+  return { scope, feedId, applied: progress?.applied ?? 0, isAbandoned: progress === undefined, now };
 }
 
 interface RefusalChanges {

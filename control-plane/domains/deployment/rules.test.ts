@@ -12,6 +12,10 @@ describe("the status of a distribution in several groups", () => {
     ["on its way to a group where nobody is seen", [live("active"), dark("deploying")], "active"],
     ["on its way while nobody is seen anywhere", [dark("deploying"), dark("deploying")], "deploying"],
     ["taken away everywhere", [live("removed"), dark("removed")], "removed"],
+    ["taken away where somebody is seen", [live("removed"), dark("removing")], "removed"],
+    ["kept to a group where nobody is seen", [live("removed"), dark("deploying")], "deploying"],
+    ["kept to a group where nobody is seen any more", [live("removed"), dark("active")], "active"],
+    ["leaving one of two groups", [live("removing"), live("active")], "active"],
     ["being taken away", [live("removed"), live("removing")], "deploying"],
     ["taken away where edges are seen", [live("removed"), dark("removing")], "removed"],
   ] as const)("%s", (_, scopes, status) => {
@@ -27,7 +31,7 @@ describe("the status of a distribution in several groups", () => {
 describe("a deployment after a compilation", () => {
   const source = { id: "d", sourceVersion: 4 };
   const nothing = { ...source, kind: "nothing" } as const;
-  const document = { ...source, kind: "document", body: "{}", hash: "h", secrets: [] } as const;
+  const document = { ...source, kind: "document", edgeGroupIds: null, body: "{}", hash: "h", secrets: [] } as const;
   const refused: DeploymentRow = {
     distribution_id: "d",
     scope: "s",

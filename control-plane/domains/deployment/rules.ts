@@ -7,12 +7,14 @@ import type { DeploymentRow, DeploymentState } from "./store.ts";
 export type Compilation = { readonly id: string; readonly sourceVersion: number } & (
   | {
       readonly kind: "document";
+      /** The edge groups that it is kept to; null: all of them. */
+      readonly edgeGroupIds: readonly string[] | null;
       readonly body: string;
       readonly hash: string;
       readonly secrets: readonly OpenedSecret[];
     }
   | { readonly kind: "nothing" }
-  | { readonly kind: "refusal"; readonly reason: string }
+  | { readonly kind: "refusal"; readonly edgeGroupIds: readonly string[] | null; readonly reason: string }
 );
 
 type Outcome = Pick<DeploymentRow, "rev" | "source_version" | "state" | "refused_stage" | "reason">;
@@ -65,7 +67,17 @@ export function outcomeOf(scopes: readonly ScopeState[]): DistributionOutcome {
   if (refused !== undefined) return { status: "failed", reason: refused.reason };
   const live = scopes.filter((scope) => scope.isLive);
   const states = new Set((live.length > 0 ? live : scopes).map((scope) => scope.state));
-  if (states.has("deploying")) return { status: "deploying", reason: null };
-  if (states.has("active")) return { status: "active", reason: null };
-  return { status: states.has("removing") ? "deploying" : "removed", reason: null };
+  const found = STATUSES.find(([state]) => states.has(state));
+  if (found !== undefined) return { status: found[1], reason: null };
+  // What is kept to groups that are not live is nothing in those that are.
+  const away = new Set(scopes.map((scope) => scope.state));
+  if (away.has("deploying")) return { status: "deploying", reason: null };
+  return { status: away.has("active") ? "active" : "removed", reason: null };
 }
+
+/** The first that occurs among the scopes. */
+const STATUSES = [
+  ["deploying", "deploying"],
+  ["active", "active"],
+  ["removing", "deploying"],
+] as const;

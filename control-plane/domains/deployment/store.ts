@@ -95,6 +95,20 @@ export async function settle(tx: Tx, scope: string, ids: readonly string[], now:
 
 const touchedSchema = z.object({ rows: z.array(z.object({ distribution_id: z.uuid() })) });
 
+/** The group has no edge any more: what was to be removed there is. */
+export async function settleAbandoned(tx: Tx, scope: string, limit: number, now: Date): Promise<readonly string[]> {
+  const some = tx<DeploymentRow>("deployment")
+    .select("distribution_id")
+    .where({ scope, state: "removing" })
+    .limit(limit);
+  const gone = await tx<DeploymentRow>("deployment")
+    .where({ scope })
+    .whereIn("distribution_id", some)
+    .update({ state: "removed", updated_at: now })
+    .returning("distribution_id");
+  return gone.map((row) => row.distribution_id);
+}
+
 /** Answers which deployments these refusals speak of: those that want this very revision. */
 export async function refuse(
   tx: Tx,

@@ -18,6 +18,7 @@ export {
   findNodesOfGroup,
   findProgress,
   findRefusingNodes,
+  findStructureRefusers,
   type GroupProgress,
   hasReportedSince,
 } from "./store.ts";

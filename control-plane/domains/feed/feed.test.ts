@@ -104,14 +104,12 @@ describe("the feed", () => {
   });
 
   test("is compiled anew by a newer compiler", async () => {
-    const group = await createGroup(world);
     await world.db("feed").update({ compiler_version: COMPILER_VERSION - 1 });
     await open();
     await open();
     const jobs: { job: string; payload: unknown }[] = await world.db("outbox").select("job", "payload").orderBy("seq");
     expect(jobs).toEqual([
-      { job: "deployment.recompile", payload: { after: null } },
-      { job: "edge-group.changed", payload: { group_id: group } },
+      { job: "deployment.compiler-changed", payload: { compiler_version: COMPILER_VERSION } },
     ]);
   });
 });

@@ -5,9 +5,8 @@ import type { FeedKeysReply } from "../../../agents/contract.ts";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { edgeGroupChanged, findGroups } from "../edge-node/index.ts";
 import { BATCH_MAX, type FeedWriter, moveScope, signedRecord } from "./append.ts";
-import { rebuildFeed, recompileDistributions } from "./jobs.ts";
+import { compilerChanged, rebuildFeed } from "./jobs.ts";
 import { type FeedSigner, rawOf } from "./signer.ts";
 import {
   deleteRecords,
@@ -73,8 +72,7 @@ async function makeAnew(tx: Tx, now: Date, identity: string): Promise<void> {
 
 async function compileAnew(tx: Tx): Promise<void> {
   await updateFeed(tx, { compiler_version: COMPILER_VERSION });
-  await enqueueJob(tx, recompileDistributions, { after: null });
-  for (const group of await findGroups(tx)) await enqueueJob(tx, edgeGroupChanged, { group_id: group.id });
+  await enqueueJob(tx, compilerChanged, { compiler_version: COMPILER_VERSION });
 }
 
 export interface FeedRebuildSettings {

@@ -2,10 +2,22 @@
 import { z } from "zod";
 import { defineJob } from "../../jobs/define-job.ts";
 
-/** Compiles every distribution anew, a page at a time: after this id, or from the first. */
+/**
+ * Compiles every distribution anew, a page at a time: after this id, or from the first. `rollout`: for which stage of which
+ * rollout of a new compiler, to be told at the end.
+ */
 export const recompileDistributions = defineJob({
   name: "deployment.recompile",
-  payload: z.object({ after: z.uuid().nullable() }),
+  payload: z.object({
+    after: z.uuid().nullable(),
+    rollout: z.object({ id: z.uuid(), stage: z.enum(["canary", "spreading"]) }).optional(),
+  }),
+});
+
+/** What compiles is another version than before: everything is to be compiled anew. */
+export const compilerChanged = defineJob({
+  name: "deployment.compiler-changed",
+  payload: z.object({ compiler_version: z.int() }),
 });
 
 /** Signs everything for this feed, after it was made anew. */
