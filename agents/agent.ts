@@ -8,6 +8,7 @@ import type { Logger } from "../platform/log.ts";
 import { createFollower } from "./apply/follow.ts";
 import { keepPinned, keepPinsOnDisk } from "./apply/keep-pinned.ts";
 import { watchNode } from "./apply/node-state.ts";
+import { createPrefetchQueue, keepPrefetching } from "./apply/prefetch.ts";
 import { createReporter, standingOf } from "./apply/report.ts";
 import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
@@ -47,6 +48,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   setMaxListeners(0, stopping.signal);
   let report = () => {};
   let wake = () => {};
+  const prefetches = createPrefetchQueue(log);
   const edge = await openEdge({
     config,
     home,
@@ -56,6 +58,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     controlPlane,
     report: () => report(),
     wake: () => wake(),
+    prefetches,
     log,
     signal: settings.signal,
   });
@@ -74,6 +77,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     follower.run(signal),
     reporter.run(signal),
     watchNode(edge, signal),
+    keepPrefetching(edge, prefetches, signal),
     keepPinned(edge, signal),
     keepPinsOnDisk(edge, signal),
     keepRenewed(

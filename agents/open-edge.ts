@@ -12,6 +12,7 @@ import { createNodeState } from "./apply/node-state.ts";
 import { createOriginAddresses } from "./apply/origin-addresses.ts";
 import { finishSwitch, openState, type State } from "./apply/persist.ts";
 import { openPinsFile, readPins } from "./apply/pins-file.ts";
+import type { Prefetches } from "./apply/prefetch.ts";
 import { createRefusals } from "./apply/refusals.ts";
 import type { StructureRecord } from "./apply/reload.ts";
 import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve.ts";
@@ -36,6 +37,7 @@ export interface EdgeSettings {
   readonly controlPlane: ControlPlane;
   readonly report: () => void;
   readonly wake: () => void;
+  readonly prefetches: Prefetches;
   readonly log: Logger;
   /** Ends the catching up. */
   readonly signal: AbortSignal;
@@ -80,6 +82,7 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     },
     ...{ home, installation, controlPlane, structures, nginx, control, progress, node, log, report, wake },
     ...{ state: disk.state, origins: disk.origins, refusals: createRefusals(), learnFeedKeys },
+    prefetches: settings.prefetches,
     ...{ pinsFile: disk.pinsFile, secrets: disk.secrets, drainSeconds: config.EDGE_DRAIN_SECONDS },
   };
   if (found) await takeOver(edge, disk.structure());

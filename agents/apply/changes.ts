@@ -2,6 +2,7 @@
 import type { ChangesReply, FeedRecord, Refusal } from "../contract.ts";
 import { viewDocument } from "./document.ts";
 import type { Edge } from "./edge.ts";
+import { pushFirst } from "./first.ts";
 import { doorsOf } from "./health.ts";
 import { type Expectation, probe } from "./probe.ts";
 import { push } from "./push.ts";
@@ -19,7 +20,7 @@ const RESOLVE_WITHIN_MS = 2_000;
 export async function applyChanges(edge: Edge, feed: Feed, reply: ChangesReply, signal: AbortSignal): Promise<void> {
   const startedAt = performance.now();
   const { trusted, refused } = verifyAll(edge, feed, reply.records);
-  await removeFirst(edge, feed, trusted);
+  await pushFirst(edge, feed, trusted);
   assertBearable(refused, measureOf(edge, reply.records));
   const before = { size: edge.state.journalSize(), rev: edge.state.rev() };
   if (trusted.length > 0) await edge.state.append(trusted);
@@ -31,6 +32,7 @@ export async function applyChanges(edge: Edge, feed: Feed, reply: ChangesReply, 
     throw error;
   }
   settle(edge, reply, refused);
+  edge.prefetches.take(trusted);
   const ms = Math.round(performance.now() - startedAt);
   edge.log.info(
     { from: reply.from, to: reply.to, records: reply.records.length, refused: refused.length, ms },
@@ -51,15 +53,6 @@ function verifyAll(
     else refused.push({ kind: record.kind, id: record.id, rev: record.rev, stage: "verify", message });
   }
   return { trusted, refused };
-}
-
-/** What a customer took away goes at once and with no document: whatever stops the rest of the page comes after it. */
-async function removeFirst(edge: Edge, feed: Feed, records: readonly FeedRecord[]): Promise<void> {
-  const gone = records.filter(({ kind, op }) => kind === "document" && op === "del");
-  // An nginx that is away gets them with the page.
-  if (gone.length === 0 || !edge.nginx.running()) return;
-  const at = edge.progress.applied;
-  await push(edge.control, gone, { feedId: feed.feedId, from: at, to: at, afterPiece: () => {} });
 }
 
 function measureOf(edge: Edge, records: readonly FeedRecord[]): Measure {

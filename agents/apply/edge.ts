@@ -10,6 +10,7 @@ import type { NodeState } from "./node-state.ts";
 import type { OriginAddresses } from "./origin-addresses.ts";
 import type { State } from "./persist.ts";
 import type { PinsFile } from "./pins-file.ts";
+import type { Prefetches } from "./prefetch.ts";
 import type { Refusals } from "./refusals.ts";
 import type { StructureRecord } from "./reload.ts";
 import type { Secrets } from "./secrets.ts";
@@ -34,6 +35,7 @@ export interface Edge {
   readonly pinsFile: PinsFile;
   readonly secrets: Secrets;
   readonly node: NodeState;
+  readonly prefetches: Prefetches;
   /** Between the first word of maintenance and the end of nginx, at least. */
   readonly drainSeconds: number;
   readonly refusals: Refusals;

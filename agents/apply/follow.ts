@@ -1,9 +1,10 @@
 // Follows the feed for as long as the agent runs: poll, apply, report; a snapshot when there is no other way.
-import { createBackOff } from "../back-off.ts";
+import { type BackOff, createBackOff } from "../back-off.ts";
 import { pushedKinds } from "../contract.ts";
 import { applyChanges } from "./changes.ts";
 import { type Compaction, createCompaction } from "./compact.ts";
 import type { Edge } from "./edge.ts";
+import { followFirst } from "./first.ts";
 import { settleNode } from "./node-state.ts";
 import { poll } from "./poll.ts";
 import { push } from "./push.ts";
@@ -65,7 +66,7 @@ export function createFollower(edge: Edge): Follower {
           if (polling.signal.aborted) continue;
           if (error instanceof TooManyRefused) {
             alarm(edge, error);
-            await alarmPause.wait(signal).catch(() => {});
+            await pauseButFollowFirst(edge, alarmPause, signal);
             continue;
           }
           if (!away) edge.log.warn({ error }, "the feed cannot be followed for now; the edge serves on");
@@ -76,6 +77,14 @@ export function createFollower(edge: Edge): Follower {
       await compaction.cancel();
     },
   };
+}
+
+async function pauseButFollowFirst(edge: Edge, pause: BackOff, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const following = followFirst(edge, AbortSignal.any([signal, over.signal])).catch(() => {});
+  await pause.wait(signal).catch(() => {});
+  over.abort();
+  await following;
 }
 
 interface StartsOver {

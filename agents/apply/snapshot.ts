@@ -151,6 +151,9 @@ async function change(
     const afterPiece = (until: readonly Refusal[]) => assertBearable(until, measure);
     edge.refusals.add(await edge.secrets.bring(edge.control.keepSecrets));
     const gone = removed.map((held) => tombstone(held, rev));
+    // A purge waits for no document.
+    const purges = purgesAmong(staged, old, index);
+    await push(edge.control, purges, { feedId: feed.feedId, from, to: from, afterPiece: () => {} });
     try {
       refused.push(
         ...(await push(edge.control, inOrder(changed, gone), { feedId: feed.feedId, from, to, afterPiece })),
@@ -220,6 +223,13 @@ async function* changedRecords(edge: Edge, { staged, old, index, expectations }:
     group = [];
   }
   yield* await resolved(edge, group);
+}
+
+async function* purgesAmong(staged: StagedBase, old: StateIndex, index: StateIndex): AsyncGenerator<Frame> {
+  for await (const item of readRecords(staged.path)) {
+    if (item.record.kind === "purge" && isChanged(item.record, old, index))
+      yield { ...item, body: Buffer.from(item.body) };
+  }
 }
 
 async function resolved(edge: Edge, group: Frame[]): Promise<Frame[]> {

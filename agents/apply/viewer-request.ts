@@ -14,26 +14,44 @@ export interface ViewerRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
 }
 
 const BODY_BYTES_MAX = 64 * 1024;
 
 export async function askAsViewer(ask: ViewerRequest): Promise<{ status: number; body: string }> {
-  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+  const response = await responseTo(ask);
+  return { status: response.statusCode ?? 0, body: await readBody(response, BODY_BYTES_MAX) };
+}
+
+/** Reads what is answered to its end, and forgets it. */
+export async function readAsViewer(ask: ViewerRequest, bytesMax: number): Promise<{ status: number; bytes: number }> {
+  const response = await responseTo(ask);
+  let bytes = 0;
+  for await (const chunk of response) {
+    bytes += Buffer.byteLength(chunk);
+    // Leaving the loop closes the connection.
+    if (bytes > bytesMax) throw new Error(`the answer has more than ${bytesMax} bytes`);
+  }
+  return { status: response.statusCode ?? 0, bytes };
+}
+
+function responseTo(ask: ViewerRequest): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
     const request = openRequest(ask);
     request.once("response", resolve);
     request.once("error", reject);
     request.end();
   });
-  return { status: response.statusCode ?? 0, body: await readBody(response, BODY_BYTES_MAX) };
 }
 
-function openRequest({ door, host, path, headers, timeoutMs }: ViewerRequest): ClientRequest {
+function openRequest({ door, host, path, headers, timeoutMs, signal }: ViewerRequest): ClientRequest {
+  const deadline = AbortSignal.timeout(timeoutMs);
   const options = {
     path,
     agent: false,
     headers: { ...headers, host },
-    signal: AbortSignal.timeout(timeoutMs),
+    signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]),
   } as const;
   if (door.scheme === "unix") return httpRequest({ ...options, socketPath: door.socketPath });
   const address = { host: door.host, port: door.port };

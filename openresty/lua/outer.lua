@@ -96,9 +96,15 @@ local function is_spoken(var, id, document)
   return document.https and connection.may_ask(var, id)
 end
 
+-- The agent fetches what is to be kept: that is nobody's visit. Asked only where it matters: each request would pay for it.
+local function is_prefetch(var)
+  local secret = var.http_x_edge_prefetch
+  return secret and probe.is_asked(secret)
+end
+
 -- nil for who asks too often: it is answered.
 local function has_waited(var, id, document, path)
-  local seconds = document.limits and rate_limits.wait(document.limits, id, var.binary_remote_addr, path, now())
+  local seconds = document.limits and not is_prefetch(var) and rate_limits.wait(document.limits, id, var.binary_remote_addr, path, now())
   if not seconds then return true end
   header["Retry-After"] = seconds
   exit(429)
@@ -115,7 +121,7 @@ end
 local function serve(var, id, document, target, path)
   if not is_spoken(var, id, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
-  if document.access then
+  if document.access and not is_prefetch(var) then
     local is_let_in
     is_let_in, target, path = access_rules.admit(document.access, var, target, path)
     if not is_let_in then return exit(403) end
