@@ -18,6 +18,7 @@ import { shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { linkCountryFile } from "./observe/country-file.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
+import { ensureHandshakeKeys } from "./observe/handshake-keys.ts";
 import { writeLocalFiles } from "./observe/local-files.ts";
 import { writeOriginRoots } from "./observe/origin-roots.ts";
 import { openEdge } from "./open-edge.ts";
@@ -39,6 +40,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   await writeLocalFiles(home, installation, settings.luaFolder);
   await linkCountryFile(home, config.GEOIP_DB);
   await ensureFallbackCertificate(join(home, "tls"), config.PLATFORM_ZONE);
+  await ensureHandshakeKeys(join(home, "tls"));
   await writeOriginRoots(join(home, "tls"), config.ORIGIN_CA_FILE);
 
   const capabilities = capabilitiesOf(installation);

@@ -15,6 +15,7 @@ import { capabilitiesOf } from "../agents/observe/capabilities.ts";
 import { linkCountryFile } from "../agents/observe/country-file.ts";
 import { writeEdgeCertificate } from "../agents/observe/edge-certificate.ts";
 import { ensureFallbackCertificate } from "../agents/observe/fallback-certificate.ts";
+import { ensureHandshakeKeys } from "../agents/observe/handshake-keys.ts";
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
 import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
@@ -117,6 +118,7 @@ export async function startTestEdge(settings: TestEdgeSettings = {}): Promise<Te
   await writeLocalFiles(home, installation, LUA_FOLDER);
   await linkCountryFile(home, settings.countryFile);
   await ensureFallbackCertificate(join(home, "tls"), "edgewright.localhost");
+  await ensureHandshakeKeys(join(home, "tls"));
   await writeOriginRoots(join(home, "tls"), settings.originRoots);
   if (settings.group !== undefined) await writeEdgeCertificate(join(home, "tls"), settings.group.identity);
   await writeStructure(edge, settings, capabilitiesOf(installation));

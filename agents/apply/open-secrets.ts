@@ -1,6 +1,6 @@
 // Opens the secrets of this edge's group with its own key: the keyring's key, then what is sealed under it. What comes out
 // is for nginx's memory alone, and never in a log or an error.
-import { constants, createDecipheriv, createPublicKey, type KeyObject, privateDecrypt } from "node:crypto";
+import { constants, createDecipheriv, createPublicKey, hkdfSync, type KeyObject, privateDecrypt } from "node:crypto";
 import {
   type KeyringBody,
   keyFingerprint,
@@ -34,6 +34,18 @@ function unwrap(wrapped: string, key: KeyObject): Buffer {
   const bytes = privateDecrypt({ key, padding, oaepHash: "sha256" }, Buffer.from(wrapped, "base64"));
   if (bytes.length !== KEY_BYTES) throw new Error("the keyring holds a key of another length");
   return bytes;
+}
+
+/** Under this id nginx is told by what viewers' sessions are sealed (openresty/lua/session_tickets.lua). */
+export const TICKET_ROOT_ID = "00000000-0000-0000-0000-7469636b6574";
+
+/** The same on every edge of the group, and another one with every generation: a node that left cannot open sessions. */
+export function ticketRootOf(keys: GroupKeys): { generation: number; root: string } | undefined {
+  const generation = Math.max(0, ...keys.keys());
+  const key = keys.get(generation);
+  if (key === undefined) return undefined;
+  const root = Buffer.from(hkdfSync("sha256", key, "", "edgewright-session-tickets-1", KEY_BYTES));
+  return { generation, root: root.toString("base64") };
 }
 
 /** Undefined when its key is not at hand (yet); throws when it does not open although it is. */

@@ -4,6 +4,7 @@ import { beforeEach, expect, test } from "vitest";
 import { createLogger } from "../../platform/log.ts";
 import type { FeedRecord } from "../contract.ts";
 import { createTestSecrets } from "../test-secrets.ts";
+import { TICKET_ROOT_ID } from "./open-secrets.ts";
 import { createSecrets, type SecretChanges, type Secrets } from "./secrets.ts";
 
 const scope = randomUUID();
@@ -20,11 +21,14 @@ let identity: typeof own;
 let secrets: Secrets;
 /** What nginx holds. */
 let held: Map<string, string>;
+/** By what it was told to seal sessions, one after the other. */
+let ticketRoots: string[];
 let lines: string[];
 
 beforeEach(() => {
   identity = own;
   held = new Map();
+  ticketRoots = [];
   lines = [];
   const log = createLogger({ role: "test", level: "debug", destination: { write: (line) => void lines.push(line) } });
   secrets = createSecrets({ identity: () => identity, log });
@@ -45,7 +49,8 @@ const noteSecret = (id: string, value: string, generation = 1) =>
 
 async function send(changes: SecretChanges): Promise<void> {
   for (const [id, value] of Object.entries(changes)) {
-    if (value === false) held.delete(id);
+    if (id === TICKET_ROOT_ID) ticketRoots.push(`${value}`);
+    else if (value === false) held.delete(id);
     else held.set(id, value);
   }
 }
@@ -135,4 +140,20 @@ test("a snapshot takes the place of all that was there", async () => {
   await secrets.bring(send);
   await secrets.takeAway(send);
   expect(Object.fromEntries(held)).toEqual({ [two]: "second" });
+});
+
+test("sessions are sealed by the same root on every edge, and by another one from the next key on", async () => {
+  noteKeyring([own, another]);
+  await secrets.bring(send);
+  await secrets.bring(send);
+  expect(ticketRoots).toHaveLength(1);
+  identity = another;
+  noteKeyring([own, another]);
+  secrets.bringAllAgain();
+  await secrets.bring(send);
+  expect(ticketRoots[1]).toBe(ticketRoots[0]);
+  noteKeyring([own, another], 2);
+  await secrets.bring(send);
+  expect(new Set(ticketRoots).size).toBe(2);
+  expect(ticketRoots.every((root) => Buffer.from(root, "base64").length === 32)).toBe(true);
 });

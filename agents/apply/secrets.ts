@@ -3,7 +3,7 @@
 import type { Logger } from "../../platform/log.ts";
 import type { FeedRecord, Refusal } from "../contract.ts";
 import type { Identity } from "../identity/identity.ts";
-import { type GroupKeys, openKeyring, openSecret } from "./open-secrets.ts";
+import { type GroupKeys, openKeyring, openSecret, TICKET_ROOT_ID, ticketRootOf } from "./open-secrets.ts";
 
 /** What nginx is told by id; `false`: it is gone. */
 export type SecretChanges = Readonly<Record<string, string | false>>;
@@ -39,6 +39,8 @@ export function createSecrets(settings: {
   const gone = new Set<string>();
   let keyring: SecretRecord | undefined;
   let keys: GroupKeys = new Map();
+  /** The generation whose root of session tickets nginx has. */
+  let ticketsOf: number | undefined;
   /** Whose key opened the keyring: the edge may enrol again. */
   let openedBy: unknown;
 
@@ -86,6 +88,13 @@ export function createSecrets(settings: {
     return [];
   }
 
+  async function bringTicketRoot(send: Send): Promise<void> {
+    const tickets = ticketRootOf(keys);
+    if (tickets === undefined || tickets.generation === ticketsOf) return;
+    await send({ [TICKET_ROOT_ID]: tickets.root });
+    ticketsOf = tickets.generation;
+  }
+
   function openDue(): { opened: [string, string][]; refused: Refusal[] } {
     const opened: [string, string][] = [];
     const refused: Refusal[] = [];
@@ -113,6 +122,7 @@ export function createSecrets(settings: {
     },
     bring: async (send) => {
       const unopened = openKeys();
+      await bringTicketRoot(send);
       const { opened, refused } = openDue();
       for (let from = 0; from < opened.length; from += SECRETS_PER_CALL) {
         const some = opened.slice(from, from + SECRETS_PER_CALL);
@@ -132,7 +142,10 @@ export function createSecrets(settings: {
         for (const id of some) gone.delete(id);
       }
     },
-    bringAllAgain: dueAll,
+    bringAllAgain: () => {
+      ticketsOf = undefined;
+      dueAll();
+    },
     isLockedOut: () => sealed.size > 0 && keyring !== undefined && keys.size === 0,
   };
 }

@@ -8,15 +8,18 @@ local documents = require "documents"
 local ffi = require "ffi"
 local get_request = require("resty.core.base").get_request
 local route = require "route"
+local session_tickets = require "session_tickets"
 local ssl = require "ngx.ssl"
 
 local C, cast, new = ffi.C, ffi.cast, ffi.new
-local lower, min = string.lower, math.min
+local gsub, lower, min = string.gsub, string.lower, math.min
 local tonumber = tonumber
 
 -- RFC 7301, RFC 8446 § 4.2.11
 local ALPN, PRE_SHARED_KEY = 16, 41
 local H, TWO, UNREADABLE = 0x68, 0x32, 0x00
+-- Whose sessions those are that name no distribution.
+local NOBODY = "nobody"
 
 local place, length, fault = new("const unsigned char *[1]"), new("size_t[1]"), new("char *[1]")
 
@@ -61,6 +64,7 @@ end
 function M.client_hello()
   local name = clienthello.get_client_hello_server_name()
   local id = name and route.id_of(lower(name))
+  session_tickets.prepare(id and (gsub(id, "-", "")) or NOBODY)
   local document = id and documents.find(id)
   if document and not document.http2 and hide_h2() then hide_tickets() end
 end

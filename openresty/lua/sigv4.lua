@@ -1,29 +1,13 @@
--- AWS Signature Version 4, by FFI to libcrypto. Any phase; no dict.
-local ffi = require "ffi"
+-- AWS Signature Version 4. Any phase; no dict.
+local hmac = require("hmac").sha256
 local lrucache = require "resty.lrucache"
 local sha256 = require "sha256"
 
-local C, ffi_string = ffi.C, ffi.string
 local byte, format, gsub, sub = string.byte, string.format, string.gsub, string.sub
-
-ffi.cdef [[
-const void *EVP_sha256(void);
-unsigned char *HMAC(const void *algorithm, const void *key, int key_length, const unsigned char *text, size_t length,
-                    unsigned char *digest, unsigned int *digest_length);
-]]
-
 local KEYS_MAX = 2000
 
 local M = {}
 
-local algorithm = C.EVP_sha256()
-local digest = ffi.new("unsigned char[32]")
-local digest_length = ffi.new("unsigned int[1]")
-
-local function hmac(key, text)
-  if C.HMAC(algorithm, key, #key, text, #text, digest, digest_length) == nil then error("libcrypto refused an HMAC") end
-  return ffi_string(digest, 32)
-end
 
 local function hex(bytes)
   return (gsub(bytes, ".", function(char) return format("%02x", byte(char)) end))

@@ -12,6 +12,7 @@ local ffi = require "ffi"
 local frames = require "frames"
 local node = require "node"
 local records = require "records"
+local session_tickets = require "session_tickets"
 local sha256 = require "sha256"
 
 -- Compiled before the workers fork, so that they share the memory and the first request waits for nothing.
@@ -41,6 +42,12 @@ local function read_file(path)
   local text = file:read("*a")
   file:close()
   return text
+end
+
+local function read_ticket_keys(folder)
+  local keys = {}
+  for index = 1, 3 do keys[index] = read_file(folder .. "ticket-" .. index .. ".key") end
+  return keys
 end
 
 local function link_target(path)
@@ -196,6 +203,7 @@ function M.init()
   local home = ngx.config.prefix()
   countries.open(home)
   connection.read(read_file(home .. "tls/fallback.crt"))
+  session_tickets.begin(read_ticket_keys(home .. "tls/"))
   facts.read_structure(link_target(home .. "current"))
   -- A reload must not take the edge back in time: the dicts are newer than the disk was when it was last read.
   if facts.applied() and records.is_loaded() then return end

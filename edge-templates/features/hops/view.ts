@@ -8,6 +8,7 @@ interface OuterView {
   readonly cdnId: string;
   readonly https: number;
   readonly altSvc: string;
+  readonly http3: boolean;
   readonly brotli: boolean;
   readonly isSampled: boolean;
 }
@@ -21,6 +22,7 @@ export function outerConf({ id, ownNames, settings, capabilities }: DesiredGroup
     cdnId: `edgewright-${id.slice(0, 8)}`,
     https,
     brotli: capabilities.brotli,
+    http3: capabilities.http3,
     isSampled: settings.logs.one_in > 1,
     altSvc: capabilities.http3 ? `h3=":${https}"; ma=86400` : "",
   });
