@@ -607,6 +607,74 @@ export interface paths {
         patch: operations["updateCachePolicy"];
         trace?: never;
     };
+    "/api/v1/deployment-rollouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How each new compiler's work got from the canary group to the others, newest first */
+        get: operations["listDeploymentRollouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployment-rollouts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One rollout */
+        get: operations["getDeploymentRollout"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployment-rollouts/{id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the other groups follow now, whatever the canary says */
+        post: operations["continueDeploymentRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/deployment-rollouts/{id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let the other groups keep what they have, until it is continued or a newer compiler comes */
+        post: operations["stopDeploymentRollout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/distributions": {
         parameters: {
             query?: never;
@@ -3305,6 +3373,40 @@ export interface components {
                 last_seen_at: string | null;
             }[];
         };
+        /**
+         * @example {
+         *       "id": "3f5b7d9e-1a2c-4e6f-8b0d-2c4e6a8b0d1f",
+         *       "compiler_version": 13,
+         *       "canary_group_id": "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d",
+         *       "state": "canary",
+         *       "reason": "the canary's edges apply it",
+         *       "refused": 0,
+         *       "quiet_since": null,
+         *       "created_at": "2026-05-01T12:00:00.000Z",
+         *       "finished_at": null
+         *     }
+         */
+        DeploymentRollout: {
+            /** Format: uuid */
+            id: string;
+            compiler_version: number;
+            /** @description Null: the group was deleted meanwhile. */
+            canary_group_id: string | null;
+            /**
+             * @description `canary`: one group has it, or gets it. `stopped`: the other groups keep what they have. `spreading`, `done`: they follow. `superseded`: a newer compiler came.
+             * @enum {string}
+             */
+            state: "canary" | "stopped" | "spreading" | "done" | "superseded";
+            /** @description What it waits for, or why it stopped. */
+            reason: string | null;
+            /** @description What the canary's edges refuse that they did not refuse before. */
+            refused: number;
+            /** @description Since when every live edge of the canary has all of it, with no further refusal. */
+            quiet_since: string | null;
+            /** Format: date-time */
+            created_at: string;
+            finished_at: string | null;
+        };
         Difference: {
             /** @description RFC 6901; members of lists are named by their ids. */
             pointer: string;
@@ -3674,7 +3776,7 @@ export interface components {
                     id: string;
                     rev: number;
                     /** @enum {string} */
-                    stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
+                    stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe" | "crash";
                     message: string;
                 }[];
             } | null;
@@ -3848,7 +3950,7 @@ export interface components {
                  * @description `taste`: in a trial; `reload`, `probe`: in earnest.
                  * @enum {string}
                  */
-                stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
+                stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe" | "crash";
                 message: string;
             }[];
             /** Format: date-time */
@@ -6268,6 +6370,23 @@ export interface components {
                 };
             };
         };
+        /** @description There is no such rollout */
+        "404.unknown-rollout": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-rollout";
+                };
+            };
+        };
         /** @description No such session */
         "404.unknown-session": {
             headers: {
@@ -6384,6 +6503,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:idempotency-key-in-use";
+                };
+            };
+        };
+        /** @description The first request still runs · The rollout is over */
+        "409.idempotency-key-in-use.rollout-over": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:rollout-over";
                 };
             };
         };
@@ -8875,6 +9011,162 @@ export interface operations {
             413: components["responses"]["413.content-too-large"];
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listDeploymentRollouts: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["DeploymentRollout"][];
+                        next_cursor: null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getDeploymentRollout: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentRollout"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-rollout"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    continueDeploymentRollout: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentRollout"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-rollout"];
+            409: components["responses"]["409.idempotency-key-in-use.rollout-over"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    stopDeploymentRollout: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeploymentRollout"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-rollout"];
+            409: components["responses"]["409.idempotency-key-in-use.rollout-over"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -12815,7 +13107,7 @@ export interface operations {
                         id: string;
                         rev: number;
                         /** @enum {string} */
-                        stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe";
+                        stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe" | "crash";
                         message: string;
                     }[];
                     state_hash: string;

@@ -1,10 +1,9 @@
 // Requests with which somebody succeeds, for what people, accounts and operators do.
-import { createHash, randomBytes, randomUUID } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { TOTP } from "otpauth";
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { createSiweMessage } from "viem/siwe";
 import { z } from "zod";
-import { edgeGroupSettingsSchema } from "../../edge-templates/index.ts";
 import type { Kitchen, MakeRecipe } from "./recipes.ts";
 import { PASSWORD, type Person } from "./world.ts";
 
@@ -76,14 +75,6 @@ async function ethereumLink({ world }: Kitchen) {
   return { message, signature: await wallet.signMessage({ message }), password: PASSWORD };
 }
 
-async function insertEdgeGroup({ world, canary }: Kitchen): Promise<string> {
-  const id = randomUUID();
-  await world
-    .db("edge_group")
-    .insert({ id, name: canary, settings: JSON.stringify(edgeGroupSettingsSchema.parse({})) });
-  return id;
-}
-
 async function somebody({ world }: Kitchen): Promise<Person> {
   return world.register();
 }
@@ -150,12 +141,6 @@ export const peopleRecipes: Readonly<Record<string, MakeRecipe>> = {
     await kitchen.owner.call("POST", `/api/v1/users/${userId}/suspend`, { reason: "For a while." });
     return { params: { id: userId } };
   },
-  listEdgeGroups: async (kitchen) => {
-    await insertEdgeGroup(kitchen);
-    return {};
-  },
-  createEnrolmentToken: async (kitchen) => ({ params: { id: await insertEdgeGroup(kitchen) } }),
-  listEdges: async (kitchen) => ({ query: { group_id: await insertEdgeGroup(kitchen) } }),
 };
 
 function ofApiTokenList(): MakeRecipe {

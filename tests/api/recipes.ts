@@ -1,6 +1,7 @@
 // For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
@@ -66,6 +67,7 @@ async function withVersions(kitchen: Kitchen): Promise<string> {
 
 const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...peopleRecipes,
+  ...edgeRecipes,
   getTraffic: async (kitchen) => {
     const day = 24 * 60 * 60 * 1000;
     const to = new Date();
@@ -132,5 +134,5 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|cache-policies|reports|edge)/.test(path);
+  return !/^\/api\/v1\/(distributions|cache-policies|reports|edge|deployment-rollouts|points-of-presence)/.test(path);
 }
