@@ -7,6 +7,7 @@ import { cdnDebugCommand } from "./cdn-debug.ts";
 import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./command.ts";
 import { domainCreateCommand } from "./domain-create.ts";
 import { edgeEnrolCommand } from "./edge-enrol.ts";
+import { edgesCommand } from "./edges.ts";
 import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { roleCommands } from "./role-start.ts";
@@ -37,6 +38,7 @@ program
   .addCommand(domainCreateCommand(beside))
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
+  .addCommand(edgesCommand(beside))
   .addCommand(keysRotateCommand(beside))
   .addCommand(tinkerCommand(beside));
 for (const command of program.commands) command.exitOverride();
