@@ -1,10 +1,12 @@
 -- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Whatever tells answers
 -- apart is in the key, or the same for all viewers of the distribution. So is what makes them old: nothing is found beyond its
--- era, nor under a former epoch. Phase: access; reads purge marks and
+-- era, nor under a former epoch. Phase: access; reads purge marks, tags and
 -- invalidations through their modules.
 local clock = require "clock"
 local invalidations = require "invalidations"
+local epochs = require "epochs"
 local marks = require "marks"
+local tag_index = require "tag_index"
 
 local crc32, md5 = ngx.crc32_long, ngx.md5
 local floor = math.floor
@@ -37,26 +39,34 @@ local function known_to_child(var)
   return tonumber(epoch), tonumber(turn)
 end
 
--- Since when stored answers count: `0`, an epoch, or one with the turn of a URL that viewers have changed behind it. The two
--- are of different clocks: one must not hide the other.
+-- Since when stored answers count, but for their tags: an epoch, and the turn of a URL that viewers have changed, with a `+`.
+-- The two are of different clocks: one must not hide the other.
 local function since(var, id, target, path)
   local least_epoch, least_turn = known_to_child(var)
   local epoch = marks.epoch(id, target, path, least_epoch)
   local turn = invalidations.turn(id, var.host, target)
   if least_turn then turn = max(turn or 0, least_turn) end
-  if not turn then return epoch end
-  return epoch .. "+" .. turn
+  return epoch, turn and "+" .. turn or ""
+end
+
+-- What is kept of tags is found by the key that the answer would have without them.
+local function epoch_with_tags(var, id, epoch, before, behind)
+  local key = before .. epoch .. behind
+  var.edge_tag_key = key
+  return tag_index.epoch(var, id, key, epoch)
 end
 
 --- The key for a request of now. `target`: the canonical path and what the rule keeps of the query.
 -- `scheme`: the viewer's, where that is another edge's.
 function M.of(var, id, target, path, rule, scheme)
-  local epoch = since(var, id, target, path)
-  if epoch ~= 0 then var.edge_epoch = epoch end
+  local epoch, turn = since(var, id, target, path)
   -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
-  local key = id .. "|" .. M.era(target, clock.now()) .. "|" .. epoch .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target
-  if not rule or not rule.key_variables then return key end
-  return key .. "|" .. told_apart(var, rule.key_variables)
+  local before = id .. "|" .. M.era(target, clock.now()) .. "|"
+  local behind = turn .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target
+  if rule and rule.key_variables then behind = behind .. "|" .. told_apart(var, rule.key_variables) end
+  if epochs.find(id).tag > epoch then epoch = epoch_with_tags(var, id, epoch, before, behind) end
+  if epoch ~= 0 or turn ~= "" then var.edge_epoch = epoch .. turn end
+  return before .. epoch .. behind
 end
 
 return M

@@ -48,15 +48,17 @@ function M.access()
 end
 
 function M.header_filter()
-  if ngx.is_subrequest then return end
   local var = ngx.var
+  if ngx.is_subrequest then return stored_answer.note_update(var) end
   local status = var.upstream_cache_status
   if not status then return end
   -- The inner hop was asked, and had nobody to ask.
   if not IS_CACHED[status] and not header["X-Edge-Stored"] and not header["X-Edge-Failed"] then
     return exit(ngx.ERROR)
   end
-  local _, kept = stored_answer.tell(var, status)
+  local _, kept, stored = stored_answer.tell(var, status)
+  -- The hashes of its tags: children look after them, too.
+  header["X-Edge-Tags"] = stored and match(stored, "^%S+ (%S+)")
   if kept then header["X-Edge-Kept"] = floor(kept) end
   header["X-Edge-Failed"] = nil
   mark()

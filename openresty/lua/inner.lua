@@ -15,6 +15,7 @@ local parent = require "parent"
 local renewals = require "renewals"
 local s3 = require "s3"
 local slices = require "slices"
+local tags = require "tags"
 local variants = require "variants"
 
 local ngx = ngx
@@ -154,6 +155,14 @@ local function tell(header, now, ttl, while_revalidate, if_error)
   header["Cache-Control"] = "stale-while-revalidate=" .. while_revalidate .. ", stale-if-error=" .. if_error
 end
 
+-- Tags are between the origin and the edge. A parent hands on what it has read of them.
+local function take_tags(header, is_parents)
+  local hashes = is_parents and (header["X-Edge-Tags"] or tags.NONE) or tags.of(joined("Surrogate-Key"), joined("Cache-Tag"))
+  header["Surrogate-Key"] = nil
+  header["Cache-Tag"] = nil
+  return hashes
+end
+
 local function renew(var, ctx, answer, stored)
   renewals.remember(ctx.key, var.http_if_none_match or var.http_if_modified_since, stored, answer.cache_control,
     answer.expires)
@@ -179,6 +188,7 @@ function M.header_filter()
   local answer = read_answer(var)
   answer.kept = kept or nil
   if ctx.is_live and answer.status == 200 then correct_type(header, ctx.path, answer) end
+  local hashes = take_tags(header, kept)
   hop_headers.strip_response(var.upstream_http_connection)
   if not answer.date then header["Date"] = ngx.http_time(now) end
   local fits, may_stay = judge_slice(var, ctx, answer)
@@ -190,11 +200,11 @@ function M.header_filter()
   header["Age"] = nil
   header["Expires"] = nil
   if ngx.status == 304 then
-    renew(var, ctx, answer, stored)
+    renew(var, ctx, answer, stored .. tags.suffix(hashes, ""))
     -- Without a word on freshness the stored one counts again: nginx knows it.
     if not (answer.cache_control or answer.cdn_cache_control or answer.expires) then return end
   end
-  header["X-Edge-Stored"] = stored
+  header["X-Edge-Stored"] = stored .. tags.suffix(hashes, tags.vary(answer.vary))
   header["X-Edge-Cache-Control"] = answer.cache_control
   header["X-Edge-Expires"] = answer.expires
   if not storable then

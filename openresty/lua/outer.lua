@@ -73,14 +73,14 @@ function M.look_up(var, id, document, target, path, scheme)
   -- poisoned.
   target = path .. query.kept(rule and rule.query, sub(target, #path + 1))
   var.edge_target = target
-  var.edge_key = cache_key.of(var, id, target, path, rule, scheme)
   spell_wishes(var)
+  -- Slices are of the bytes as they are.
+  if rule and rule.sliced then set_request_header("Accept-Encoding", nil) end
+  var.edge_key = cache_key.of(var, id, target, path, rule, scheme)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
   if rule and rule.sliced then
     var.edge_slice_turn = slices.turn(var.edge_key)
-    -- Slices are of the bytes as they are.
-    set_request_header("Accept-Encoding", nil)
     return exec("@sliced")
   end
 end
@@ -154,9 +154,8 @@ function M.access()
 end
 
 function M.header_filter()
-  -- A slice behind the first is a piece of the body.
-  if ngx.is_subrequest then return end
   local var = ngx.var
+  if ngx.is_subrequest then return stored_answer.note_update(var) end
   local status = var.upstream_cache_status
   if not status then
     header["X-Request-Id"] = var.request_id

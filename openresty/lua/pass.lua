@@ -78,6 +78,8 @@ function M.header_filter()
   if has_changed(var) then invalidate_changed(var, var.host) end
   hop_headers.strip_response(var.upstream_http_connection)
   if server and server.bucket then s3.strip_response() end
+  ngx.header["Surrogate-Key"] = nil
+  ngx.header["Cache-Tag"] = nil
   var.edge_local_status = "BYPASS"
   ngx.header["Cache-Status"] = "edgewright; fwd=" .. (IS_CACHED[var.request_method] and "bypass" or "method")
   answers.finish(var, "BYPASS")

@@ -1,16 +1,20 @@
 -- What the outer hop's cache has answered with, told as the origin did: its own words back in their places, what a 304
 -- renewed laid over them, the age as of now, and no cookie of somebody else. Phase: header_filter of whoever reads the
--- cache: the outer hop and the listener for children. Reads the dicts of `renewals` and `slices` through their modules.
+-- cache: the outer hop and the listener for children. Reads and writes the dicts of `renewals`,
+-- `slices` and `tag_index` through their modules.
 local renewals = require "renewals"
 local slices = require "slices"
+local tag_index = require "tag_index"
+local tags = require "tags"
 
 local ngx = ngx
 local header, time = ngx.header, ngx.time
-local match = string.match
+local byte, find, match = string.byte, string.find, string.match
 local floor, max = math.floor, math.max
 local tonumber = tonumber
 
 -- The states in which this very request went to the origin, and its answer comes back.
+local NO_TAGS = byte(tags.NONE)
 local IS_ANSWERED = { MISS = true, BYPASS = true, EXPIRED = true }
 
 local M = {}
@@ -22,10 +26,10 @@ local function lead_slices(var, status)
   if IS_ANSWERED[status] then var.edge_slice_turn = slices.turn(var.edge_key) end
 end
 
--- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`. Returns the age,
--- and for how long it has been here.
+-- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`; tags may stand
+-- behind them. Returns the age, and for how long it has been here.
 local function age_of(stored, status)
-  local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)$")
+  local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)")
   if not at then return nil end
   local kept = max(0, time() - tonumber(at))
   local age = floor(kept + tonumber(initial))
@@ -35,7 +39,43 @@ local function age_of(stored, status)
   return age, kept
 end
 
---- `status`: the cache's. Returns the answer's age, and for how long it has been here; nil for both when nobody said.
+local function note(var, stored, vary)
+  local hashes, own_vary = match(stored, "^%S+ (%S+) ?(%S*)$")
+  local key = var.edge_tag_key
+  tag_index.note(var, var.edge_distribution, key ~= "" and key or var.edge_key, tonumber(match(var.edge_epoch, "^%d+")),
+    hashes or tags.NONE, vary or own_vary or "")
+  return own_vary
+end
+
+local function has_tags(stored)
+  local gap = find(stored, " ", 1, true)
+  return gap and byte(stored, gap + 1) ~= NO_TAGS
+end
+
+-- Leaves word of an answer's tags for whoever looks it up. One without any has a record, too, where the distribution uses
+-- tags: without it, it would be taken for one with all of them.
+local function note_tags(var, status, stored, renewed)
+  local is_renewed = renewed and has_tags(renewed)
+  if not has_tags(stored) and not is_renewed and var.edge_tag_key == "" then
+    if not IS_ANSWERED[status] or not tag_index.is_used(var.edge_distribution) then return end
+  end
+  -- It is not kept.
+  if IS_ANSWERED[status] and var.upstream_http_x_accel_expires == "0" then return end
+  local vary = note(var, stored)
+  if is_renewed then note(var, renewed, vary or "") end
+end
+
+--- What was fetched in the background while a viewer got the stale copy; a slice behind the first is a piece of its body.
+function M.note_update(var)
+  if var.edge_slice_turn ~= "" then return end
+  local stored = header["X-Edge-Stored"]
+  if not stored then return end
+  local renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
+  note_tags(var, var.upstream_cache_status, stored, renewed)
+end
+
+--- `status`: the cache's. Returns the answer's age, and for how long it has been here; nil for both when nobody said;
+-- and what the inner hop wrote.
 function M.tell(var, status)
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end
   local stored = header["X-Edge-Stored"]
@@ -44,15 +84,17 @@ function M.tell(var, status)
   header["X-Edge-Stored"] = nil
   header["X-Edge-Cache-Control"] = nil
   header["X-Edge-Expires"] = nil
+  local renewed
   if not IS_ANSWERED[status] then
     -- A cookie was for the viewer whom the origin has answered.
     header["Set-Cookie"] = nil
-    stored = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified) or stored
+    renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
   end
+  if stored then note_tags(var, status, stored, renewed) end
   local age, kept
-  if stored then age, kept = age_of(stored, status) end
+  if stored then age, kept = age_of(renewed or stored, status) end
   if age and (age > 0 or status == "HIT") then header["Age"] = age end
-  return age, kept
+  return age, kept, stored
 end
 
 --- The cache's status in the words of RFC 9211.

@@ -24,7 +24,11 @@ end
 function T.test_what_another_edge_knows_of_purges_is_in_it_and_is_left_for_the_inner_hop()
   local var = { edge_min_epoch = "1700000000123" }
   lu.assertEquals(behind_era(key(var)), ID .. "|1700000000123|http|a.test/")
-  lu.assertEquals(var.edge_epoch, 1700000000123)
+  lu.assertEquals(var.edge_epoch, "1700000000123")
+  -- What a child's viewer has changed is changed for the parent, too.
+  var = { edge_min_epoch = "1700000000123+77" }
+  lu.assertEquals(behind_era(key(var)), ID .. "|1700000000123+77|http|a.test/")
+  lu.assertEquals(var.edge_epoch, "1700000000123+77")
 end
 
 function T.test_an_era_lasts_a_month_and_each_target_has_its_own_begin()

@@ -12,6 +12,7 @@ local cors = require "cors"
 local countries = require "countries"
 local documents = require "documents"
 local encodings = require "encodings"
+local epochs = require "epochs"
 local facts = require "facts"
 local header_rules = require "header_rules"
 local health = require "health"
@@ -76,7 +77,7 @@ end
 function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
-    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch, ["invalidations.turn"] = invalidations.turn,
+    ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch, ["epochs.find"] = epochs.find, ["invalidations.turn"] = invalidations.turn,
     ["compression.limit"] = compression.limit,
     ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
