@@ -10,6 +10,7 @@ import { edgeEnrolCommand } from "./edge-enrol.ts";
 import { edgesCommand } from "./edges.ts";
 import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
+import { purgeCommand } from "./purge.ts";
 import { roleCommands } from "./role-start.ts";
 import { withRunning } from "./running.ts";
 import { tinkerCommand } from "./tinker.ts";
@@ -36,6 +37,7 @@ program
   .addCommand(agentStartCommand())
   .addCommand(migrateCommand(beside))
   .addCommand(domainCreateCommand(beside))
+  .addCommand(purgeCommand(beside))
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
   .addCommand(edgesCommand(beside))
