@@ -5,6 +5,7 @@ import { join, resolve } from "node:path";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import type { Part } from "../platform/lifecycle.ts";
 import type { Logger } from "../platform/log.ts";
+import type { Edge } from "./apply/edge.ts";
 import { createFollower } from "./apply/follow.ts";
 import { keepPinned, keepPinsOnDisk } from "./apply/keep-pinned.ts";
 import { watchNode } from "./apply/node-state.ts";
@@ -12,11 +13,13 @@ import { createPrefetchQueue, keepPrefetching } from "./apply/prefetch.ts";
 import { createReporter, standingOf } from "./apply/report.ts";
 import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
+import { type Identity, isNamed } from "./identity/identity.ts";
 import { keepRenewed } from "./identity/renew.ts";
 import { keepErrorLogShort } from "./logs/error-log.ts";
 import { shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { linkCountryFile } from "./observe/country-file.ts";
+import { writeEdgeCertificate } from "./observe/edge-certificate.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
 import { ensureHandshakeKeys } from "./observe/handshake-keys.ts";
 import { writeLocalFiles } from "./observe/local-files.ts";
@@ -44,7 +47,19 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   await writeOriginRoots(join(home, "tls"), config.ORIGIN_CA_FILE);
 
   const capabilities = capabilitiesOf(installation);
-  const { controlPlane, identity, renewed, enrolAgain, learnFeedKeys } = await identify(settings, home, capabilities);
+  // nginx reads the certificate when it starts or reloads; one may run already.
+  let isOld = false;
+  let reload = () => {
+    isOld = true;
+  };
+  const { controlPlane, identity, renewed, enrolAgain, learnFeedKeys } = await identify(
+    settings,
+    home,
+    capabilities,
+    async (known) => {
+      if (await writeEdgeCertificate(join(home, "tls"), known)) reload();
+    },
+  );
   const stopping = new AbortController();
   // Every wait of every step listens to this one signal.
   setMaxListeners(0, stopping.signal);
@@ -64,6 +79,10 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     log,
     signal: settings.signal,
   });
+  reload = () => {
+    if (edge.nginx.running()) edge.nginx.reload();
+  };
+  if (isOld) reload();
   const follower = createFollower(edge);
   const reporter = createReporter({
     controlPlane,
@@ -83,7 +102,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     keepPinned(edge, signal),
     keepPinsOnDisk(edge, signal),
     keepRenewed(
-      { identity, send: controlPlane.renew, store: renewed, isLockedOut: edge.secrets.isLockedOut, log },
+      { identity, send: controlPlane.renew, store: renewed, isLacking: () => isLacking(edge, identity()), log },
       signal,
     ),
     enrolAgain.run(signal),
@@ -112,6 +131,12 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
       await controlPlane.close();
     },
   };
+}
+
+/** Without a renewal, secrets stay closed or other edges take this one for a stranger. */
+function isLacking({ secrets, state }: Edge, identity: Identity): boolean {
+  const isShielded = state.index().find({ kind: "shield", id: identity.scope }) !== undefined;
+  return secrets.isLockedOut() || (isShielded && !isNamed(identity));
 }
 
 function logSettings(config: AgentConfig, home: string) {

@@ -25,9 +25,12 @@ export async function identify(
   { config, log, signal }: { config: AgentConfig; log: Logger; signal: AbortSignal },
   home: string,
   capabilities: Capabilities,
+  /** Told who this edge is, and again whenever it has another certificate. */
+  onIdentity: (identity: Identity) => Promise<void>,
 ): Promise<Identified> {
   const folder = join(home, "identity");
   let held = await findIdentity(folder);
+  if (held !== undefined) await onIdentity(held);
   const identity = () => {
     if (held === undefined) throw new Error("this edge is not enrolled yet");
     return held;
@@ -36,6 +39,7 @@ export async function identify(
     const wish = { token, name: config.EDGE_NAME, capabilities };
     held = await enrol(folder, wish, (request) => controlPlane.enrol(request, until));
     log.info({ edge_id: held.edgeId, scope: held.scope }, "this edge is enrolled");
+    await onIdentity(held);
   };
   const spent = held === undefined ? enrolmentToken(config) : undefined;
   const enrolAgain = createEnrolAgain({ token: () => enrolmentToken(config), spent, enrol: enrolWith, log });
@@ -53,6 +57,7 @@ export async function identify(
   }
   const renewed = async (certificate: string) => {
     held = await storeCertificate(folder, identity(), certificate);
+    await onIdentity(held);
   };
   const learnFeedKeys = async (until: AbortSignal) => {
     const pinned = identity().feedKeys;

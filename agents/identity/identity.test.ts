@@ -115,7 +115,7 @@ test("the renewal goes on trying when the control plane does not answer, and sto
         throw new Error("not now");
       },
       store: async () => {},
-      isLockedOut: () => false,
+      isLacking: () => false,
       log: createLogger({ role: "test", level: "silent" }),
     },
     stopping.signal,

@@ -2,7 +2,13 @@
 import { createHash, createPublicKey, type KeyObject, X509Certificate } from "node:crypto";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type Capabilities, type EnrolReply, type EnrolRequest, enrolReplySchema } from "../contract.ts";
+import {
+  type Capabilities,
+  type EnrolReply,
+  type EnrolRequest,
+  edgeServerName,
+  enrolReplySchema,
+} from "../contract.ts";
 import { findFile, writeDurably } from "../durable-file.ts";
 import type { PinnedKeys } from "./feed-keys.ts";
 import { certificateRequest, openKey } from "./key.ts";
@@ -67,6 +73,11 @@ export async function storeFeedKeys(folder: string, identity: Identity, feedKeys
   const reply = enrolReplySchema.parse(JSON.parse(text));
   await writeDurably(join(folder, REPLY_FILE), JSON.stringify({ ...reply, feed_keys: feedKeys }, undefined, 2), 0o600);
   return { ...identity, feedKeys };
+}
+
+/** Whether edges of other groups find its name in the certificate: one of an earlier release has none. */
+export function isNamed({ certificate, edgeId, scope }: Pick<Identity, "certificate" | "edgeId" | "scope">): boolean {
+  return new X509Certificate(certificate).checkHost(edgeServerName({ edgeId, groupId: scope })) !== undefined;
 }
 
 /** A token may end in `.` and the SHA-256 of the authority's public key: whoever answers must be of that authority. */

@@ -9,8 +9,8 @@ interface Renewal {
   readonly identity: () => Identity;
   readonly send: (csr: string, signal: AbortSignal) => Promise<string>;
   readonly store: (certificate: string) => Promise<void>;
-  /** The control plane does not know this edge's key: it learns it with a renewal. */
-  readonly isLockedOut: () => boolean;
+  /** The control plane does not know this edge's key, or the certificate lacks the edge's name: a renewal mends either. */
+  readonly isLacking: () => boolean;
   readonly log: Logger;
 }
 
@@ -28,10 +28,10 @@ export async function keepRenewed(renewal: Renewal, signal: AbortSignal): Promis
   while (!signal.aborted) {
     const dueInMs = renewalDueInMs(renewal.identity().certificate, Date.now());
     // Looked at hourly as well: timers do not count the time that a machine sleeps.
-    const isLockedOut = renewal.isLockedOut();
-    const waitMs = dueInMs > 0 && !isLockedOut ? Math.min(dueInMs, HOUR_MS) : await renewOnce(renewal, signal);
+    const isLacking = renewal.isLacking();
+    const waitMs = dueInMs > 0 && !isLacking ? Math.min(dueInMs, HOUR_MS) : await renewOnce(renewal, signal);
     // What the control plane makes of it comes with the feed.
-    await delay(isLockedOut ? RETRY_MS : waitMs, undefined, { signal }).catch(() => {});
+    await delay(isLacking ? RETRY_MS : waitMs, undefined, { signal }).catch(() => {});
   }
 }
 

@@ -24,6 +24,7 @@ import { reconcile } from "./reconcile.ts";
 import { createEdgeReportService } from "./report.ts";
 import { advanceRollout, beginRollout } from "./rollout.ts";
 import type { CanaryLimits } from "./rollout-rules.ts";
+import { deployShields } from "./shields.ts";
 import { renumberDeployments } from "./store.ts";
 
 const renumber: typeof renumberDeployments = async (tx, scope, records) => {
@@ -58,17 +59,26 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
   const reports = createEdgeReportService({ db, clock });
   return [
     handleJob(distributionChanged, ({ distribution_id }) => compiler.deploy([distribution_id])),
-    handleJob(edgeGroupChanged, ({ group_id }) => compiler.deployStructure(group_id)),
+    handleJob(edgeGroupChanged, async ({ group_id }) => {
+      await compiler.deployStructure(group_id);
+      await deployShields(settings);
+    }),
     handleJob(edgeKeysChanged, ({ group_id }) => compiler.deployKeyring(group_id)),
     handleJob(resealSecrets, ({ scope, after }) => compiler.reseal(scope, after)),
-    handleJob(edgeNodeChanged, (change) => compiler.deployNode(change)),
+    handleJob(edgeNodeChanged, async (change) => {
+      await compiler.deployNode(change);
+      await deployShields(settings);
+    }),
     handleJob(recompileDistributions, (recompilation) => compiler.recompile(recompilation)),
     handleJob(compilerChanged, ({ compiler_version: version }) => beginRollout(db, version, clock())),
     handleJob(advanceDeploymentRollout, () => advanceRollout({ db, clock, limits: canary, log })),
     handleJob(settleDeployments, ({ scope }, signal) => reports.settleAll(scope, signal)),
     handleJob(rebuildFeed, ({ feed_id }, signal) => rebuild(feed_id, signal)),
     handleJob(writeCheckpoints, (_, signal) => checkpoints.writeDue(signal)),
-    handleJob(reconcileDeployments, () => reconcile({ db, now: clock(), log })),
+    handleJob(reconcileDeployments, async () => {
+      await reconcile({ db, now: clock(), log });
+      await deployShields(settings);
+    }),
   ];
 }
 

@@ -18,13 +18,18 @@ export function mergedSettings(settings: EdgeGroupSettings, patch: EdgeGroupSett
 }
 
 const PARENT = "/settings/parent_group_id";
+const LISTENER = "/settings/listeners/parent";
 
-/** A parent exists, is another group, and neither side of the pair is part of a longer chain. */
+/** A parent exists, listens, is another group, and neither side of the pair is part of a longer chain. */
 export function parentFaults(
   id: string,
-  { settings: { parent_group_id: parentId } }: GroupConfiguration,
+  { settings: { parent_group_id: parentId, listeners } }: GroupConfiguration,
   groups: readonly EdgeGroupRecord[],
 ): readonly FieldFault[] {
+  const child = groups.find((group) => group.settings.parent_group_id === id);
+  if (child !== undefined && listeners.parent === null) {
+    return [{ pointer: LISTENER, detail: `must be a port: this group is the parent of ${child.name}.` }];
+  }
   if (parentId === null) return [];
   if (parentId === id) return [{ pointer: PARENT, detail: "must be another group than this one." }];
   const parent = groups.find((group) => group.id === parentId);
@@ -32,7 +37,14 @@ export function parentFaults(
   if (parent.settings.parent_group_id !== null) {
     return [{ pointer: PARENT, detail: `must be a group without a parent of its own, which ${parent.name} has.` }];
   }
-  const child = groups.find((group) => group.settings.parent_group_id === id);
+  if (parent.settings.listeners.parent === null) {
+    return [
+      {
+        pointer: PARENT,
+        detail: `must be a group that listens for children: give ${parent.name} a listeners.parent first.`,
+      },
+    ];
+  }
   if (child === undefined) return [];
   return [{ pointer: PARENT, detail: `must be null: this group is the parent of ${child.name} itself.` }];
 }
