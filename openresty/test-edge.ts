@@ -18,7 +18,7 @@ import { ensureFallbackCertificate } from "../agents/observe/fallback-certificat
 import { ensureHandshakeKeys } from "../agents/observe/handshake-keys.ts";
 import { writeLocalFiles } from "../agents/observe/local-files.ts";
 import { writeOriginRoots } from "../agents/observe/origin-roots.ts";
-import { compileStructure, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
+import { compileStructure, type EdgeGroupSettingsPatch, edgeGroupSettingsSchema } from "../edge-templates/index.ts";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
 import { dieWithParent } from "../platform/embedded/program.ts";
@@ -37,7 +37,8 @@ export interface TestEdgeSettings {
   readonly state?: EdgeState;
   readonly documentsMax?: number;
   readonly workers?: number;
-  readonly cache?: { readonly zone_mb: number; readonly disk_max_gb: number };
+  readonly cache?: EdgeGroupSettingsPatch["cache"];
+  readonly logs?: EdgeGroupSettingsPatch["logs"];
   /** Which address it listens on; default: 127.0.0.1. */
   readonly host?: string;
   /** Its place among other edges. */
@@ -190,6 +191,7 @@ async function writeStructure(
       },
       parent_group_id: settings.group?.parentGroupId ?? null,
       cache: settings.cache ?? { zone_mb: 4, disk_max_gb: 1 },
+      logs: settings.logs ?? {},
       documents: { count_max: settings.documentsMax ?? 2000 },
       workers: { count: settings.workers ?? 1 },
     }),
