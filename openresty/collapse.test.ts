@@ -112,8 +112,8 @@ describe.each([
     let endFirst = () => {};
     sites.origin.handle((_asked, response) => {
       response.writeHead(200, { "cache-control": "private" }).write("begun");
-      if (asked() > 1) return response.end();
-      endFirst = () => response.end();
+      if (asked() > 1) response.end();
+      else endFirst = () => response.end();
     });
     const first = herd.get(site, "/endless");
     await expect.poll(asked).toBe(1);

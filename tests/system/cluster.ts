@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { z } from "zod";
 import { endProcesses } from "../../agents/observe/nginx-launch.ts";
 import { startClickHouse } from "../../platform/embedded/clickhouse/start.ts";
-import { openNginx } from "../../platform/embedded/nginx.ts";
+import type { NginxInstallation } from "../../platform/embedded/nginx.ts";
 import { pickPort } from "../../platform/embedded/ports.ts";
 import { startPostgres } from "../../platform/embedded/postgres.ts";
 import { startRedis } from "../../platform/embedded/redis.ts";
-import { testTools } from "../../platform/embedded/test-services.ts";
+import { testNginx, testTools } from "../../platform/embedded/test-services.ts";
 import type { Part } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
 import { PROGRAM } from "./product.ts";
@@ -36,7 +36,10 @@ export interface Cluster {
   stop(): Promise<void>;
 }
 
-export async function startCluster(folder: string): Promise<Cluster> {
+export async function startCluster(
+  folder: string,
+  { nginx = testNginx }: { readonly nginx?: () => Promise<NginxInstallation> } = {},
+): Promise<Cluster> {
   const log = createLogger({ role: "test", level: "silent" });
   const tools = await testTools();
   const [apiPort, httpPort, httpsPort] = [await pickPort(), await pickPort(), await pickPort()];
@@ -75,7 +78,7 @@ export async function startCluster(folder: string): Promise<Cluster> {
     CONTROL_PLANE_URL: apiUrl,
     EDGE_HOME: join(folder, "edge"),
     EDGE_NAME: "edge-1",
-    NGINX_INSTALLATION: JSON.stringify(await openNginx({ path: undefined, openTools: testTools })),
+    NGINX_INSTALLATION: JSON.stringify(await nginx()),
   };
 
   function launch(args: readonly string[], output: "pipe" | number): ChildProcess {
