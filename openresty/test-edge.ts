@@ -89,7 +89,7 @@ export interface TestEdge {
 }
 
 const LUA_FOLDER = fileURLToPath(new URL("lua", import.meta.url));
-const SOCKETS = ["control.sock", "inner.sock"];
+const SOCKETS = ["control.sock", "inner.sock", "relay.sock"];
 const STOP_WITHIN_MS = 10_000;
 const READY_WITHIN_MS = 20_000;
 const CALL_TIMEOUT_MS = 20_000;

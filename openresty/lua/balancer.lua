@@ -6,6 +6,7 @@
 local balancer = require "ngx.balancer"
 local health = require "origin_health"
 local order = require "origin_order"
+local relay = require "relay"
 local s3 = require "s3"
 
 local ngx = ngx
@@ -21,19 +22,23 @@ local NGX_BUSY = -3
 
 local M = {}
 
+-- How nginx itself speaks to it. The relay speaks TLS to others on its own.
+local function tls_of(candidate) return candidate.is_relayed and "none" or candidate.server.tls end
+
 -- In one location, nginx looks at certificates or it does not, and asks for one path.
-local function may_join(tls, server)
-  if server.tls == tls then return true end
-  return balancer.set_upstream_tls and (tls == "none" or server.tls == "none")
+local function may_join(tls, other)
+  if other == tls then return true end
+  return balancer.set_upstream_tls and (tls == "none" or other == "none")
 end
 
 -- How many of the first candidates one location can ask, and how it must speak to them.
-local function first_run(list)
-  local tls, prefix = list[1].server.tls, list[1].server.prefix
+local function first_run(var, list)
+  for _, candidate in ipairs(list) do candidate.is_relayed = relay.is_needed(var, candidate.server) end
+  local tls, prefix = tls_of(list[1]), list[1].server.prefix
   for index, candidate in ipairs(list) do
-    local server = candidate.server
-    if server.prefix ~= prefix or not may_join(tls, server) then return index - 1, tls end
-    if server.tls ~= "none" then tls = server.tls end
+    local other = tls_of(candidate)
+    if candidate.server.prefix ~= prefix or not may_join(tls, other) then return index - 1, tls end
+    if other ~= "none" then tls = other end
   end
   return #list, tls
 end
@@ -53,7 +58,9 @@ local function read(origin, text)
   return list
 end
 
-local function present(var, server, target)
+local function present(var, candidate, target)
+  local server = candidate.server
+  var.edge_relay = candidate.is_relayed and relay.asked_for(server, candidate.address) or ""
   var.edge_origin_host = server.host_header
   var.edge_origin_sni = server.sni
   if server.bucket then s3.sign(var, server, target) else s3.unsign(var) end
@@ -76,7 +83,7 @@ function M.choose(origin, key, target, here, fits)
     ngx.log(ngx.WARN, "no server of this origin can be asked: none has a pinned address, or no secret key is here")
     return nil
   end
-  local count, tls = first_run(list)
+  local count, tls = first_run(var, list)
   local place = PLACES[tls]
   if place ~= here then
     var.edge_origin_rest = written(list, 1)
@@ -86,10 +93,10 @@ function M.choose(origin, key, target, here, fits)
   var.edge_origin_rest = rest
   -- nginx decides once whether it can speak TLS; `balance` turns it off for servers without.
   var.edge_origin_scheme = tls == "none" and "http" or "https"
-  local first = list[1].server
-  if first.prefix then target = s3.target(first.prefix, target) end
+  local prefix = list[1].server.prefix
+  if prefix then target = s3.target(prefix, target) end
   var.edge_origin_target = target
-  present(var, first, target)
+  present(var, list[1], target)
   local ctx = ngx.ctx
   ctx.candidates, ctx.count, ctx.tried, ctx.has_rest = list, count, 0, rest ~= ""
   ctx.tls, ctx.target = tls, target
@@ -132,8 +139,8 @@ local function next_candidate(ctx, var)
   end
   -- More tries than servers: a kept connection was closed under nginx's hands, and that counts for none.
   local candidate = ctx.candidates[(tried - 1) % ctx.count + 1]
-  if candidate.server ~= ctx.candidate.server then
-    present(var, candidate.server, ctx.target)
+  if candidate.server ~= ctx.candidate.server or candidate.is_relayed then
+    present(var, candidate, ctx.target)
     local ok, err = balancer.recreate_request()
     if not ok then ngx.log(ngx.ERR, "the request cannot be made anew: ", err) end
   end
@@ -146,12 +153,17 @@ function M.balance()
   if not candidate then return ngx.exit(NGX_BUSY) end
   enter(ctx, var, candidate)
   local server = candidate.server
-  local ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
+  local ok, err
+  if candidate.is_relayed then
+    ok, err = balancer.set_current_peer(relay.SOCKET)
+  else
+    ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
+  end
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
   local patience = ctx.patience or server.read_timeout
   balancer.set_timeouts(server.connect_timeout, patience, patience)
-  if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(server.scheme == "https") end
-  if balancer.enable_keepalive and ctx.tried <= ctx.count then
+  if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(tls_of(candidate) ~= "none") end
+  if balancer.enable_keepalive and ctx.tried <= ctx.count and not candidate.is_relayed then
     balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION)
   end
 end

@@ -196,6 +196,15 @@ function M.answered(var, is_kept, vary, renewed)
   end
 end
 
+--- This request comes to nothing, but is made anew: another one leads.
+function M.abandon(var)
+  local part, flight = sub(var.edge_flight, 1, 1), sub(var.edge_flight, 2)
+  take_part(var, FOLLOWS, flight)
+  if part ~= LEADS then return end
+  flights:delete(flight)
+  wake(flight)
+end
+
 local function land(flight)
   flights:set(flight, IS_LANDED, LANDED_SECONDS)
   wake(flight)

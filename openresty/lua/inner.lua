@@ -12,6 +12,7 @@ local live = require "live"
 local origin_request = require "origin_request"
 local pages = require "pages"
 local parent = require "parent"
+local relay = require "relay"
 local renewals = require "renewals"
 local s3 = require "s3"
 local slices = require "slices"
@@ -21,6 +22,7 @@ local variants = require "variants"
 local ngx = ngx
 local concat = table.concat
 local match, sub = string.match, string.sub
+local http_version = ngx.req.http_version
 local max, tonumber, type = math.max, tonumber, type
 
 local M = {}
@@ -127,9 +129,24 @@ local function correct_type(header, path, answer)
   header["Content-Type"] = content_type
 end
 
+-- An interim answer, which nginx takes for the answer itself: the relay leaves such out, so the outer hop looks again and
+-- this request is made anew.
+local function was_interim(var, ctx, server)
+  local status = ngx.status
+  if status < 100 or status >= 200 or status == 101 then return false end
+  if not server or ctx.rounds > 0 or slices.is_slice(var.http_range) then return false end
+  relay.learn(server)
+  collapse.abandon(var)
+  ngx.status = 204
+  ngx.header["X-Accel-Redirect"] = "@again"
+  return true
+end
+
 -- An answer that cannot be handed on: the outer hop sees the connection end, and serves a stale copy or a 502.
 local function is_unusable(ctx)
   local status = ngx.status
+  -- Without a status line: nginx takes it for HTTP/0.9, and would hand it on as that.
+  if http_version() < 1 then return true end
   -- nginx below 1.29 hangs on a 103.
   if status < 200 and status ~= 101 then return true end
   -- nginx serves stale for connection errors alone; RFC 5861 wants it for these too.
@@ -180,8 +197,9 @@ function M.header_filter()
   local kept = ctx.asks_parent and parent.kept()
   -- A parent says of every answer that it is one, and is well whatever the origin says.
   if ctx.asks_parent and not kept then return ngx.exit(ngx.ERROR) end
-  balancer.answered(kept and 200 or ngx.status)
   local server = balancer.server()
+  if was_interim(var, ctx, server) then return end
+  balancer.answered(kept and 200 or ngx.status)
   if server and server.bucket then s3.strip_response() end
   if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
   local now = ngx.time()
@@ -222,6 +240,14 @@ function M.finish()
   if var.edge_flight ~= "" then collapse.finish(var, match(var.http_x_edge_hop, " (%S+)$")) end
 end
 
+-- A server did answer, and nginx made nothing of it: perhaps the relay does.
+local function may_relay(var)
+  local bytes = match(var.upstream_bytes_received or "", "(%d+)%s*$")
+  if ngx.status ~= 502 or (var.edge_relay or "") ~= "" or not bytes or bytes == "0" then return false end
+  var.edge_relay = "wanted"
+  return true
+end
+
 --- The page of an error of the hop itself: it is not kept, and where the outer hop may have a stale copy, none is better.
 -- Before that, whoever is left is asked.
 function M.show_page()
@@ -232,7 +258,7 @@ function M.show_page()
     ngx.status = 200
     return ngx.exec("@verified")
   end
-  if balancer.may_go_on() then
+  if balancer.may_go_on() or may_relay(var) then
     ngx.status = 200
     return ngx.exec("@verified")
   end

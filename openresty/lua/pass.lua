@@ -71,8 +71,8 @@ end
 function M.header_filter()
   local var = ngx.var
   if not var.upstream_status then return end
-  -- nginx below 1.29 takes a 103 for the answer, and waits for its end.
-  if ngx.status < 200 and ngx.status ~= 101 then return ngx.exit(502) end
+  -- nginx below 1.29 takes a 103 for the answer, and waits for its end; and what has no status line for HTTP/0.9.
+  if ngx.status < 200 and ngx.status ~= 101 or ngx.req.http_version() < 1 then return ngx.exit(502) end
   local server = balancer.server()
   balancer.answered(ngx.status)
   if has_changed(var) then invalidate_changed(var, var.host) end

@@ -1,0 +1,136 @@
+// Origins that nginx cannot ask by itself: interim answers (1xx) and codings that it does not know cost no viewer anything,
+// on the newest nginx and on the oldest.
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createServer as createTlsServer } from "node:tls";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { oldestTestNginx } from "../platform/embedded/test-services.ts";
+import { createTestAuthority } from "./test-authority.ts";
+import { anOrigin } from "./test-feed.ts";
+import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
+
+const HINT = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Hint: 1\r\n\r\n";
+const OK = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n";
+const NAME = "odd.origin.test";
+
+/** What the origin writes for each path, and whether it ends the connection then. */
+const ANSWERS: Readonly<Record<string, string>> = {
+  "/hinted": `${HINT}${OK}Content-Length: 4\r\n\r\nbody`,
+  "/several": `HTTP/1.1 102 Processing\r\n\r\n${HINT}${HINT}${OK}Content-Length: 4\r\n\r\nbody`,
+  "/chunked": `HTTP/1.1 100 Continue\r\n\r\n${OK}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
+  "/unknown-coding": `${OK}Transfer-Encoding: unheard-of\r\nConnection: close\r\n\r\nbody`,
+  "/plain": `${OK}Content-Length: 4\r\n\r\nbody`,
+};
+
+const RUBBISH: Readonly<Record<string, string>> = {
+  "/torn": "HTTP/1.1 200 OK\r\nX-Never",
+  "/no-http": "This is no HTTP.\r\n\r\n",
+};
+
+interface OddOrigin {
+  readonly port: number;
+  readonly heads: string[];
+  stop(): Promise<void>;
+}
+
+async function startOddOrigin(certificate?: { key: string; cert: string }): Promise<OddOrigin> {
+  const heads: string[] = [];
+  const sockets = new Set<Socket>();
+  const speak = (socket: Socket) => {
+    sockets.add(socket);
+    socket.on("error", () => {});
+    socket.on("data", (head) => {
+      heads.push(String(head));
+      const path = String(head).split(" ")[1] ?? "";
+      socket.write(ANSWERS[path] ?? RUBBISH[path] ?? "");
+      if (path === "/unknown-coding" || path in RUBBISH) socket.end();
+    });
+  };
+  const server = certificate === undefined ? createServer(speak) : createTlsServer(certificate, speak);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("the origin does not listen on a port");
+  return {
+    port: address.port,
+    heads,
+    async stop() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+describe.each([
+  ["the newest nginx", undefined],
+  ["the oldest nginx", oldestTestNginx],
+])("%s", (_, nginx) => {
+  let folder: string;
+  let sites: TestSites;
+  let plain: OddOrigin;
+  let secure: OddOrigin;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "edgewright-relay-"));
+    const authority = await createTestAuthority("Known");
+    const originRoots = join(folder, "roots.pem");
+    await writeFile(originRoots, authority.certificate);
+    sites = await startTestSites({ originRoots, ...(nginx && { nginx: await nginx() }) });
+    [plain, secure] = await Promise.all([startOddOrigin(), startOddOrigin(await authority.issue([NAME]))]);
+    await sites.edge.pin({ [`${NAME}:${plain.port}`]: ["127.0.0.1"], [`${NAME}:${secure.port}`]: ["127.0.0.1"] });
+  });
+
+  afterAll(async () => {
+    await Promise.all([sites?.stop(), plain?.stop(), secure?.stop()]);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const odd = (fields: Parameters<typeof anOrigin>[0] = {}): Promise<TestSite> =>
+    sites.serve({ origins: [anOrigin({ host: NAME, sni: NAME, hostHeader: NAME, port: plain.port, ...fields })] });
+
+  test.each(Object.keys(ANSWERS))("%s: its answer is served, and kept", async (path) => {
+    const site = await odd();
+    for (const cache of ["MISS", "HIT"]) {
+      const answer = await site.ask(path);
+      expect([answer.status, answer.headers["x-cache"], answer.body]).toEqual([200, cache, "body"]);
+      expect(answer.headers).not.toHaveProperty("x-hint");
+      expect(answer.headers).not.toHaveProperty("transfer-encoding", "unheard-of");
+    }
+  });
+
+  test("an origin that gives hints is asked once for each answer after the first", async () => {
+    const site = await odd();
+    await site.ask("/hinted");
+    plain.heads.length = 0;
+    await site.ask("/several");
+    await site.ask("/plain", { headers: ["X-Edge-Relay: forged", "X-Kind: one"] });
+    expect(plain.heads.map((head) => head.split(" ")[1])).toEqual(["/several", "/plain"]);
+    expect(plain.heads[1]).toContain("X-Kind: one\r\n");
+    expect(plain.heads[1]).toMatch(new RegExp(`\\r\\nHost: ${NAME}\\r\\n`));
+    expect(plain.heads[1]).not.toMatch(/x-edge-/i);
+  });
+
+  test("its certificate is looked at as nginx would", async () => {
+    const right = await odd({ scheme: "https", port: secure.port });
+    expect((await right.ask("/hinted")).status).toBe(200);
+    expect((await right.ask("/several")).body).toBe("body");
+    const wrong = await odd({ scheme: "https", port: secure.port, sni: "another.test" });
+    expect((await wrong.ask("/hinted")).status).toBe(502);
+    const unverified = await odd({ scheme: "https", port: secure.port, sni: "another.test", isTlsVerified: false });
+    expect((await unverified.ask("/hinted")).body).toBe("body");
+    expect((await unverified.ask("/several")).body).toBe("body");
+  });
+
+  test.each(Object.keys(RUBBISH))("%s is a 502, and nobody is taken for odd by it", async (path) => {
+    const site = await odd();
+    expect((await site.ask(path)).status).toBe(502);
+    plain.heads.length = 0;
+    expect((await site.ask("/plain")).body).toBe("body");
+    expect(plain.heads).toHaveLength(1);
+    expect(plain.heads[0]).not.toContain("Connection: close");
+  });
+});
