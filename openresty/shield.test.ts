@@ -228,6 +228,40 @@ describe("a purge", () => {
   });
 });
 
+describe("a purge of a tag", () => {
+  test("that has reached the child alone lets no old answer come back from the parent", async () => {
+    const site = await shield.serve();
+    let version = "old";
+    shield.origin.handle((_, response) =>
+      response.writeHead(200, { "cache-control": "max-age=600", "cache-tag": "news, sports" }).end(version),
+    );
+    for (const child of [one, other]) {
+      const answer = await site.ask(child, "/tagged");
+      expect([answer.body, answer.headers["cache-tag"]]).toEqual(["old", undefined]);
+    }
+    version = "new";
+    // The other child has the tags from the parent's cache.
+    const purge = { format: 1, distribution: site.distribution.id, epoch: Date.now(), tags: ["sports"] };
+    await other.record(randomUUID(), JSON.stringify(purge), "purge");
+    expect((await site.ask(other, "/tagged")).body).toBe("new");
+    expect((await site.ask(one, "/tagged")).body).toBe("old");
+    expect(shield.origin.seen).toHaveLength(2);
+  });
+});
+
+describe("what a viewer has changed", () => {
+  test("is asked for anew, through the parent, too (RFC 9111 § 4.4)", async () => {
+    const site = await shield.serve();
+    let version = "old";
+    shield.origin.handle((_, response) => response.writeHead(200, { "cache-control": "max-age=600" }).end(version));
+    expect((await site.ask(one, "/guests")).body).toBe("old");
+    version = "new";
+    await site.ask(one, "/guests", { curl: ["--data-raw", "name=x"] });
+    expect((await site.ask(one, "/guests")).body).toBe("new");
+    expect((await site.ask(one, "/guests")).headers["x-cache"]).toBe("HIT");
+  });
+});
+
 describe("a loop", () => {
   test("through an origin that leads back ends with 508", async () => {
     const site = await shield.serve();

@@ -41,7 +41,7 @@ end
 -- leads to the same edge, which is told of the epoch: it must not answer with anything older.
 function M.choose(var, document, key)
   local parents = shield.parents()
-  local epoch, lasting = match(key, "^[^|]+|%d+|(%d+)|(.+)$")
+  local epoch, lasting = match(key, "^[^|]+|%d+|(%d+%+?%d*)|(.+)$")
   if not parents or not balancer.choose(parents, document.id .. lasting, var.request_uri, "parent") then
     M.give_up(var)
     return false
