@@ -3035,6 +3035,7 @@ export interface components {
          *         "is_redirect_http_to_https": false,
          *         "cache_policy_id": null,
          *         "cors": null,
+         *         "hsts": null,
          *         "compression": {
          *           "gzip": true,
          *           "brotli": true
@@ -3136,6 +3137,11 @@ export interface components {
                 cache_policy_id: string | null;
                 /** @description Null: the origin's own CORS headers pass. */
                 cors: components["schemas"]["Cors"] | null;
+                /**
+                 * @description Null: browsers are told nothing. It acts over HTTPS alone, and once a certificate for the host is there.
+                 * @default null
+                 */
+                hsts: components["schemas"]["Hsts"] | null;
                 compression: components["schemas"]["Compression"];
                 /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
                 edge_group_ids: string[] | null;
@@ -3438,6 +3444,7 @@ export interface components {
          *       "is_redirect_http_to_https": false,
          *       "cache_policy_id": null,
          *       "cors": null,
+         *       "hsts": null,
          *       "compression": {
          *         "gzip": true,
          *         "brotli": true
@@ -3540,6 +3547,8 @@ export interface components {
             cache_policy_id: string | null;
             /** @description Null: the origin's own CORS headers pass. */
             cors: components["schemas"]["Cors"] | null;
+            /** @description Null: browsers are told nothing. It acts over HTTPS alone, and once a certificate for the host is there. */
+            hsts: components["schemas"]["Hsts"] | null;
             compression: components["schemas"]["Compression"];
             /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
             edge_group_ids: string[] | null;
@@ -3656,6 +3665,11 @@ export interface components {
              * @default null
              */
             cors?: components["schemas"]["CorsInput"] | null;
+            /**
+             * @description Null: browsers are told nothing. It acts over HTTPS alone, and once a certificate for the host is there.
+             * @default null
+             */
+            hsts?: components["schemas"]["HstsInput"] | null;
             /** @default {} */
             compression?: components["schemas"]["CompressionInput"];
             /**
@@ -3701,6 +3715,8 @@ export interface components {
             cache_policy_id?: string | null;
             /** @description Null: the origin's own CORS headers pass. */
             cors?: components["schemas"]["CorsInput"] | null;
+            /** @description Null: browsers are told nothing. It acts over HTTPS alone, and once a certificate for the host is there. */
+            hsts?: components["schemas"]["HstsInput"] | null;
             compression?: components["schemas"]["CompressionInput"];
             /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
             edge_group_ids?: string[] | null;
@@ -4633,6 +4649,42 @@ export interface components {
              * @default 3
              */
             unhealthy_after?: number;
+        };
+        /** @description HTTP Strict Transport Security (RFC 6797). */
+        Hsts: {
+            /**
+             * @description For how long browsers come by HTTPS alone. 0 takes back what they were told.
+             * @default 31536000
+             */
+            max_age_seconds: number;
+            /**
+             * @description True: to every name below its hosts too.
+             * @default false
+             */
+            include_subdomains: boolean;
+            /**
+             * @description True: the hosts may be built into browsers. Who is in that list stays for months.
+             * @default false
+             */
+            preload: boolean;
+        };
+        /** @description HTTP Strict Transport Security (RFC 6797). */
+        HstsInput: {
+            /**
+             * @description For how long browsers come by HTTPS alone. 0 takes back what they were told.
+             * @default 31536000
+             */
+            max_age_seconds?: number;
+            /**
+             * @description True: to every name below its hosts too.
+             * @default false
+             */
+            include_subdomains?: boolean;
+            /**
+             * @description True: the hosts may be built into browsers. Who is in that list stays for months.
+             * @default false
+             */
+            preload?: boolean;
         };
         /**
          * @example {
@@ -5988,6 +6040,7 @@ export interface components {
          *           "is_redirect_http_to_https": false,
          *           "cache_policy_id": null,
          *           "cors": null,
+         *           "hsts": null,
          *           "compression": {
          *             "gzip": true,
          *             "brotli": true

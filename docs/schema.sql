@@ -142,6 +142,7 @@ create table "distribution" (
   cors jsonb,
   compression jsonb not null default '{"gzip": true, "brotli": true}'::jsonb,
   configuration_version integer not null default 0,
+  hsts jsonb,
   edge_group_ids jsonb,
   constraint distribution_cname_unique UNIQUE (cname),
   constraint distribution_domain_id_unique UNIQUE (domain_id),

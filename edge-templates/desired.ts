@@ -131,6 +131,13 @@ export interface DesiredCors {
   readonly allowCredentials: boolean;
 }
 
+/** RFC 6797: for how long browsers come by HTTPS alone. */
+export interface DesiredHsts {
+  readonly maxAgeSeconds: number;
+  readonly includeSubdomains: boolean;
+  readonly preload: boolean;
+}
+
 export interface DesiredDistribution {
   readonly id: string;
   readonly accountId: string;
@@ -156,6 +163,8 @@ export interface DesiredDistribution {
   readonly rateLimits: readonly DesiredRateLimit[];
   /** Null: the origin's own CORS headers pass. */
   readonly cors: DesiredCors | null;
+  /** Null: browsers are told nothing. */
+  readonly hsts: DesiredHsts | null;
   readonly compression: { readonly gzip: boolean; readonly brotli: boolean };
 }
 

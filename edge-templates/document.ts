@@ -11,6 +11,8 @@ import { corsSchema } from "./features/cors/schema.ts";
 import { corsPart } from "./features/cors/view.ts";
 import { headersSchema } from "./features/headers/schema.ts";
 import { headersPart } from "./features/headers/view.ts";
+import { hstsSchema } from "./features/hsts/schema.ts";
+import { hstsPart } from "./features/hsts/view.ts";
 import { limitsSchema } from "./features/limits/schema.ts";
 import { limitsPart } from "./features/limits/view.ts";
 import { originSchema } from "./features/origin/schema.ts";
@@ -43,6 +45,7 @@ const documentSchema = z.strictObject({
   disabled: z.literal(true).optional(),
   livestream: z.literal(true).optional(),
   headers: headersSchema.optional(),
+  hsts: hstsSchema.optional(),
   limits: limitsSchema.optional(),
   redirects: redirectsSchema.optional(),
 });
@@ -65,6 +68,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     disabled: distribution.isDisabled || undefined,
     livestream: distribution.isLivestream || undefined,
     headers: headersPart(distribution),
+    hsts: hstsPart(distribution),
     limits: limitsPart(distribution),
     redirects: redirectsPart(distribution),
   });

@@ -65,6 +65,7 @@ const documents: Readonly<Record<string, (distribution: DesiredDistribution) => 
   cache: (distribution) => JSON.parse(compileDocument(distribution).body).cache,
   cors: (distribution) => JSON.parse(compileDocument(distribution).body).cors,
   headers: (distribution) => JSON.parse(compileDocument(distribution).body).headers,
+  hsts: (distribution) => JSON.parse(compileDocument(distribution).body).hsts,
   limits: (distribution) => JSON.parse(compileDocument(distribution).body).limits,
   origin: originPart,
   redirects: (distribution) => JSON.parse(compileDocument(distribution).body).redirects,

@@ -107,6 +107,7 @@ const distributionSchema = z
     redirects: z.array(redirectSchema),
     accessRules: z.array(accessRuleSchema),
     cors: corsSchema,
+    hsts: z.strictObject({ maxAgeSeconds: z.int(), includeSubdomains: z.boolean(), preload: z.boolean() }),
     rateLimits: z.array(rateLimitSchema),
     compression: z.strictObject({ gzip: z.boolean(), brotli: z.boolean() }),
   })

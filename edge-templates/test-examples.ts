@@ -75,6 +75,7 @@ export const exampleDistribution: DesiredDistribution = {
   accessRules: [],
   rateLimits: [],
   cors: null,
+  hsts: null,
   compression: { gzip: true, brotli: true },
 };
 

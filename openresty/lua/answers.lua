@@ -2,6 +2,7 @@
 -- that viewers see; reads documents through `documents`.
 local browser = require "browser"
 local compression = require "compression"
+local connection = require "connection"
 local cors = require "cors"
 local documents = require "documents"
 local header_rules = require "header_rules"
@@ -26,6 +27,7 @@ function M.finish(var, status)
   if not document then return end
   compression.limit(var, document.compression)
   browser.tell(var, document)
+  connection.tell(var, document)
   if document.cors then cors.write(var, document.cors) end
   header_rules.write_response(document.headers, var.edge_path)
 end

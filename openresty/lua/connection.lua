@@ -1,11 +1,13 @@
 -- Whether a TLS connection may be asked for a host. Browsers ask for several names over one connection when its certificate
 -- covers them (RFC 9113 § 9.1.1); who asks for another one behind the name of the handshake is misdirected, or hides what
--- it asks for. Phase: access; `read` in init. Reads certificates and hosts through their modules.
+-- it asks for. And what browsers are told of HTTPS over it. Phases: access, header_filter and content of pages; `read` in
+-- init. Reads certificates and hosts through their modules.
 local certificates = require "certificates"
 local route = require "route"
 local ssl = require "ngx.ssl"
 local x509 = require "x509"
 
+local header = ngx.header
 local find, lower, sub = string.find, string.lower, string.sub
 
 -- The certificate that is shown to those who name nobody, or a name that has none.
@@ -31,6 +33,16 @@ function M.may_ask(var, id)
   named = named and lower(named)
   if not named then return is_covered(nil, host) end
   return named == host or route.id_of(named) == id or is_covered(certificates.find(named), host)
+end
+
+--- Tells browsers to come by HTTPS alone, when the customer wants it, in the place of the origin's word. Behind the fallback
+-- certificate that would lock them out.
+function M.tell(var, document)
+  local hsts = document and document.hsts
+  if not hsts or var.scheme ~= "https" then return end
+  local named = var.ssl_server_name
+  local shown = named and certificates.find(lower(named))
+  if shown and is_covered(shown, var.host) then header["Strict-Transport-Security"] = hsts end
 end
 
 return M

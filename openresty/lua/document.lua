@@ -6,6 +6,7 @@ local cjson = require "cjson.safe"
 local compression = require "compression"
 local cors = require "cors"
 local header_rules = require "header_rules"
+local hsts = require "hsts"
 local lrucache = require "resty.lrucache"
 local origins = require "origins"
 local rate_limits = require "rate_limits"
@@ -63,7 +64,9 @@ local function decode_around_policy(body)
 end
 
 -- What a document may have besides: checked and made ready by the module that reads it.
-local PARTS = { access = access_rules, cors = cors, headers = header_rules, limits = rate_limits, redirects = redirects }
+local PARTS = {
+  access = access_rules, cors = cors, headers = header_rules, hsts = hsts, limits = rate_limits, redirects = redirects,
+}
 
 local function parts_fault(decoded)
   for name, part in pairs(PARTS) do

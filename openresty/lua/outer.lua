@@ -159,6 +159,7 @@ function M.header_filter()
   local status = var.upstream_cache_status
   if not status then
     header["X-Request-Id"] = var.request_id
+    connection.tell(var, documents.find(var.edge_distribution))
     node.part(var)
     return
   end

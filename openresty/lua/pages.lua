@@ -1,5 +1,7 @@
 -- The short pages of the edge's own errors: what happened in words and the request's id, nothing of the inside. Phase:
 -- content of the locations for pages of both hops.
+local connection = require "connection"
+local documents = require "documents"
 local node = require "node"
 
 local ngx = ngx
@@ -36,6 +38,7 @@ function M.show(request_id)
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
   node.part(ngx.var)
+  if ngx.var.scheme == "https" then connection.tell(ngx.var, documents.find(ngx.var.edge_distribution or "")) end
   ngx.print(M.text(ngx.status, request_id or "-"))
 end
 

@@ -8,6 +8,7 @@ local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
 local clock = require "clock"
 local compression = require "compression"
+local connection = require "connection"
 local cors = require "cors"
 local countries = require "countries"
 local documents = require "documents"
@@ -79,6 +80,7 @@ function T.test_the_hit_path_makes_nothing()
     ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
     ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch, ["epochs.find"] = epochs.find, ["invalidations.turn"] = invalidations.turn,
     ["compression.limit"] = compression.limit,
+    ["connection.may_ask"] = connection.may_ask, ["connection.tell"] = connection.tell,
     ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,

@@ -19,6 +19,7 @@ export function columnsOfInput(input: CreateDistributionInput, domain: string): 
     isRedirectHttpToHttps: input.is_redirect_http_to_https,
     cachePolicyId: input.cache_policy_id,
     cors: input.cors,
+    hsts: input.hsts,
     compression: input.compression,
     edgeGroupIds: input.edge_group_ids,
   };
@@ -40,6 +41,7 @@ export function columnsOfPatch(input: PatchDistributionInput): Partial<NewColumn
     isRedirectHttpToHttps: input.is_redirect_http_to_https,
     cachePolicyId: input.cache_policy_id,
     cors: input.cors,
+    hsts: input.hsts,
     compression: input.compression,
     edgeGroupIds: input.edge_group_ids,
   };

@@ -12,7 +12,8 @@ import { decidedFields, exampleDistribution } from "./schema.ts";
 import type { DistributionState } from "./state.ts";
 import type { DistributionRecord } from "./store.ts";
 
-const settingsSchema = z.object(decidedFields);
+// Versions from before HSTS could be asked for say nothing of it.
+const settingsSchema = z.object({ ...decidedFields, hsts: decidedFields.hsts.default(null) });
 
 export const exampleConfiguration = {
   settings: settingsSchema.parse(exampleDistribution),
@@ -62,6 +63,7 @@ export function settingsOf(record: DistributionRecord): Configuration["settings"
     is_redirect_http_to_https: record.isRedirectHttpToHttps,
     cache_policy_id: record.cachePolicyId,
     cors: record.cors,
+    hsts: record.hsts,
     compression: record.compression,
     edge_group_ids: record.edgeGroupIds === null ? null : [...record.edgeGroupIds],
   };
@@ -90,6 +92,7 @@ export function partsOf({ settings, origins, rules }: Configuration): Configurat
       isRedirectHttpToHttps: settings.is_redirect_http_to_https,
       cachePolicyId: settings.cache_policy_id,
       cors: settings.cors,
+      hsts: settings.hsts,
       compression: settings.compression,
       edgeGroupIds: settings.edge_group_ids,
     },

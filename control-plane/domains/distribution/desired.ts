@@ -4,7 +4,7 @@ import type { Reads } from "../../database/transaction.ts";
 import { findPolicyRules } from "../cache-policy/index.ts";
 import type { OriginRecord } from "../origin/index.ts";
 import { desiredRules } from "../rule/index.ts";
-import type { Cors } from "./schema.ts";
+import type { Cors, Hsts } from "./schema.ts";
 import { type DistributionState, readState } from "./state.ts";
 import { type DistributionRecord, findClaim, findDistribution } from "./store.ts";
 
@@ -55,6 +55,7 @@ export async function desiredDistribution(
     ...own,
     cacheRules: [...own.cacheRules, ...(await findPolicyRules(reads, policyOf(record)))],
     cors: record.cors === null ? null : desiredCors(record.cors),
+    hsts: record.hsts === null ? null : desiredHsts(record.hsts),
     compression: record.compression,
   };
 }
@@ -126,6 +127,14 @@ function desiredCors(cors: Cors): DesiredDistribution["cors"] {
     exposeHeaders: cors.expose_headers,
     maxAgeSeconds: cors.max_age_seconds,
     allowCredentials: cors.allow_credentials,
+  };
+}
+
+function desiredHsts(hsts: Hsts): DesiredDistribution["hsts"] {
+  return {
+    maxAgeSeconds: hsts.max_age_seconds,
+    includeSubdomains: hsts.include_subdomains,
+    preload: hsts.preload,
   };
 }
 

@@ -42,6 +42,7 @@ export function copyOf(source: DistributionState): {
       isRedirectHttpToHttps: record.isRedirectHttpToHttps,
       cachePolicyId: record.cachePolicyId,
       cors: record.cors,
+      hsts: record.hsts,
       compression: record.compression,
       edgeGroupIds: record.edgeGroupIds,
     },

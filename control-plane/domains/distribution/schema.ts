@@ -54,6 +54,32 @@ export const corsSchema = z
   .meta({ id: "Cors", description: "What the edges answer to browsers of other sites." });
 export type Cors = z.output<typeof corsSchema>;
 
+const YEAR_SECONDS = 31_536_000;
+
+export const hstsSchema = z
+  .strictObject({
+    max_age_seconds: z
+      .int()
+      .min(0)
+      .max(2 * YEAR_SECONDS)
+      .default(YEAR_SECONDS)
+      .meta({ description: "For how long browsers come by HTTPS alone. 0 takes back what they were told." }),
+    include_subdomains: z.boolean().default(false).meta({ description: "True: to every name below its hosts too." }),
+    preload: z.boolean().default(false).meta({
+      description: "True: the hosts may be built into browsers. Who is in that list stays for months.",
+    }),
+  })
+  .refine((hsts) => !hsts.preload || hsts.include_subdomains, {
+    error: "must be true with preload: browsers build in whole domains alone.",
+    path: ["include_subdomains"],
+  })
+  .refine((hsts) => !hsts.preload || hsts.max_age_seconds >= YEAR_SECONDS, {
+    error: `must be at least ${YEAR_SECONDS} (a year) with preload.`,
+    path: ["max_age_seconds"],
+  })
+  .meta({ id: "Hsts", description: "HTTP Strict Transport Security (RFC 6797)." });
+export type Hsts = z.output<typeof hstsSchema>;
+
 export const compressionSchema = z
   .strictObject({ gzip: z.boolean().default(true), brotli: z.boolean().default(true) })
   .meta({ id: "Compression", description: "Of text, where the viewer takes it and the edge can." });
@@ -118,6 +144,10 @@ const settings = {
     .nullable()
     .meta({ description: "A policy of the account or a built-in one. Null: that of acceleration_type." }),
   cors: corsSchema.nullable().meta({ description: "Null: the origin's own CORS headers pass." }),
+  hsts: hstsSchema.nullable().meta({
+    description:
+      "Null: browsers are told nothing. It acts over HTTPS alone, and once a certificate for the host is there.",
+  }),
   compression: compressionSchema,
   edge_group_ids: edgeGroupIds,
   origin: oneOrMoreOrigins,
@@ -145,6 +175,7 @@ export const createDistributionInput = z
     is_redirect_http_to_https: settings.is_redirect_http_to_https.default(false),
     cache_policy_id: settings.cache_policy_id.default(null),
     cors: settings.cors.default(null),
+    hsts: settings.hsts.default(null),
     compression: settings.compression.prefault({}),
     edge_group_ids: settings.edge_group_ids.default(null),
   })
@@ -176,6 +207,7 @@ export const decidedFields = {
   is_redirect_http_to_https: settings.is_redirect_http_to_https,
   cache_policy_id: settings.cache_policy_id,
   cors: settings.cors,
+  hsts: settings.hsts,
   compression: compressionSchema,
   edge_group_ids: settings.edge_group_ids,
 };
@@ -202,6 +234,7 @@ export const exampleDistribution = {
   is_redirect_http_to_https: false,
   cache_policy_id: null,
   cors: null,
+  hsts: null,
   compression: { gzip: true, brotli: true },
   edge_group_ids: null,
   version: 1,

@@ -3,14 +3,14 @@ import { Model, type PartialModelObject, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
 import { type Ordering, orderOf, pageKeyOf, rowsAfter } from "../../database/paging.ts";
 import { makeStale, type Reads, type Tx } from "../../database/transaction.ts";
-import type { Compression, Cors, ListDistributionsQuery, Sorting } from "./schema.ts";
+import type { Compression, Cors, Hsts, ListDistributionsQuery, Sorting } from "./schema.ts";
 
 export type DistributionStatus = "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
 
 class DistributionModel extends Model {
   static override tableName = "distribution";
   static override columnNameMappers = snakeCaseMappers();
-  static override jsonAttributes = ["cors", "compression", "edgeGroupIds"];
+  static override jsonAttributes = ["cors", "hsts", "compression", "edgeGroupIds"];
 
   declare id: string;
   declare accountId: string;
@@ -35,6 +35,8 @@ class DistributionModel extends Model {
   declare cachePolicyId: string | null;
   /** Null: the origin's own CORS headers pass. */
   declare cors: Cors | null;
+  /** Null: browsers are told nothing. */
+  declare hsts: Hsts | null;
   declare compression: Compression;
   /** The edge groups that alone serve it; null: all of them. */
   declare edgeGroupIds: readonly string[] | null;
@@ -73,6 +75,7 @@ export type NewColumns = Pick<
   | "isRedirectHttpToHttps"
   | "cachePolicyId"
   | "cors"
+  | "hsts"
   | "compression"
   | "edgeGroupIds"
 >;
