@@ -50,9 +50,9 @@ local function since(var, id, target, path)
 end
 
 -- What is kept of tags is found by the key that the answer would have without them.
-local function epoch_with_tags(var, id, epoch, before, behind)
+local function epoch_with_tags(var, id, newest, epoch, before, behind)
   local key = before .. epoch .. behind
-  var.edge_tag_key = key
+  var.edge_tag_key, var.edge_tag_newest = key, newest
   return tag_index.epoch(var, id, key, epoch)
 end
 
@@ -64,7 +64,8 @@ function M.of(var, id, target, path, rule, scheme)
   local before = id .. "|" .. M.era(target, clock.now()) .. "|"
   local behind = turn .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target
   if rule and rule.key_variables then behind = behind .. "|" .. told_apart(var, rule.key_variables) end
-  if epochs.find(id).tag > epoch then epoch = epoch_with_tags(var, id, epoch, before, behind) end
+  local newest = epochs.find(id).tag
+  if newest > epoch then epoch = epoch_with_tags(var, id, newest, epoch, before, behind) end
   if epoch ~= 0 or turn ~= "" then var.edge_epoch = epoch .. turn end
   return before .. epoch .. behind
 end

@@ -56,7 +56,9 @@ function M.header_filter()
   if not IS_CACHED[status] and not header["X-Edge-Stored"] and not header["X-Edge-Failed"] then
     return exit(ngx.ERROR)
   end
-  local _, kept, stored = stored_answer.tell(var, status)
+  local age, kept, stored = stored_answer.tell(var, status)
+  -- Purged: see outer.lua. The child asks elsewhere.
+  if age == false then return exit(ngx.ERROR) end
   -- The hashes of its tags: children look after them, too.
   header["X-Edge-Tags"] = stored and match(stored, "^%S+ (%S+)")
   if kept then header["X-Edge-Kept"] = floor(kept) end

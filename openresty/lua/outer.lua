@@ -163,7 +163,8 @@ function M.header_filter()
     node.part(var)
     return
   end
-  stored_answer.tell(var, status)
+  -- The index of tags was behind the cache for once; now it is not.
+  if stored_answer.tell(var, status) == false then return exit(503) end
   responses.add_header("Cache-Status", stored_answer.cache_status(status))
   answers.finish(var, status)
 end

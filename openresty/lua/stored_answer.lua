@@ -42,9 +42,9 @@ end
 local function note(var, stored, vary)
   local hashes, own_vary = match(stored, "^%S+ (%S+) ?(%S*)$")
   local key = var.edge_tag_key
-  tag_index.note(var, var.edge_distribution, key ~= "" and key or var.edge_key, tonumber(match(var.edge_epoch, "^%d+")),
-    hashes or tags.NONE, vary or own_vary or "")
-  return own_vary
+  local is_purged = tag_index.note(var, var.edge_distribution, key ~= "" and key or var.edge_key,
+    tonumber(match(var.edge_epoch, "^%d+")), hashes or tags.NONE, vary or own_vary or "", tonumber(var.edge_tag_newest) or 0)
+  return is_purged, own_vary
 end
 
 local function has_tags(stored)
@@ -53,16 +53,17 @@ local function has_tags(stored)
 end
 
 -- Leaves word of an answer's tags for whoever looks it up. One without any has a record, too, where the distribution uses
--- tags: without it, it would be taken for one with all of them.
+-- tags: without it, it would be taken for one with all of them. Whether it is a stored one that was purged.
 local function note_tags(var, status, stored, renewed)
   local is_renewed = renewed and has_tags(renewed)
   if not has_tags(stored) and not is_renewed and var.edge_tag_key == "" then
-    if not IS_ANSWERED[status] or not tag_index.is_used(var.edge_distribution) then return end
+    if not IS_ANSWERED[status] or not tag_index.is_used(var.edge_distribution) then return false end
   end
   -- It is not kept.
-  if IS_ANSWERED[status] and var.upstream_http_x_accel_expires == "0" then return end
-  local vary = note(var, stored)
-  if is_renewed then note(var, renewed, vary or "") end
+  if IS_ANSWERED[status] and var.upstream_http_x_accel_expires == "0" then return false end
+  local is_purged, vary = note(var, stored)
+  if is_renewed then is_purged = note(var, renewed, vary or "") or is_purged end
+  return is_purged and not IS_ANSWERED[status]
 end
 
 --- What was fetched in the background while a viewer got the stale copy; a slice behind the first is a piece of its body.
@@ -75,7 +76,7 @@ function M.note_update(var)
 end
 
 --- `status`: the cache's. Returns the answer's age, and for how long it has been here; nil for both when nobody said;
--- and what the inner hop wrote.
+-- and what the inner hop wrote. Just false: it was purged, and must not be served.
 function M.tell(var, status)
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end
   local stored = header["X-Edge-Stored"]
@@ -90,7 +91,7 @@ function M.tell(var, status)
     header["Set-Cookie"] = nil
     renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
   end
-  if stored then note_tags(var, status, stored, renewed) end
+  if stored and note_tags(var, status, stored, renewed) then return false end
   local age, kept
   if stored then age, kept = age_of(renewed or stored, status) end
   if age and (age > 0 or status == "HIT") then header["Age"] = age end

@@ -10,7 +10,7 @@ local ngx = ngx
 local dict = ngx.shared.tagidx
 local decode, md5_bin = ngx.decode_base64, ngx.md5_bin
 local byte, find, format, gmatch, gsub, sub = string.byte, string.find, string.format, string.gmatch, string.gsub, string.sub
-local max = math.max
+local huge, max, random = math.huge, math.max, math.random
 local tonumber = tonumber
 
 local HASH_BYTES, HASHES_MAX = 8, 64
@@ -19,23 +19,25 @@ local LOCK_SECONDS, LOCK_TRIES = 0.05, 1000
 -- A record: its kind, the epoch that its answers are stored under, and for
 -- PLAIN: the turn of the marks that they were checked against, and the hashes of their tags;
 -- ANY: nothing, whatever is purged may be one of them;
--- VARY: the request headers that they vary by. Each combination of their values has a record of its own, PLAIN or ANY.
+-- VARY: a number of its own, and the request headers that they vary by. Each combination of their values has a record of its
+-- own, PLAIN or ANY, under that number: whoever comes after a VARY that was given up must not find its records.
 local PLAIN, ANY, VARY = byte("="), byte("*"), byte("V")
-local HEAD_CHARS, PLAIN_CHARS = 15, 29
+local HEAD_CHARS, PLAIN_CHARS, VARY_CHARS = 15, 29, 23
 
 local M = {}
 
 local function plain(epoch, turn, hashes) return format("=%014d%014d", epoch, turn) .. hashes end
 local function any(epoch) return format("*%014d", epoch) end
-local function varying(epoch, names) return format("V%014d", epoch) .. names end
+local function varying(epoch, names) return format("V%014d%08x", epoch, random(0, 0xffffffff)) .. names end
 
 local function epoch_of(record) return tonumber(sub(record, 2, HEAD_CHARS)) end
+local function names_of(record) return sub(record, VARY_CHARS + 1) end
 local function turn_of(record) return tonumber(sub(record, HEAD_CHARS + 1, PLAIN_CHARS)) end
 
 -- Lengths instead of separators: no value can pass for two.
-local function variant_name(var, key, names)
-  local text = key .. "|" .. names
-  for name in gmatch(names, "[^,]+") do
+local function variant_name(var, key, record)
+  local text = key .. "|" .. sub(record, HEAD_CHARS + 1)
+  for name in gmatch(names_of(record), "[^,]+") do
     local value = var["http_" .. gsub(name, "-", "_")]
     text = text .. "|" .. (value and #value or "-") .. ":" .. (value or "")
   end
@@ -52,12 +54,13 @@ end
 
 local function unlock(name) dict:delete(name .. "lock") end
 
-local function newest_mark(id, record)
-  local newest = 0
-  for at = PLAIN_CHARS + 1, #record, HASH_BYTES do
-    newest = max(newest, marks.tag_epoch(id, sub(record, at, at + HASH_BYTES - 1)) or 0)
+-- Whether one of the tags has a mark above `epoch`, and not above `newest`. `from`: where the hashes begin.
+local function is_marked(id, hashes, from, epoch, newest)
+  for at = from, #hashes, HASH_BYTES do
+    local mark = marks.tag_epoch(id, sub(hashes, at, at + HASH_BYTES - 1))
+    if mark and mark > epoch and mark <= newest then return true end
   end
-  return newest
+  return false
 end
 
 -- So that nobody looks again until the next purge of a tag.
@@ -75,14 +78,14 @@ function M.epoch(var, id, key, epoch)
   local name = md5_bin(key)
   local record = dict:get(name)
   if record and byte(record) == VARY then
-    name = variant_name(var, key, sub(record, HEAD_CHARS + 1))
+    name = variant_name(var, key, record)
     record = dict:get(name)
   end
   if not record then return entry.tag end
   local stored_under = epoch_of(record)
   if byte(record) == ANY then return max(entry.tag, stored_under) end
   if turn_of(record) == entry.turn then return stored_under end
-  if newest_mark(id, record) > stored_under then return max(entry.tag, stored_under) end
+  if is_marked(id, record, PLAIN_CHARS + 1, stored_under, huge) then return max(entry.tag, stored_under) end
   remember_check(name, record, entry.turn)
   return stored_under
 end
@@ -127,7 +130,7 @@ local function with_variants(record, epoch, names)
   if not record then return varying(epoch, names) end
   local former = epoch_of(record)
   if byte(record) == VARY then
-    return sub(record, HEAD_CHARS + 1) == names and record or any(max(epoch, former))
+    return names_of(record) == names and record or any(max(epoch, former))
   end
   if epoch > former then return varying(epoch, names) end
   return epoch == former and any(epoch) or record
@@ -147,24 +150,20 @@ local function note_variant(var, name, key, epoch, hashes, vary)
   local record = dict:get(name)
   local under = with_variants(record, epoch, vary)
   write(name, record, under)
-  if byte(under) == VARY then note_one(variant_name(var, key, vary), epoch, hashes) end
+  if byte(under) == VARY then note_one(variant_name(var, key, under), epoch, hashes) end
 end
 
--- Whether nothing would change: almost always.
-local function is_noted(var, name, key, epoch, hashes, vary)
+-- The record that tells of this answer already: almost always there is one.
+local function noted(var, name, key, epoch, hashes, vary)
   local record = dict:get(name)
-  if record and vary ~= "" and byte(record) == VARY and sub(record, HEAD_CHARS + 1) == vary then
-    record = dict:get(variant_name(var, key, vary))
+  if record and vary ~= "" and byte(record) == VARY and names_of(record) == vary then
+    record = dict:get(variant_name(var, key, record))
   end
-  if not record or byte(record) ~= PLAIN or epoch_of(record) ~= epoch then return false end
-  return hashes ~= nil and has_all(record, hashes)
+  if not record or byte(record) == VARY or epoch_of(record) ~= epoch then return nil end
+  if byte(record) == ANY or (hashes and has_all(record, hashes)) then return record end
 end
 
---- What is stored under `key` and `epoch` has these tags (as `tags` writes them) and varies by these headers.
-function M.note(var, id, key, epoch, text, vary)
-  local hashes = text == tags.NONE and "" or text ~= tags.ANY and decode(text) or nil
-  local name = md5_bin(key)
-  if is_noted(var, name, key, epoch, hashes, vary) then return end
+local function note(var, name, key, epoch, hashes, vary)
   lock(name)
   if vary == "" then
     note_one(name, epoch, hashes)
@@ -172,7 +171,23 @@ function M.note(var, id, key, epoch, text, vary)
     note_variant(var, name, key, epoch, hashes, vary)
   end
   unlock(name)
-  if text ~= tags.NONE and not dict:get(id) then dict:set(id, true) end
+end
+
+local function is_checked(record, entry) return record and byte(record) == PLAIN and turn_of(record) == entry.turn end
+
+--- What is stored under `key` and `epoch` has these tags (as `tags` writes them) and varies by these headers. `newest`: that
+-- of the distribution's tag marks when it was looked up. Returns whether one of its tags was purged then: it was found
+-- because a record was lost while answers were under way.
+function M.note(var, id, key, epoch, text, vary, newest)
+  local hashes = text == tags.NONE and "" or text ~= tags.ANY and decode(text) or nil
+  local name = md5_bin(key)
+  local record, entry = noted(var, name, key, epoch, hashes, vary), epochs.find(id)
+  if not record then
+    note(var, name, key, epoch, hashes, vary)
+    if text ~= tags.NONE and not dict:get(id) then dict:set(id, true) end
+  end
+  if newest <= epoch or is_checked(record, entry) then return false end
+  return hashes == nil or is_marked(id, hashes, 1, epoch, newest)
 end
 
 --- Whether answers of a distribution have tags, or it has purged some.
