@@ -5,8 +5,10 @@ import { join, resolve } from "node:path";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import type { Part } from "../platform/lifecycle.ts";
 import type { Logger } from "../platform/log.ts";
+import { watchCrashes } from "./apply/crashes.ts";
 import type { Edge } from "./apply/edge.ts";
 import { createFollower } from "./apply/follow.ts";
+import { keepClock } from "./apply/keep-clock.ts";
 import { keepPinned, keepPinsOnDisk } from "./apply/keep-pinned.ts";
 import { watchNode } from "./apply/node-state.ts";
 import { createPrefetchQueue, keepPrefetching } from "./apply/prefetch.ts";
@@ -16,13 +18,16 @@ import { identify } from "./identity/identify.ts";
 import { type Identity, isNamed } from "./identity/identity.ts";
 import { keepRenewed } from "./identity/renew.ts";
 import { keepErrorLogShort } from "./logs/error-log.ts";
-import { shipLogs } from "./logs/ship.ts";
+import { type ShippingCounts, shipLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { linkCountryFile } from "./observe/country-file.ts";
 import { writeEdgeCertificate } from "./observe/edge-certificate.ts";
 import { ensureFallbackCertificate } from "./observe/fallback-certificate.ts";
 import { ensureHandshakeKeys } from "./observe/handshake-keys.ts";
+import { healthOf } from "./observe/health.ts";
 import { writeLocalFiles } from "./observe/local-files.ts";
+import { createAgentMetrics } from "./observe/metrics.ts";
+import { openMetricsListener } from "./observe/metrics-listener.ts";
 import { writeOriginRoots } from "./observe/origin-roots.ts";
 import { openEdge } from "./open-edge.ts";
 
@@ -93,13 +98,20 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   report = reporter.soon;
   wake = follower.wake;
 
+  const counts: ShippingCounts = { batches: 0, lostLines: 0, pendingBytes: 0 };
+  const [metricsAddress] = config.AGENT_METRICS_ADDRESS;
+  const registry = createAgentMetrics(edge, counts);
+  const metrics = await openMetricsListener(metricsAddress, { registry, health: () => healthOf(edge), log });
+
   const { signal } = stopping;
   const loops = [
     follower.run(signal),
     reporter.run(signal),
     watchNode(edge, signal),
+    watchCrashes(edge, signal),
     keepPrefetching(edge, prefetches, signal),
     keepPinned(edge, signal),
+    keepClock(edge, signal),
     keepPinsOnDisk(edge, signal),
     keepRenewed(
       { identity, send: controlPlane.renew, store: renewed, isLacking: () => isLacking(edge, identity()), log },
@@ -113,6 +125,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
         edgeId: () => identity().edgeId,
         controlPlane,
         reopen: edge.nginx.reopenLogs,
+        counts,
         log,
       },
       signal,
@@ -124,6 +137,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
     stop: async () => {
       stopping.abort();
       await Promise.all(loops);
+      await metrics.stop();
       if (!config.EDGE_KEEP_SERVING) await edge.nginx.stop();
       else await edge.nginx.leave();
       await edge.control.close();

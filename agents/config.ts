@@ -23,6 +23,8 @@ export const agentSchema = z.object({
   EDGE_KEEP_SERVING: setting.flag.default(true),
   /** How long an edge that was away asks for what it lacks before it serves; 0: not at all. */
   EDGE_CATCH_UP_SECONDS: setting.seconds.default(10),
+  /** How long no worker of nginx may die until what it was given counts as innocent. */
+  EDGE_CRASH_TRIAL_SECONDS: setting.seconds.default(10),
   /** How long an edge that goes into maintenance serves on, for its viewers to find another one. */
   EDGE_DRAIN_SECONDS: setting.seconds.default(60),
   /** `address:port,…`, `*` for every address of this machine: what no origin may be. */
@@ -31,6 +33,11 @@ export const agentSchema = z.object({
     .default("")
     .transform((text) => text.split(",").filter((item) => item.trim() !== ""))
     .pipe(z.array(z.string().transform(listenerOf))),
+  /** `address:port` of the agent's own /metrics and /health, or `off`. */
+  AGENT_METRICS_ADDRESS: z
+    .string()
+    .default("127.0.0.1:9145")
+    .transform((text, context) => (text === "off" ? [] : [listenerOf(text, context)])),
   /** PEM: the authorities that https origins may have their certificates from. Default: those of the system. */
   ORIGIN_CA_FILE: z.string().min(1).optional(),
   /** A file in MaxMind's format that tells the countries of viewers; rules by country need one. */

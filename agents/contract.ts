@@ -315,7 +315,7 @@ export const refusalSchema = z.object({
   kind: z.enum(recordKinds),
   id,
   rev,
-  stage: z.enum(["verify", "persist", "open", "push", "taste", "reload", "probe"]),
+  stage: z.enum(["verify", "persist", "open", "push", "taste", "reload", "probe", "crash"]),
   message: z.string().max(2000),
 });
 export type Refusal = z.infer<typeof refusalSchema>;

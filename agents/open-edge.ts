@@ -1,12 +1,15 @@
 // The cold start: what lies on the disk is read, what came meanwhile is asked for as long as somebody answers, and then
 // nginx starts. One that this edge left running is taken over at once.
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { NginxInstallation } from "../platform/embedded/nginx.ts";
 import type { Logger } from "../platform/log.ts";
 import { catchUp } from "./apply/catch-up.ts";
+import { createCrashes } from "./apply/crashes.ts";
 import { viewDocument } from "./apply/document.ts";
 import type { Edge, Progress } from "./apply/edge.ts";
 import type { Frame } from "./apply/frames.ts";
+import { crashRefusal, openHeldBack } from "./apply/held-back.ts";
 import { openNginxControl } from "./apply/nginx-control.ts";
 import { createNodeState } from "./apply/node-state.ts";
 import { createOriginAddresses } from "./apply/origin-addresses.ts";
@@ -26,6 +29,7 @@ import type { AgentConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane-client.ts";
 import type { Identity } from "./identity/identity.ts";
 import { createNginx } from "./observe/nginx.ts";
+import { followWorkerDeaths } from "./observe/worker-deaths.ts";
 
 export interface EdgeSettings {
   readonly config: AgentConfig;
@@ -70,7 +74,9 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     send: async (state) => (nginx.running() ? control.tellNode(state) : undefined),
   });
   const progress: Progress = { ...NO_PROGRESS, listeners };
-  const disk = await readDisk(settings, { progress, node }, feedKeys);
+  const crashes = createCrashes();
+  const heldBack = await openHeldBack(home);
+  const disk = await readDisk(settings, { progress, node, crashes, heldBack }, feedKeys);
   progress.applied = disk.state.rev();
   const { controlPlane, learnFeedKeys, report, wake } = settings;
   edge = {
@@ -84,7 +90,12 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     ...{ state: disk.state, origins: disk.origins, refusals: createRefusals(), learnFeedKeys },
     prefetches: settings.prefetches,
     ...{ pinsFile: disk.pinsFile, secrets: disk.secrets, drainSeconds: config.EDGE_DRAIN_SECONDS },
+    ...{ crashes, heldBack, crashTrialMs: config.EDGE_CRASH_TRIAL_SECONDS * 1000 },
+    workerDeaths: await followWorkerDeaths(join(home, "logs", "error.log")),
   };
+  edge.refusals.add(heldBack.culprits().map(crashRefusal));
+  // An agent that was killed while it searched.
+  if (heldBack.suspects().length > 0) crashes.raise();
   if (found) await takeOver(edge, disk.structure());
   else await beginCold(edge, disk.structure(), settings);
   return edge;
@@ -92,6 +103,9 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
 
 const NO_PROGRESS: Progress = {
   applied: 0,
+  records: 0,
+  contactAt: undefined,
+  diskFault: undefined,
   structure: 0,
   structureDue: undefined,
   listeners: [],
@@ -134,6 +148,14 @@ function feedKeysOfCurrent(identity: () => Identity): () => FeedKeys {
   };
 }
 
+/** When the journal got its last record, as good as it can be known. */
+async function modifiedAt(path: string): Promise<number> {
+  return await stat(path).then(
+    ({ mtimeMs }) => mtimeMs,
+    () => 0,
+  );
+}
+
 interface Disk extends Pick<Edge, "origins" | "pinsFile" | "secrets"> {
   readonly state: State;
   readonly structure: () => StructureRecord | undefined;
@@ -141,12 +163,12 @@ interface Disk extends Pick<Edge, "origins" | "pinsFile" | "secrets"> {
 
 async function readDisk(
   { config, home, identity, log }: EdgeSettings,
-  { progress, node }: Pick<Edge, "progress" | "node">,
+  { progress, node, crashes, heldBack }: Pick<Edge, "progress" | "node" | "crashes" | "heldBack">,
   keys: () => FeedKeys,
 ): Promise<Disk> {
   const rules = (): AddressRules => ({
     allowPrivate: config.ALLOW_PRIVATE_ORIGINS,
-    forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...progress.listeners],
+    forbidden: [...config.FORBIDDEN_ORIGIN_ADDRESSES, ...config.AGENT_METRICS_ADDRESS, ...progress.listeners],
   });
   const found = await readPins(home);
   const remembered = stillAllowed(found.pins, rules());
@@ -155,8 +177,14 @@ async function readDisk(
   const secrets = createSecrets({ identity, log });
   let structure: StructureRecord | undefined;
 
+  const journalAt = await modifiedAt(join(home, "state", "journal"));
+
   function visit({ record, body }: Frame): void {
     const text = body.toString("utf8");
+    // What a checkpoint holds has no signature of its own, and is older than what came since.
+    if (record.signature !== "-") crashes.applied([record], journalAt);
+    // The version before it is the one that is served.
+    if (heldBack.has(record)) return;
     if (record.kind === "document") origins.note(record.id, viewDocument(text).origins);
     else if (record.kind === "structure") structure = record.op === "del" ? undefined : { ...record, body: text };
     else {

@@ -76,6 +76,7 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
     NGINX_INSTALLATION: JSON.stringify(installation),
     ALLOW_PRIVATE_ORIGINS: "true",
     EDGE_KEEP_SERVING: "false",
+    AGENT_METRICS_ADDRESS: "off",
   };
   const config = agentSchema.parse(environment);
 

@@ -4,6 +4,7 @@ import { viewDocument } from "./document.ts";
 import type { Edge } from "./edge.ts";
 import { pushFirst } from "./first.ts";
 import { doorsOf } from "./health.ts";
+import { crashRefusal } from "./held-back.ts";
 import { type Expectation, probe } from "./probe.ts";
 import { push } from "./push.ts";
 import { assertBearable, type Measure } from "./refusals.ts";
@@ -23,21 +24,39 @@ export async function applyChanges(edge: Edge, feed: Feed, reply: ChangesReply, 
   await pushFirst(edge, feed, trusted);
   assertBearable(refused, measureOf(edge, reply.records));
   const before = { size: edge.state.journalSize(), rev: edge.state.rev() };
-  if (trusted.length > 0) await edge.state.append(trusted);
+  if (trusted.length > 0) await write(edge, trusted);
   try {
     const measure = measureOf(edge, reply.records);
     refused.push(...(await activate(edge, feed, { records: trusted, to: reply.to, measure }, signal)));
   } catch (error) {
-    if (!signal.aborted) await edge.state.cutJournalTo(before.size, before.rev);
-    throw error;
+    // Workers die, of this page perhaps: the search for the culprit needs it on the disk, and makes up for what is lacking.
+    if (!edge.crashes.isRaised() || signal.aborted) {
+      if (!signal.aborted) await edge.state.cutJournalTo(before.size, before.rev);
+      throw error;
+    }
+    edge.log.error({ error }, "a page was not applied to its end: workers of nginx die");
   }
   settle(edge, reply, refused);
+  edge.progress.records += reply.records.length;
   edge.prefetches.take(trusted);
+  const bad = new Set(refused.map(keyOf));
+  await edge.heldBack.replaced(trusted.filter((record) => !bad.has(keyOf(record))));
   const ms = Math.round(performance.now() - startedAt);
   edge.log.info(
     { from: reply.from, to: reply.to, records: reply.records.length, refused: refused.length, ms },
     "changes applied",
   );
+}
+
+async function write({ state, progress }: Edge, records: readonly FeedRecord[]): Promise<void> {
+  try {
+    await state.append(records);
+    progress.diskFault = undefined;
+  } catch (error) {
+    const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
+    progress.diskFault = String(cause);
+    throw error;
+  }
 }
 
 function verifyAll(
@@ -77,7 +96,13 @@ interface Page {
   readonly measure: Measure;
 }
 
-async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal): Promise<Refusal[]> {
+async function activate(edge: Edge, feed: Feed, whole: Page, signal: AbortSignal): Promise<Refusal[]> {
+  const known = whole.records.filter((record) => edge.heldBack.has(record));
+  const page = { ...whole, records: whole.records.filter((record) => !edge.heldBack.has(record)) };
+  return [...known.map(crashRefusal), ...(await activateOthers(edge, feed, page, signal))];
+}
+
+async function activateOthers(edge: Edge, feed: Feed, page: Page, signal: AbortSignal): Promise<Refusal[]> {
   const documents = page.records.filter(({ kind }) => kind === "document");
   const views = new Map(documents.map((record) => [record.id, viewDocument(record.body)]));
   for (const [id, { origins }] of views) edge.origins.note(id, origins);
@@ -93,6 +118,7 @@ async function activate(edge: Edge, feed: Feed, page: Page, signal: AbortSignal)
   );
   // No document comes before the secrets that it names, and none of those goes before it does.
   const closed = serving ? await edge.secrets.bring(edge.control.keepSecrets) : [];
+  edge.crashes.applied(page.records);
   const refused = serving ? await pushPage(edge, feed, page) : [];
   const { refusal, loaded } = await applyNewestStructure(edge, page.records);
   if (refusal !== undefined) refused.push(refusal);

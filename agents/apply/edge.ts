@@ -5,6 +5,9 @@ import type { Logger } from "../../platform/log.ts";
 import type { Listener } from "../config.ts";
 import type { ControlPlane } from "../control-plane-client.ts";
 import type { Nginx } from "../observe/nginx.ts";
+import type { WorkerDeaths } from "../observe/worker-deaths.ts";
+import type { Crashes } from "./crashes.ts";
+import type { HeldBack } from "./held-back.ts";
 import type { NginxControl } from "./nginx-control.ts";
 import type { NodeState } from "./node-state.ts";
 import type { OriginAddresses } from "./origin-addresses.ts";
@@ -34,6 +37,11 @@ export interface Edge {
   readonly origins: OriginAddresses;
   readonly pinsFile: PinsFile;
   readonly secrets: Secrets;
+  readonly workerDeaths: WorkerDeaths;
+  readonly crashes: Crashes;
+  readonly heldBack: HeldBack;
+  /** For how long nobody may die until what nginx was given counts as innocent. */
+  readonly crashTrialMs: number;
   readonly node: NodeState;
   readonly prefetches: Prefetches;
   /** Between the first word of maintenance and the end of nginx, at least. */
@@ -51,6 +59,12 @@ export interface Edge {
 export interface Progress {
   /** Everything up to this revision is served or refused. */
   applied: number;
+  /** Of the feed, taken since the agent began. */
+  records: number;
+  /** When the control plane last answered a poll, by performance.now(). */
+  contactAt: number | undefined;
+  /** Why the state could not be written the last time; absent when it could. */
+  diskFault: string | undefined;
   /** The structure that nginx runs, 0 when none. */
   structure: number;
   /** One that came while nginx was away on purpose: it is tried when that comes back. */

@@ -3,6 +3,7 @@ import { type BackOff, createBackOff } from "../back-off.ts";
 import { pushedKinds } from "../contract.ts";
 import { applyChanges } from "./changes.ts";
 import { type Compaction, createCompaction } from "./compact.ts";
+import { findCulprits } from "./culprits.ts";
 import type { Edge } from "./edge.ts";
 import { followFirst } from "./first.ts";
 import { settleNode } from "./node-state.ts";
@@ -120,6 +121,7 @@ interface Round {
 async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promise<boolean> {
   const { atOnce, startsOver, polling, signal } = round;
   await settleNode(edge);
+  if (edge.crashes.isRaised() && edge.nginx.running()) await findCulprits(edge, signal);
   const feed = edge.state.feed();
   if (feed === undefined || feed.scope !== edge.scope || edge.progress.startOver) {
     await compaction.cancel();
@@ -131,6 +133,7 @@ async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promi
   await edge.state.renewTrust();
   await compaction.adoptFinished();
   const answer = await poll(edge.controlPlane, { feedId: feed.feedId, rev: edge.progress.applied, atOnce }, polling);
+  edge.progress.contactAt = performance.now();
   if (answer.kind === "nothing-new") {
     startsOver.followed();
     await removeLeftovers(edge, feed, signal);

@@ -17,6 +17,10 @@ const nginxStateSchema = z.object({
   document_bytes: z.number().nullish(),
   document_bytes_max: z.number().nullish(),
   probe_secret: z.string(),
+  /** Unix seconds, or ahead of them: what it must not fall behind when it starts again. */
+  clock: z.int().nullish(),
+  /** Open now; absent as `requests` may be. */
+  connections: z.int().nullish(),
   /** Being answered at this moment; absent where nginx was built without counting them. */
   requests: z.int().nullish(),
   refused: z.union([z.array(refusalSchema), z.strictObject({})]).nullish(),
@@ -24,7 +28,7 @@ const nginxStateSchema = z.object({
 export type NginxState = z.infer<typeof nginxStateSchema>;
 
 export interface NginxControl {
-  apply(frames: Buffer, at: { feedId: string; applied: number }): Promise<Refusal[]>;
+  apply(frames: Buffer, at: { feedId: string; applied: number; isTakenBack: boolean }): Promise<Refusal[]>;
   state(timeoutMs?: number): Promise<NginxState>;
   pin(pins: Pins): Promise<void>;
   /** Into nginx's memory, nowhere else. */
@@ -56,11 +60,12 @@ export async function openNginxControl(runFolder: string): Promise<NginxControl>
   }
 
   return {
-    apply: async (frames, { feedId, applied }) => {
+    apply: async (frames, { feedId, applied, isTakenBack }) => {
       const headers = {
         "x-edge-applied": `${applied}`,
         "x-edge-feed": feedId,
         "content-type": "application/octet-stream",
+        ...(isTakenBack ? { "x-edge-take-back": "1" } : {}),
       };
       const reply = applyReplySchema.parse(await call("POST", "/apply", { headers, body: frames }));
       return reply.refused;

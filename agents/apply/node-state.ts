@@ -74,6 +74,11 @@ function refusalOf({ id, rev }: NodeRecord): Refusal {
   return { kind: "node", id, rev, stage: "verify", message: "not a state of a node that this agent understands" };
 }
 
+/** False while it is away because somebody wants it to be. */
+export function nginxIsWanted({ node, nginx }: Pick<Edge, "node" | "nginx">): boolean {
+  return node.wanted() !== "maintenance" || !nginx.isResting();
+}
+
 /** One step towards what is wanted. Not beside the applying of changes. */
 export async function settleNode(edge: Edge): Promise<void> {
   const { node, nginx, log } = edge;

@@ -15,6 +15,8 @@ export interface Push {
   readonly to: number;
   /** Asked after every piece: refusals until now. Throws to stop. */
   readonly afterPiece: (refused: readonly Refusal[]) => void;
+  /** These are not to be served any more, at just these revisions. */
+  readonly isTakenBack?: boolean;
 }
 
 export type Pushable = FeedRecord | Frame;
@@ -23,7 +25,7 @@ export type Pushable = FeedRecord | Frame;
 export async function push(
   control: NginxControl,
   records: AsyncIterable<Pushable> | Iterable<Pushable>,
-  { feedId, from, to, afterPiece }: Push,
+  { feedId, from, to, afterPiece, isTakenBack = false }: Push,
 ): Promise<Refusal[]> {
   const refused = new Map<string, Refusal>();
   const again = new Map<string, Pushable>();
@@ -33,7 +35,7 @@ export async function push(
 
   async function send(applied: number): Promise<void> {
     const sent = new Map(piece.map((one) => [keyOf(headOf(one)), one]));
-    const reply = await control.apply(Buffer.concat(piece.map(bytesOf)), { feedId, applied });
+    const reply = await control.apply(Buffer.concat(piece.map(bytesOf)), { feedId, applied, isTakenBack });
     for (const key of sent.keys()) refused.delete(key);
     for (const refusal of reply) {
       const key = keyOf(refusal);

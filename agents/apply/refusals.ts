@@ -10,6 +10,7 @@ export interface Refusals {
   list(): Refusal[];
   has(record: Pick<Held, "kind" | "id">): boolean;
   count(): number;
+  countByStage(): ReadonlyMap<Refusal["stage"], number>;
 }
 
 const REPORTED_MAX = 1_000;
@@ -31,6 +32,11 @@ export function createRefusals(): Refusals {
     list: () => [...standing.values()].slice(-REPORTED_MAX),
     has: (record) => standing.has(keyOf(record)),
     count: () => standing.size,
+    countByStage: () => {
+      const counts = new Map<Refusal["stage"], number>();
+      for (const { stage } of standing.values()) counts.set(stage, (counts.get(stage) ?? 0) + 1);
+      return counts;
+    },
   };
 }
 

@@ -27,15 +27,17 @@ export async function applyStructure(edge: Edge, record: StructureRecord): Promi
     message,
   });
   const before = await edge.structures.current();
+  const kept = [...revsOf(before), ...revsOf(await edge.structures.former())];
   const prepared = await prepare(edge, record);
   if (prepared.fault !== undefined) {
-    await edge.structures.prune(revsOf(before));
+    await edge.structures.prune(kept);
     return refuse("taste", prepared.fault);
   }
   await edge.structures.flip(record.rev);
   const fault = await take(edge, record.rev, prepared.structure);
   if (fault !== undefined) {
     await goBack(edge, before);
+    await edge.structures.prune(kept);
     return refuse("reload", fault);
   }
   edge.progress.structure = record.rev;
@@ -92,7 +94,21 @@ async function goBack(edge: Edge, before: { rev: number } | undefined): Promise<
   if (before === undefined) await edge.nginx.stop();
   else if (edge.nginx.running()) edge.nginx.reload();
   else await edge.nginx.keepTrying();
-  await edge.structures.prune(revsOf(before));
+}
+
+/** False when there is nothing to go back to, or nginx does not take it. */
+export async function rollBackStructure(edge: Edge): Promise<boolean> {
+  const [current, former] = [await edge.structures.current(), await edge.structures.former()];
+  if (current === undefined || former === undefined) return false;
+  await edge.structures.flip(former.rev);
+  const fault = await take(edge, former.rev, former.structure);
+  if (fault !== undefined) {
+    await goBack(edge, current);
+    return false;
+  }
+  edge.progress.structure = former.rev;
+  edge.progress.listeners = listenersOf(former.structure);
+  return true;
 }
 
 function revsOf(structure: { rev: number } | undefined): number[] {

@@ -40,7 +40,7 @@ export async function bringUpToDate(edge: Edge): Promise<readonly Refusal[]> {
   if (told !== undefined) await edge.control.tellNode(told);
   const from = found.applied ?? 0;
   if (feed === undefined || from >= edge.state.rev()) return loaded;
-  const missing = newerThan(edge.state.frames(), from);
+  const missing = newerThan(edge, from);
   const refused = await push(edge.control, missing, {
     feedId: feed.feedId,
     from,
@@ -52,8 +52,8 @@ export async function bringUpToDate(edge: Edge): Promise<readonly Refusal[]> {
   return [...loaded, ...refused];
 }
 
-async function* newerThan(frames: AsyncIterable<Frame>, rev: number): AsyncGenerator<Frame> {
-  for await (const item of frames) if (item.record.rev > rev) yield item;
+async function* newerThan({ state, heldBack }: Edge, rev: number): AsyncGenerator<Frame> {
+  for await (const item of state.frames()) if (item.record.rev > rev && !heldBack.has(item.record)) yield item;
 }
 
 /**

@@ -8,6 +8,7 @@ import { prove } from "./changes.ts";
 import { viewDocument } from "./document.ts";
 import type { Edge } from "./edge.ts";
 import { createFrameReader, type Frame, FrameError } from "./frames.ts";
+import { crashRefusal } from "./held-back.ts";
 import type { NodeRecord } from "./node-state.ts";
 import { readRecords, type StagedBase } from "./persist.ts";
 import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
@@ -143,7 +144,8 @@ async function change(
   const expectations: Expectation[] = [];
   const refused: Refusal[] = [];
   const serving = await mayPush(edge, structure !== undefined, signal);
-  const changed = changedRecords(edge, { staged, old, index, expectations });
+  const given: Held[] = [];
+  const changed = changedRecords(edge, { staged, old, index, expectations, given, refused });
   if (serving) {
     const from = edge.progress.applied;
     const to = sameFeed ? Math.max(rev, from) : rev;
@@ -177,6 +179,8 @@ async function change(
   if (!sameFeed) edge.refusals.clearAll();
   for (const { id } of [...expectations, ...removed]) edge.refusals.clear({ kind: "document", id });
   edge.refusals.add(refused);
+  edge.crashes.applied(given.map((record) => ({ ...record, op: "put" as const })));
+  await edge.heldBack.replaced(given);
   await letGoOfOtherScope(edge, known, feed);
 
   if (structure !== undefined) await changeStructure(edge, structure);
@@ -202,13 +206,25 @@ interface Comparison {
   readonly index: StateIndex;
   /** Gets one host of every changed document. */
   readonly expectations: Expectation[];
+  /** Gets what nginx is given. */
+  readonly given: Held[];
+  /** Gets what workers died of before. */
+  readonly refused: Refusal[];
 }
 
 /** What nginx does not have as the checkpoint has it; documents with their origins known before they come. */
-async function* changedRecords(edge: Edge, { staged, old, index, expectations }: Comparison): AsyncGenerator<Frame> {
+async function* changedRecords(
+  edge: Edge,
+  { staged, old, index, expectations, given, refused }: Comparison,
+): AsyncGenerator<Frame> {
   let group: Frame[] = [];
   for await (const item of readRecords(staged.path)) {
     if (!pushedKinds.has(item.record.kind) || !isChanged(item.record, old, index)) continue;
+    if (edge.heldBack.has(item.record)) {
+      refused.push(crashRefusal(item.record));
+      continue;
+    }
+    given.push(item.record);
     if (item.record.kind !== "document") {
       yield { ...item, body: Buffer.from(item.body) };
       continue;
@@ -260,6 +276,7 @@ export async function changeStructure(edge: Edge, structure: StructureRecord): P
     edge.progress.structureDue = structure;
     return;
   }
+  if (edge.heldBack.has({ kind: "structure", id: structure.id, hash: hashOf(structure.body) })) return;
   const current = await edge.structures.current();
   const isCurrent = current?.rev === structure.rev && current.hash === hashOf(structure.body);
   if (isCurrent && edge.progress.structure === structure.rev && edge.nginx.running()) return;

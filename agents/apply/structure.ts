@@ -45,6 +45,8 @@ export interface StructureFolder {
   write(rev: number, body: string): Promise<void>;
   /** What `current` points at, with the structure itself. */
   current(): Promise<CurrentStructure | undefined>;
+  /** The one that was current before, while it is on the disk. */
+  former(): Promise<CurrentStructure | undefined>;
   /** Points `current` elsewhere; undefined takes it away. nginx reads its revision from where this points. */
   flip(rev: number | undefined): Promise<void>;
   /** Removes what is neither current nor previous. */
@@ -66,17 +68,23 @@ export function openStructureFolder(home: string): StructureFolder {
   const link = join(home, "current");
   const path = (rev: number) => join(folder, `${rev}`);
 
-  async function current(): Promise<CurrentStructure | undefined> {
-    const rev = await linkedRev(link);
+  async function read(rev: number | undefined): Promise<CurrentStructure | undefined> {
     const body = rev === undefined ? undefined : await findFile(join(path(rev), RECORD_FILE));
     return rev === undefined || body === undefined
       ? undefined
       : { rev, hash: hashOf(body), structure: parseStructure(body) };
   }
 
+  async function former(): Promise<CurrentStructure | undefined> {
+    const current = `${await linkedRev(link)}`;
+    const others = (await readdir(folder)).filter((name) => /^\d+$/.test(name) && name !== current);
+    return others.length === 1 ? await read(Number(others[0])) : undefined;
+  }
+
   return {
     path,
-    current,
+    current: async () => await read(await linkedRev(link)),
+    former,
     write: async (rev, body) => {
       const beside = join(folder, `${rev}.new`);
       await rm(beside, { recursive: true, force: true });

@@ -46,6 +46,7 @@ function ship(settings: Partial<Shipping> = {}): void {
       rotateBytes: 1024 * 1024 * 1024,
       unsentBytesMax: 1024 * 1024 * 1024,
       controlPlane: client,
+      counts: { batches: 0, lostLines: 0, pendingBytes: 0 },
       reopen: () => {
         reopened += 1;
       },

@@ -22,7 +22,15 @@ export interface Shipping {
   readonly controlPlane: Pick<ControlPlane, "sendLogs">;
   /** Makes nginx open its log files anew. */
   readonly reopen: () => void;
+  readonly counts: ShippingCounts;
   readonly log: Logger;
+}
+
+/** What is told of the sending; the sending writes it. */
+export interface ShippingCounts {
+  batches: number;
+  lostLines: number;
+  pendingBytes: number;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -49,6 +57,8 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   async function oneRound(): Promise<Outcome> {
     const files = await rotated(shipping);
     const left = await giveUpOldest(shipping, files, position, save);
+    shipping.counts.pendingBytes = unsentOf(left, position);
+    shipping.counts.lostLines = position.lost_lines;
     const next = await takeUp(left, position);
     if (next.kind === "nothing") {
       await save(await tidied(left, position));
@@ -68,6 +78,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
       await save({ ...position, pending: next.batch });
       tries += 1;
       if (!(await deliver(shipping, next, tries, signal))) return "not taken";
+      shipping.counts.batches += 1;
     }
     // On disk with the next batch, or when there is none.
     position = doneWith(position, next.batch);
@@ -117,7 +128,7 @@ async function giveUpOldest(
   position: Position,
   save: (next: Position) => Promise<void>,
 ): Promise<readonly LogFile[]> {
-  const unsent = files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
+  const unsent = unsentOf(files, position);
   const oldest = files.find((file) => !file.isCurrent && file.bytes > sentOf(file, position));
   if (unsent <= shipping.unsentBytesMax || oldest === undefined) return files;
   const lines = await countLines(oldest.path, sentOf(oldest, position));
@@ -130,6 +141,10 @@ async function giveUpOldest(
   );
   await removeLogFile(oldest.path);
   return files.filter((file) => file !== oldest);
+}
+
+function unsentOf(files: readonly LogFile[], position: Position): number {
+  return files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
 }
 
 async function countLines(path: string, from: number): Promise<number> {

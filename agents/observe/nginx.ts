@@ -36,6 +36,8 @@ export interface Nginx {
   reopenLogs(): void;
   /** Ends it and starts it: it loads its state from the disk. */
   restart(): Promise<void>;
+  /** Since the agent began. */
+  counts(): { readonly starts: number; readonly reloads: number };
   /** Stops watching over it and lets it run on. */
   leave(): Promise<void>;
   stop(): Promise<void>;
@@ -61,13 +63,18 @@ export function createNginx({ launch, answers, onRestarted, log }: NginxSettings
   let watch: AbortController | undefined;
   let watching: Promise<void> = Promise.resolve();
   let resting = false;
+  let starts = 0;
+  let reloads = 0;
   let ending: { abort: AbortController; done: Promise<void> } | undefined;
 
   async function launchAndWait(): Promise<number> {
     await endProcesses(launch.folder, STOP_GRACE_MS);
     const launched = await launchNginx(launch);
     const outcome = await Promise.race([launched.failed, untilAnswering(launched.pid)]);
-    if (outcome === "answers") return launched.pid;
+    if (outcome === "answers") {
+      starts += 1;
+      return launched.pid;
+    }
     await endProcesses(launch.folder, STOP_GRACE_MS);
     throw outcome;
   }
@@ -192,7 +199,11 @@ export function createNginx({ launch, answers, onRestarted, log }: NginxSettings
     start,
     retire,
     keepTrying,
-    reload: () => tell("SIGHUP"),
+    reload: () => {
+      reloads += 1;
+      tell("SIGHUP");
+    },
+    counts: () => ({ starts, reloads }),
     reopenLogs: () => tell("SIGUSR1"),
     restart: async () => {
       await stopWatch();

@@ -32,11 +32,11 @@ local function reply(status, body) reply_text(status, cjson.encode(body)) end
 -- An empty Lua table would be written as an object.
 local function list_text(list) return next(list) and cjson.encode(list) or "[]" end
 
--- The message of a refusal, and whether another record may yet make room for this one.
-local function apply_record(record, reason)
+-- The message of a refusal, and whether another record may yet make room for this one. `take`: into or off its store.
+local function apply_record(take, record, reason)
   local fault = reason or records.fault(record)
   if fault then return fault end
-  return records.take(record)
+  return take(record)
 end
 
 local function refusal(record, message)
@@ -44,13 +44,13 @@ local function refusal(record, message)
 end
 
 -- In the order of the records; those whose host was another's once more at the end: it may have been let go of.
-local function apply_records(text)
+local function apply_records(take, text)
   local refused, held, seen = {}, {}, {}
   local count = 0
   for record, reason in frames.each(frames.source_of_text(text)) do
     if not record.id then return nil, "a header line is damaged" end
     seen[record.id] = true
-    local message, is_held = apply_record(record, reason)
+    local message, is_held = apply_record(take, record, reason)
     if is_held then
       held[#held + 1] = record
     elseif message then
@@ -60,7 +60,7 @@ local function apply_records(text)
     if count % RECORDS_PER_TURN == 0 then ngx.sleep(0) end
   end
   for _, record in ipairs(held) do
-    local message = apply_record(record)
+    local message = apply_record(take, record)
     if message then refused[#refused + 1] = refusal(record, message) end
   end
   return refused, seen
@@ -87,7 +87,8 @@ local function apply()
   if not applied then return reply(400, { error = "X-Edge-Applied: a revision is wanted" }) end
   local feed_id = ngx.var.http_x_edge_feed
   if feed_id then facts.take_feed(feed_id) end
-  local refused, seen = apply_records(read_body())
+  local take = ngx.var.http_x_edge_take_back and records.take_back or records.take
+  local refused, seen = apply_records(take, read_body())
   if not refused then
     -- What came before the damage is in the store: workers must look again. The agent sends the whole again.
     facts.finish_apply(facts.applied())
@@ -110,7 +111,7 @@ local function state()
     boot_id = facts.boot_id(), feed_id = facts.feed_id() or cjson.null, applied = facts.applied(),
     structure = facts.structure(), documents = facts.documents(), document_bytes = facts.document_bytes(),
     document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(), clock = clock.now(),
-    requests = requests(),
+    requests = requests(), connections = tonumber(ngx.var.connections_active),
   })
   reply_text(200, format('%s,"refused":%s}', sub(known, 1, -2), list_text(facts.refused())))
 end

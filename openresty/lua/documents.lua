@@ -206,6 +206,12 @@ function M.put(record)
   return true
 end
 
+--- Keeps the names of a distribution that has no good version: they answer 503 and are nobody else's.
+function M.reserve(record)
+  local decoded, _, partly = document.decode(record.body, record.id)
+  reserve(record.id, decoded or partly)
+end
+
 --- Takes a distribution off this edge, unless a newer record has put it there.
 function M.remove(record)
   local id = record.id

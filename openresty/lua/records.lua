@@ -31,6 +31,20 @@ function M.take(record)
   if not ok then return message, may_yet end
 end
 
+--- A record that is not to be served: what was served before it still is.
+function M.hold_back(record)
+  local store = STORES[record.kind]
+  if store and store.reserve then store.reserve(record) end
+end
+
+--- A record that is served, and is not to be: nothing is served in its place until that comes.
+function M.take_back(record)
+  local store = STORES[record.kind]
+  if not store then return nil end
+  store.remove(record)
+  M.hold_back(record)
+end
+
 --- Marks the dicts as filled. A reload that changes a dict's size empties it, and the mark goes with it.
 function M.mark_loaded()
   for _, store in pairs(STORES) do

@@ -28,7 +28,7 @@ require "workers"
 
 local ngx = ngx
 local concat = table.concat
-local find, sub = string.find, string.sub
+local find, gmatch, sub = string.find, string.gmatch, string.sub
 local ipairs, pairs = ipairs, pairs
 local open = io.open
 
@@ -91,7 +91,16 @@ local function refusal(record, stage, message)
 end
 
 -- What is being loaded: how far it came, what was refused, what waits for a host that another record may yet release.
-local function new_load() return { applied = 0, refused = {}, held = {} } end
+local function new_load(held_back) return { applied = 0, refused = {}, held = {}, held_back = held_back } end
+
+local function held_back_key(kind, id, hash) return kind .. " " .. id .. " " .. hash end
+
+-- What the agent found workers of nginx to die of, and what it was still looking at when it ended.
+local function read_held_back(text)
+  local set = {}
+  for kind, id, hash in gmatch(text or "", "%a+ (%a+) (%S+) %d+ (%x+)\n") do set[held_back_key(kind, id, hash)] = true end
+  return set
+end
 
 local function refuse(load, record, stage, message)
   load.refused[#load.refused + 1] = refusal(record, stage, message)
@@ -101,6 +110,10 @@ end
 local function accept(load, record)
   local fault = records.fault(record)
   if fault then return refuse(load, record, "verify", fault) end
+  if load.held_back[held_back_key(record.kind, record.id, record.hash)] then
+    records.hold_back(record)
+    return refuse(load, record, "crash", "workers of nginx died while this was served")
+  end
   local message, may_yet = records.take(record)
   if may_yet then
     load.held[#load.held + 1] = record
@@ -151,7 +164,7 @@ local function load_base(load, trust, path)
   if not fault then return load end
   ngx.log(ngx.ERR, path, " is not loaded: ", fault)
   empty_store()
-  return new_load()
+  return new_load(load.held_back)
 end
 
 -- Returns nothing for a record that a newer base holds already: the agent had no time to shorten the journal.
@@ -184,10 +197,10 @@ local function load_state(folder)
   local trust, err = read_trust(folder)
   if not trust then
     if err then ngx.log(ngx.ERR, "nothing is loaded: ", err) end
-    return new_load()
+    return new_load({})
   end
   facts.take_feed(trust.feed_id)
-  local load = load_base(new_load(), trust, folder .. "base")
+  local load = load_base(new_load(read_held_back(read_file(folder .. "held-back"))), trust, folder .. "base")
   load_journal(load, trust, folder .. "journal")
   retry_held(load)
   return load

@@ -6,6 +6,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
 import { startChild } from "../../../platform/embedded/child.ts";
 import type { NginxInstallation } from "../../../platform/embedded/nginx.ts";
+import { pickPort } from "../../../platform/embedded/ports.ts";
 import type { ChildLedger } from "../../../platform/embedded/run-lock.ts";
 import { StartError } from "../../../platform/embedded/start-error.ts";
 import { type SupervisedChild, superviseChild } from "../../../platform/embedded/supervise.ts";
@@ -68,6 +69,7 @@ function agentLog(settings: Pick<UpSettings, "DATA_DIR">): string {
 async function startAgent(edge: LocalEdge): Promise<SupervisedChild> {
   const { settings, log, ledger } = edge;
   mkdirSync(join(settings.DATA_DIR, "logs"), { recursive: true });
+  const metricsPort = await pickPort(join(settings.DATA_DIR, "agent-metrics-port"));
   return superviseChild({
     name: "edge agent",
     log,
@@ -75,7 +77,7 @@ async function startAgent(edge: LocalEdge): Promise<SupervisedChild> {
       startChild({
         name: "edge agent",
         command: [process.execPath, PROGRAM, "agent:start"],
-        env: agentEnvironment(edge),
+        env: agentEnvironment(edge, metricsPort),
         logFile: agentLog(settings),
         ready: { kind: "answer", ask: (signal) => answersHealth(settings, signal) },
         readyTimeoutMs: READY_TIMEOUT_MS,
@@ -85,7 +87,7 @@ async function startAgent(edge: LocalEdge): Promise<SupervisedChild> {
   });
 }
 
-function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
+function agentEnvironment(edge: LocalEdge, metricsPort: number): NodeJS.ProcessEnv {
   const { settings } = edge;
   return {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -100,6 +102,7 @@ function agentEnvironment(edge: LocalEdge): NodeJS.ProcessEnv {
     FORBIDDEN_ORIGIN_ADDRESSES: edge.platformListeners.join(","),
     PLATFORM_ZONE: settings.PLATFORM_ZONE,
     EDGE_KEEP_SERVING: "false",
+    AGENT_METRICS_ADDRESS: `127.0.0.1:${metricsPort}`,
     LOG_LEVEL: settings.LOG_LEVEL,
   };
 }
