@@ -189,6 +189,50 @@ describe("stored answers", () => {
   });
 });
 
+describe("the control socket", () => {
+  test("tells what is purged of a distribution, and how full the memory is", async () => {
+    const site = await sites.serve();
+    const shown = async () => (await sites.edge.control("GET", `/marks?id=${site.distribution.id}`)).body;
+    expect(await shown()).toEqual({ error: "nothing of this distribution was purged" });
+    await purge(site, { all: true });
+    const all = epoch;
+    await purge(site, { urls: ["/a", "/b?c"], prefixes: ["/d/e/"], tags: ["f"] });
+    expect(await shown()).toEqual({ all, tag: epoch, count: 4, depths: 0b100, has_urls: true });
+    const { body } = await sites.edge.control("GET", "/state");
+    const state = z.object({ purges: z.int(), mark_bytes: z.int(), mark_bytes_max: z.int() }).parse(body);
+    expect(state.purges).toBeGreaterThanOrEqual(2);
+    expect(state.mark_bytes).toBeLessThan(state.mark_bytes_max / 10);
+  });
+
+  test("takes what is no purge for a refusal of that record alone", async () => {
+    const site = await serveStored(["/a"]);
+    const bad = sites.feed.putBody(randomUUID(), '{"format":9}', "purge");
+    const good = purgeRecord(site, { urls: ["/a"] });
+    const message = "not of a format that this edge knows";
+    const { body } = await sites.edge.apply([bad, good]);
+    expect(body).toMatchObject({ refused: [{ kind: "purge", id: bad.id, stage: "push", message }] });
+    expect(await kept(site, ["/a"])).toEqual([]);
+    await sites.edge.apply([sites.feed.remove(bad.id, "purge")]);
+  });
+
+  test("a hundred thousand marks of one are in the way of nobody", async () => {
+    const [site, other] = [await serveStored(["/a", "/b"]), await serveStored(["/a", "/b"])];
+    for (let part = 0; part < 10; part += 1) {
+      const records = Array.from({ length: 10 }, (_, place) =>
+        purgeRecord(site, { urls: Array.from({ length: 1000 }, (__, at) => `/${part}/${place}/${at}`) }),
+      );
+      expect((await sites.edge.apply(records)).body).toMatchObject({ refused: [] });
+    }
+    const { body } = await sites.edge.control("GET", `/marks?id=${site.distribution.id}`);
+    expect(body).toMatchObject({ all: 0, count: 100_000 });
+    await purge(site, { urls: ["/b"] });
+    expect(await kept(site, ["/a", "/b"])).toEqual(["/a"]);
+    expect(await kept(other, ["/a", "/b"])).toEqual(["/a", "/b"]);
+    await purge(site, { all: true });
+    expect(await kept(site, ["/a", "/b"])).toEqual([]);
+  });
+});
+
 describe("an nginx that begins anew", () => {
   test("knows from its disk what was purged, and what was not", async () => {
     const site = await serveStored(["/purged", "/kept"]);

@@ -7,6 +7,7 @@ local documents = require "documents"
 local facts = require "facts"
 local frames = require "frames"
 local health = require "origin_health"
+local marks = require "marks"
 local node = require "node"
 local records = require "records"
 local secrets = require "secrets"
@@ -111,6 +112,7 @@ local function state()
     boot_id = facts.boot_id(), feed_id = facts.feed_id() or cjson.null, applied = facts.applied(),
     structure = facts.structure(), documents = facts.documents(), document_bytes = facts.document_bytes(),
     document_bytes_max = documents.bytes_max(), probe_secret = facts.probe_secret(), clock = clock.now(),
+    purges = marks.purges(), mark_bytes = marks.bytes(), mark_bytes_max = marks.bytes_max(),
     requests = requests(), connections = tonumber(ngx.var.connections_active),
   })
   reply_text(200, format('%s,"refused":%s}', sub(known, 1, -2), list_text(facts.refused())))
@@ -145,6 +147,13 @@ end
 
 local function is_out(id, address) return health.is_out(id, address) and true or false end
 
+-- Since when what is stored of a distribution counts, and how many marks say so.
+local function show_marks()
+  local shown = marks.show(ngx.var.arg_id or "")
+  if not shown then return reply(404, { error = "nothing of this distribution was purged" }) end
+  reply(200, shown)
+end
+
 -- How the servers of a distribution are; addresses that are out are asked when all others fail.
 local function show_origins()
   local found = documents.find(ngx.var.arg_id or "")
@@ -167,6 +176,7 @@ local ROUTES = {
   ["PUT /secrets"] = put_secrets,
   ["PUT /node"] = put_node,
   ["GET /document"] = show_document,
+  ["GET /marks"] = show_marks,
   ["GET /origins"] = show_origins,
 }
 

@@ -215,6 +215,7 @@ function M.put(record)
   -- First of all, so that there is room for it when there is none for a mark.
   local ok, err = write_entry(id, entry)
   if not ok then return nil, "the memory for epochs: " .. err end
+  marks:incr("purges", 1)
   local has_room = mark_all(id, entry, wanted)
   if wanted.all or not has_room then
     if raise_all(id, entry, epoch) then pause(LOOK_SECONDS) end
@@ -267,16 +268,26 @@ end
 --- The epoch of a tag, by its hash; nil when it has none.
 function M.tag_epoch(id, hash) return marks:get(key_of(TAG, id, hash)) end
 
---- What is kept of a distribution's purges, for those who want to look.
+--- What is kept of a distribution's purges, for those who want to look; nil when there were none.
 function M.show(id)
   local entry = epochs.read(id)
   if not entry then return nil end
-  entry.count = marks:get(count_key(id)) or 0
-  return entry
+  return {
+    all = entry.all, tag = entry.tag, depths = entry.depths, has_urls = entry.has_urls,
+    count = marks:get(count_key(id)) or 0,
+  }
 end
 
+--- How many purges this nginx has taken.
+function M.purges() return marks:get("purges") or 0 end
+function M.bytes() return marks:capacity() - marks:free_space() end
+function M.bytes_max() return marks:capacity() end
+
 --- Marks the dicts as filled. A reload that changes a dict's size empties it, and this goes with it.
-function M.mark_loaded() return marks:safe_set("loaded", "1") and epochs.mark_loaded() end
+function M.mark_loaded()
+  return marks:safe_set("loaded", "1") and marks:safe_set("purges", 0) and epochs.mark_loaded()
+end
+
 function M.is_loaded() return marks:get("loaded") and epochs.is_loaded() end
 
 --- Before a load only.
