@@ -265,10 +265,13 @@ describe("what a viewer has changed", () => {
 describe("a loop", () => {
   test("through an origin that leads back ends with 508", async () => {
     const site = await shield.serve();
-    shield.origin.handle(async ({ url, headers }, response) => {
+    async function leadBack({ url, headers }: SeenRequest, response: ServerResponse): Promise<void> {
       const asked = { host: site.host, "cdn-loop": String(headers["cdn-loop"]) };
       const reply = await request(`http://${parent.address}:${parent.edge.httpPort}${url}`, { headers: asked });
       response.writeHead(reply.statusCode).end(await reply.body.text());
+    }
+    shield.origin.handle((asked, response) => {
+      leadBack(asked, response).catch(() => response.destroy());
     });
     expect((await site.ask(one, "/circle")).status).toBe(508);
     expect(shield.origin.seen).toHaveLength(1);

@@ -3,7 +3,13 @@
 import { createPrivateKey, generateKeyPairSync, randomUUID } from "node:crypto";
 import { readFile, watch } from "node:fs/promises";
 import { join } from "node:path";
-import { type AccessLogLine, accessLogLineSchema, type RecordKind, type ShieldBody } from "../agents/contract.ts";
+import {
+  type AccessLogLine,
+  accessLogLineSchema,
+  type FeedRecord,
+  type RecordKind,
+  type ShieldBody,
+} from "../agents/contract.ts";
 import { type Authority, makeAuthority, openAuthority } from "../control-plane/domains/edge-node/authority.ts";
 import type { DesiredDistribution } from "../edge-templates/index.ts";
 import { pickPort } from "../platform/embedded/ports.ts";
@@ -22,6 +28,8 @@ export interface ShieldEdge {
   put(distribution: DesiredDistribution): Promise<void>;
   record(id: string, body: string, kind: RecordKind): Promise<void>;
   shield(body: Omit<ShieldBody, "format">): Promise<void>;
+  /** As it was, with what it was told. */
+  restart(): Promise<void>;
   /** Waits until its access log has a line of this path. */
   logLines(path: string): Promise<AccessLogLine[]>;
 }
@@ -31,12 +39,14 @@ export interface TestShield {
   readonly port: number;
   readonly parents: readonly ShieldEdge[];
   readonly children: readonly ShieldEdge[];
+  /** Whose certificates all edges have. */
+  readonly authority: Authority;
   readonly parentGroup: string;
   readonly childGroup: string;
   /** A distribution on a host of its own, on every edge unless said otherwise. */
   serve(fields?: Partial<DesiredDistribution>, edges?: readonly ShieldEdge[]): Promise<ShieldSite>;
   /** Tells the children of these parents. */
-  point(parents: readonly ShieldEdge[]): Promise<void>;
+  point(parents: readonly Pick<ShieldEdge, "id" | "address">[]): Promise<void>;
   identity(edge: { edgeId: string; groupId: string }): EdgeIdentity;
   stop(): Promise<void>;
 }
@@ -68,8 +78,9 @@ export async function startTestShield({ parents = 1, children = 1, edges }: Shie
     const group = { id: groupId, ...place, identity };
     const edge = await startTestEdge({ ...edges, host: address, group, state: { trust: feed.trust } });
     stops.push(edge.stop);
-    await edge.pin({ [`origin.test:${origin.port}`]: ["127.0.0.1"] });
-    return shieldEdge({ id, address, edge, feed, groupId });
+    const pin = () => edge.pin({ [`origin.test:${origin.port}`]: ["127.0.0.1"] });
+    await pin();
+    return shieldEdge({ id, address, edge, feed, groupId, pin });
   }
 
   const all = await Promise.all([
@@ -78,7 +89,7 @@ export async function startTestShield({ parents = 1, children = 1, edges }: Shie
   ]);
   const [up, down] = [all.slice(0, parents), all.slice(parents)];
 
-  async function point(to: readonly ShieldEdge[]): Promise<void> {
+  async function point(to: readonly Pick<ShieldEdge, "id" | "address">[]): Promise<void> {
     const nodes = to.map(({ id, address }) => ({ id, address }));
     for (const child of down) await child.shield({ parent: { group: parentGroup, port, nodes }, children: [] });
   }
@@ -87,7 +98,7 @@ export async function startTestShield({ parents = 1, children = 1, edges }: Shie
   await point(up);
   let count = 0;
   return {
-    ...{ origin, port, parentGroup, childGroup, point, parents: up, children: down },
+    ...{ origin, port, authority, parentGroup, childGroup, point, parents: up, children: down },
     identity: (edge) => identityOf(authority, edge),
     async serve(fields = {}, on = all) {
       count += 1;
@@ -115,10 +126,15 @@ export function edgeAt(edges: readonly ShieldEdge[], index: number): ShieldEdge 
 }
 
 function shieldEdge(
-  fields: Omit<ShieldEdge, "put" | "record" | "shield" | "logLines"> & { groupId: string },
+  fields: Omit<ShieldEdge, "put" | "record" | "shield" | "restart" | "logLines"> & {
+    groupId: string;
+    pin: () => Promise<void>;
+  },
 ): ShieldEdge {
   const { edge, feed, groupId } = fields;
-  async function apply(record: ReturnType<TestFeed["put"]>): Promise<void> {
+  const told: FeedRecord[] = [];
+  async function apply(record: FeedRecord): Promise<void> {
+    told.push(record);
     const { body } = await edge.apply([record]);
     if (JSON.stringify(body).includes('"refused":[{')) throw new Error(`refused: ${JSON.stringify(body)}`);
   }
@@ -127,6 +143,11 @@ function shieldEdge(
     put: (distribution) => apply(feed.put(distribution)),
     record: (id, body, kind) => apply(feed.putBody(id, body, kind)),
     shield: (body) => apply(feed.putBody(groupId, JSON.stringify({ format: 1, ...body }), "shield")),
+    async restart() {
+      await edge.restart();
+      await fields.pin();
+      await edge.apply(told);
+    },
     logLines: (path) => logLines(join(edge.home, "logs", "access.log"), path),
   };
 }
@@ -142,7 +163,7 @@ async function logLines(file: string, wanted: string): Promise<AccessLogLine[]> 
   }
 }
 
-function identityOf(authority: Authority, edge: { edgeId: string; groupId: string }): EdgeIdentity {
+export function identityOf(authority: Authority, edge: { edgeId: string; groupId: string }): EdgeIdentity {
   const own = generateKeyPairSync("rsa", {
     modulusLength: 2048,
     publicKeyEncoding: { type: "spki", format: "pem" },
