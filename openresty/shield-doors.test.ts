@@ -6,6 +6,7 @@ import { request } from "undici";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { edgeServerName } from "../agents/contract.ts";
 import { makeAuthority, openAuthority } from "../control-plane/domains/edge-node/authority.ts";
+import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import { edgeAt, identityOf, type ShieldEdge, startTestShield, type TestShield } from "./test-shield.ts";
 import { answering } from "./test-site.ts";
 import type { Answer } from "./test-viewer.ts";
@@ -229,3 +230,22 @@ async function kill({ edge }: ShieldEdge): Promise<void> {
   const pids = [edge.master(), ...(await edge.workers())];
   for (const pid of pids) process.kill(pid, "SIGKILL");
 }
+
+describe("the oldest nginx that an edge may run", () => {
+  test("is a parent and a child, too, and goes on when the parent is killed", async () => {
+    const nginx = await oldestTestNginx();
+    const old = await startTestShield({ parents: 2, children: 1, edges: { nginx } });
+    try {
+      old.origin.handle(answering({ "cache-control": "max-age=600" }));
+      const [first, asking] = [edgeAt(old.parents, 0), edgeAt(old.children, 0)];
+      const site = await old.serve();
+      expect(cacheStatus(await site.ask(asking, "/a"))).toEqual(THROUGH_BOTH);
+      await kill(first);
+      for (let index = 0; index < 10; index += 1) {
+        expect(cacheStatus(await site.ask(asking, `/killed-${index}`))).toEqual(THROUGH_BOTH);
+      }
+    } finally {
+      await old.stop();
+    }
+  });
+});

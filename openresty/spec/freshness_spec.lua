@@ -136,6 +136,9 @@ function T.test_a_rule_that_overrides_counts_from_now_on()
   assert_ttl(600, { cache_control = "max-age=60", age = "1000" }, rule)
   assert_ttl(600, { cache_control = "no-cache, must-revalidate", expires = "0" }, rule)
   assert_ttl(5, { cache_control = "max-age=60" }, { mode = "override", ttl = 600, ttl_max = 5 })
+  -- Another edge got the answer a while ago: from then on.
+  assert_ttl(500, { cache_control = "max-age=60", age = "900", kept = 100 }, rule)
+  assert_ttl(20, { cache_control = "max-age=60", age = "40", kept = 30 })
   -- Without a time of its own there is nothing to override with.
   assert_ttl(60, { cache_control = "max-age=60" }, { mode = "override" })
   assert_ttl(60, { cache_control = "max-age=60", status = 404 }, rule)
