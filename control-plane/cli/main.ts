@@ -8,6 +8,7 @@ import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./co
 import { domainCreateCommand } from "./domain-create.ts";
 import { edgeEnrolCommand } from "./edge-enrol.ts";
 import { edgesCommand } from "./edges.ts";
+import { jobsFailedCommand } from "./jobs-failed.ts";
 import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { purgeCommand } from "./purge.ts";
@@ -41,6 +42,7 @@ program
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
   .addCommand(edgesCommand(beside))
+  .addCommand(jobsFailedCommand(beside))
   .addCommand(keysRotateCommand(beside))
   .addCommand(tinkerCommand(beside));
 for (const command of program.commands) command.exitOverride();

@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Redis } from "ioredis";
+import { Registry } from "prom-client";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import { startTestPostgres, startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
@@ -13,6 +14,7 @@ import { migrateUp } from "../database/migrate.ts";
 import { type Database, inTransaction } from "../database/transaction.ts";
 import { unavailable } from "../http/problems.ts";
 import { defineJob, handleJob } from "./define-job.ts";
+import { listFailedJobs, meterFailedJobs, retryFailedJobs } from "./failed-jobs.ts";
 import { enqueueJob } from "./outbox.ts";
 import { startRelay } from "./relay.ts";
 import { every, startScheduler } from "./schedule.ts";
@@ -143,6 +145,28 @@ test("a job that fails is tried again; after its last attempt its row says why a
     });
   }, WAIT);
   expect(attempts).toBe(6);
+});
+
+test("what failed for good is counted, listed without its payload, and done once it is tried again", async () => {
+  let isMended = false;
+  const broken = defineJob({ name: "test.broken", payload: z.object({ n: z.int() }), attempts: 1 });
+  const registry = new Registry();
+  meterFailedJobs(registry, db);
+  relay();
+  work([
+    handleJob(broken, async () => {
+      if (!isMended) throw new Error("the cause");
+    }),
+  ]);
+  await enqueue(1, broken);
+  await vi.waitFor(async () => expect(await registry.metrics()).toContain("edgewright_outbox_failed 1"), WAIT);
+  const [failed] = await listFailedJobs(db);
+  expect(failed).toMatchObject({ job: "test.broken", failure: "Error: the cause" });
+  expect(failed).not.toHaveProperty("payload");
+  isMended = true;
+  expect(await inTransaction(db, retryFailedJobs)).toBe(1);
+  await vi.waitFor(async () => expect(await countRows()).toBe(0), WAIT);
+  expect(await registry.metrics()).toContain("edgewright_outbox_failed 0");
 });
 
 test("while a service is away a job fails as often as it takes, and is done in the end", async () => {

@@ -39,6 +39,7 @@ import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
 import { rememberCallers } from "../http/remember-callers.ts";
 import { startApiServer } from "../http/server.ts";
+import { meterFailedJobs } from "../jobs/failed-jobs.ts";
 import { connectRedis } from "../jobs/queue.ts";
 import { type Connections, openConnections } from "./connections.ts";
 import { dependenciesOf } from "./dependencies.ts";
@@ -50,6 +51,7 @@ const COUNT_TIMEOUT_MS = 250;
 export async function startApi(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const connections = await openConnections(config, "api", log);
   const services = createServices(config, connections, log);
+  meterFailedJobs(connections.registry, connections.db);
   const gateway = startFeedGateway({ db: connections.db, clock, log });
   // A connection that listens can do nothing else.
   const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });
