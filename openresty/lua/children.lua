@@ -2,6 +2,7 @@
 -- may and gets is the child's to decide. Every answer tells that it is one (X-Edge-Parent); whatever this edge itself cannot
 -- do ends the connection, so that the child goes on elsewhere. Phases: access, header_filter and the content of its error
 -- page. Reads documents through `documents` and `route`, the dict `shield` through its module.
+local cache_status = require "cache_status"
 local documents = require "documents"
 local outer = require "outer"
 local responses = require "ngx.resp"
@@ -13,11 +14,9 @@ local url = require "url"
 local ngx = ngx
 local exit, header = ngx.exit, ngx.header
 local floor = math.floor
-local match, sub = string.match, string.sub
+local match = string.match
 
 local CLOSE = 444
--- Where this edge names itself in Cache-Status: behind it comes the child.
-local NAME, NAME_LENGTH = "edgewright-parent", #"edgewright"
 local IS_CACHED = { HIT = true, STALE = true, UPDATING = true, REVALIDATED = true }
 
 local M = {}
@@ -56,7 +55,7 @@ function M.header_filter()
   if not IS_CACHED[status] and not header["X-Edge-Stored"] and not header["X-Edge-Failed"] then
     return exit(ngx.ERROR)
   end
-  local age, kept, stored = stored_answer.tell(var, status)
+  local age, kept, left, stored = stored_answer.tell(var, status)
   -- Purged: see outer.lua. The child asks elsewhere.
   if age == false then return exit(ngx.ERROR) end
   -- The hashes of its tags: children look after them, too.
@@ -64,7 +63,7 @@ function M.header_filter()
   if kept then header["X-Edge-Kept"] = floor(kept) end
   header["X-Edge-Failed"] = nil
   mark()
-  responses.add_header("Cache-Status", NAME .. sub(stored_answer.cache_status(status), NAME_LENGTH + 1))
+  responses.add_header("Cache-Status", cache_status.of("edgewright-parent", var, status, left))
   responses.add_header("Via", "1.1 edgewright")
 end
 

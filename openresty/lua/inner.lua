@@ -21,7 +21,7 @@ local variants = require "variants"
 
 local ngx = ngx
 local concat = table.concat
-local match, sub = string.match, string.sub
+local find, lower, match, sub = string.find, string.lower, string.match, string.sub
 local http_version = ngx.req.http_version
 local max, tonumber, type = math.max, tonumber, type
 
@@ -75,12 +75,19 @@ function M.ask_parent()
   if parent.passes_credentials(var, found, path) then var.edge_authorized = "1" end
 end
 
+-- RFC 9111 § 5.2.1.7: whoever comes here is not answered from the cache.
+local function wants_cached_only(var)
+  local said = var.http_cache_control
+  return said ~= nil and find(lower(said), "only-if-cached", 1, true) ~= nil
+end
+
 --- `here`: the place that this location is, see balancer.lua.
 function M.access(here)
   local var, ctx = ngx.var, ngx.ctx
   local asks_parent = parent.is_due(var)
   local found, path = begin(var, ctx)
   if not found then return ngx.exit(503) end
+  if wants_cached_only(var) then return ngx.exit(504) end
   if not slices.is_slice(var.http_range) and collapse.enter(var, ctx.key, ctx.rounds, ctx.waited) then
     return look_again(ctx)
   end
@@ -262,7 +269,7 @@ function M.show_page()
     ngx.status = 200
     return ngx.exec("@verified")
   end
-  if match(var.http_x_edge_hop or "", "^EXPIRED ") then return ngx.exit(444) end
+  if match(var.http_x_edge_hop or "", "^EXPIRED ") and not wants_cached_only(var) then return ngx.exit(444) end
   header["X-Accel-Expires"] = 0
   header["X-Edge-Cache-Control"] = "no-store"
   -- A child is told that it was the origin: this edge had somebody to ask.

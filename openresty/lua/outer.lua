@@ -5,6 +5,7 @@ local access_rules = require "access_rules"
 local answers = require "answers"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local cache_status = require "cache_status"
 local connection = require "connection"
 local cors = require "cors"
 local documents = require "documents"
@@ -163,9 +164,10 @@ function M.header_filter()
     node.part(var)
     return
   end
+  local age, _, left = stored_answer.tell(var, status)
   -- The index of tags was behind the cache for once; now it is not.
-  if stored_answer.tell(var, status) == false then return exit(503) end
-  responses.add_header("Cache-Status", stored_answer.cache_status(status))
+  if age == false then return exit(503) end
+  responses.add_header("Cache-Status", cache_status.of("edgewright", var, status, left))
   answers.finish(var, status)
 end
 

@@ -13,8 +13,8 @@ local byte, find, match = string.byte, string.find, string.match
 local floor, max = math.floor, math.max
 local tonumber = tonumber
 
--- The states in which this very request went to the origin, and its answer comes back.
 local NO_TAGS = byte(tags.NONE)
+-- The states in which this very request went to the origin, and its answer comes back.
 local IS_ANSWERED = { MISS = true, BYPASS = true, EXPIRED = true }
 
 local M = {}
@@ -27,7 +27,7 @@ local function lead_slices(var, status)
 end
 
 -- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`; tags may stand
--- behind them. Returns the age, and for how long it has been here.
+-- behind them. Returns the age, for how long it has been here, and for how long it stays fresh.
 local function age_of(stored, status)
   local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)")
   if not at then return nil end
@@ -35,8 +35,8 @@ local function age_of(stored, status)
   local age = floor(kept + tonumber(initial))
   local lifetime = max(0, floor(tonumber(ttl) + tonumber(initial)))
   -- Fresh, but older than its freshness: a 304 renewed it and what that said was evicted.
-  if status == "HIT" and age > lifetime then return lifetime, kept end
-  return age, kept
+  if status == "HIT" and age > lifetime then return lifetime, kept, 0 end
+  return age, kept, lifetime - age
 end
 
 local function note(var, stored, vary)
@@ -75,8 +75,8 @@ function M.note_update(var)
   note_tags(var, var.upstream_cache_status, stored, renewed)
 end
 
---- `status`: the cache's. Returns the answer's age, and for how long it has been here; nil for both when nobody said;
--- and what the inner hop wrote. Just false: it was purged, and must not be served.
+--- `status`: the cache's. Returns the answer's age, for how long it has been here, and for how long it stays fresh; nil for
+-- all when nobody said; and what the inner hop wrote. Just false: it was purged, and must not be served.
 function M.tell(var, status)
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end
   local stored = header["X-Edge-Stored"]
@@ -92,19 +92,10 @@ function M.tell(var, status)
     renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
   end
   if stored and note_tags(var, status, stored, renewed) then return false end
-  local age, kept
-  if stored then age, kept = age_of(renewed or stored, status) end
+  local age, kept, left
+  if stored then age, kept, left = age_of(renewed or stored, status) end
   if age and (age > 0 or status == "HIT") then header["Age"] = age end
-  return age, kept, stored
-end
-
---- The cache's status in the words of RFC 9211.
-function M.cache_status(status)
-  if status == "HIT" then return "edgewright; hit" end
-  if status == "STALE" or status == "UPDATING" then return "edgewright; hit; detail=stale" end
-  if status == "MISS" then return "edgewright; fwd=uri-miss" end
-  if status == "BYPASS" then return "edgewright; fwd=bypass" end
-  return "edgewright; fwd=stale"
+  return age, kept, left, stored
 end
 
 return M

@@ -6,6 +6,7 @@ local bit = require "bit"
 local browser = require "browser"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
+local cache_status = require "cache_status"
 local clock = require "clock"
 local compression = require "compression"
 local connection = require "connection"
@@ -82,6 +83,7 @@ function T.test_the_hit_path_makes_nothing()
     ["compression.limit"] = compression.limit,
     ["connection.may_ask"] = connection.may_ask, ["connection.tell"] = connection.tell,
     ["cors.write"] = cors.write, ["cors.is_preflight"] = cors.is_preflight,
+    ["cache_status.of"] = cache_status.of,
     ["cache_rules.find"] = cache_rules.find, ["cache_rules.holds"] = cache_rules.holds,
     ["encodings.canonical"] = encodings.canonical, ["header_rules.write_response"] = header_rules.write_response,
     ["patterns.any_matches"] = patterns.any_matches,

@@ -1,0 +1,156 @@
+// What a viewer is told of the cache: Cache-Status (RFC 9211), X-Cache and Age, in every state that an answer can be in; and
+// what is served while the origin is down, however it is down.
+import { setTimeout as wait } from "node:timers/promises";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { type Herd, openHerd } from "./test-herd.ts";
+import type { Handler } from "./test-origin.ts";
+import { answering, startTestSites, type TestSite, type TestSites } from "./test-site.ts";
+
+let sites: TestSites;
+let site: TestSite;
+let herd: Herd;
+
+beforeAll(async () => {
+  sites = await startTestSites();
+  site = await sites.serve();
+  herd = openHerd(sites);
+});
+
+afterAll(async () => {
+  await herd?.end();
+  await sites?.stop();
+});
+
+beforeEach(() => {
+  sites.origin.seen.length = 0;
+});
+
+async function told(path: string, headers: readonly string[] = []) {
+  const answer = await site.ask(path, { headers });
+  return [answer.status, answer.headers["x-cache"], answer.headers["cache-status"]];
+}
+
+/** Answers that are stale a second later. */
+const SHORT = { age: "59", etag: '"one"' };
+
+test("a miss tells that it is kept and for how long, a hit how long that still is", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60" }));
+  const [missStatus, miss, missWords] = await told("/kept");
+  expect([missStatus, miss]).toEqual([200, "MISS"]);
+  expect(missWords).toMatch(/^edgewright; fwd=miss; stored; ttl=(59|60)$/);
+  const [status, cache, words] = await told("/kept");
+  expect([status, cache]).toEqual([200, "HIT"]);
+  expect(words).toMatch(/^edgewright; hit; ttl=(59|60)$/);
+});
+
+test("what is not kept is a miss each time", async () => {
+  sites.origin.handle(answering({ "cache-control": "no-store" }));
+  for (let turn = 1; turn <= 2; turn += 1) expect(await told("/own")).toEqual([200, "MISS", "edgewright; fwd=miss"]);
+});
+
+test("who waited for the answer to somebody else is told so", async () => {
+  sites.origin.handle((request, response) => {
+    setTimeout(() => answering({ "cache-control": "max-age=60" })(request, response), 100);
+  });
+  const words = (await herd.all(site, "/herd", 3)).map(({ headers }) => headers["cache-status"]);
+  expect(words.filter((one) => /^edgewright; fwd=miss; stored; ttl=\d+$/.test(String(one)))).toHaveLength(1);
+  expect(words.filter((one) => /^edgewright; fwd=miss; collapsed; ttl=\d+$/.test(String(one)))).toHaveLength(2);
+});
+
+test("a stale answer that the origin confirms is a 304 of it", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60, must-revalidate", ...SHORT }));
+  await told("/confirmed");
+  await wait(2100);
+  sites.origin.handle((_, response) => response.writeHead(304, { "cache-control": "max-age=60" }).end());
+  const [status, cache, words] = await told("/confirmed");
+  expect([status, cache]).toEqual([200, "REVALIDATED"]);
+  expect(words).toMatch(/^edgewright; fwd=stale; fwd-status=304; ttl=\d+$/);
+});
+
+test("a stale answer that the origin replaces is told with the new one's time", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60, must-revalidate", ...SHORT }));
+  await told("/replaced");
+  await wait(2100);
+  sites.origin.handle(answering({ "cache-control": "max-age=60" }));
+  const [status, cache, words] = await told("/replaced");
+  expect([status, cache]).toEqual([200, "EXPIRED"]);
+  expect(words).toMatch(/^edgewright; fwd=stale; stored; ttl=(59|60)$/);
+});
+
+test("a stale answer that is served while it is renewed is a hit, with the time since it was fresh", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60, stale-while-revalidate=60", ...SHORT }));
+  await told("/renewed");
+  await wait(2100);
+  sites.origin.handle(answering({ "cache-control": "max-age=60" }));
+  const [status, cache, words] = await told("/renewed");
+  expect([status, cache]).toEqual([200, "STALE"]);
+  expect(words).toMatch(/^edgewright; hit; ttl=-\d; detail=stale-while-revalidate$/);
+});
+
+const DOWN: Readonly<Record<string, Handler>> = {
+  "ends-connections": (_, response) => response.destroy(),
+  "tears-heads": (_, response) => response.socket?.end("HTTP/1.1 200 OK\r\nX-Never"),
+  "fails-by-500": (_, response) => response.writeHead(500).end("sorry"),
+  "fails-by-502": (_, response) => response.writeHead(502).end("sorry"),
+  "fails-by-503": (_, response) => response.writeHead(503).end("sorry"),
+  "fails-by-504": (_, response) => response.writeHead(504).end("sorry"),
+  "is-silent": () => {},
+};
+
+test("however an origin is down, what is kept is served stale for as long as is permitted, and then no more", async () => {
+  const [origin] = site.distribution.origins;
+  if (origin === undefined) throw new Error("the distribution has no origin");
+  const short = await sites.serve({ origins: [{ ...origin, readTimeoutSeconds: 1 }] });
+  const ways = Object.keys(DOWN);
+  const askAll = () => Promise.all(ways.map((way) => short.ask(`/${way}`)));
+  sites.origin.handle(answering({ "cache-control": "max-age=60, stale-if-error=4", ...SHORT }));
+  await askAll();
+  await wait(2100);
+  sites.origin.handle((request, response) => DOWN[request.url.slice(1)]?.(request, response));
+  const stale = (await askAll()).map(({ status, headers, body }) => ({ status, cache: headers["x-cache"], body }));
+  expect(stale).toEqual(ways.map((way) => ({ status: 200, cache: "STALE", body: `GET /${way}` })));
+  const words = (await short.ask("/fails-by-500")).headers["cache-status"];
+  expect(words).toMatch(/^edgewright; fwd=stale; ttl=-\d; detail=origin-failed$/);
+  await wait(4000);
+  const over = (await askAll()).map(({ status }) => status);
+  expect(over.filter((status) => status !== 502 && status !== 504)).toEqual([]);
+});
+
+test("an origin that nobody can reach is down, too", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60", ...SHORT }));
+  const lost = await startTestSites();
+  try {
+    const gone = await lost.serve();
+    lost.origin.handle(answering({ "cache-control": "max-age=60", ...SHORT }));
+    await gone.ask("/kept");
+    await lost.origin.stop();
+    await wait(2100);
+    const stale = await gone.ask("/kept");
+    expect([stale.status, stale.headers["x-cache"], stale.body]).toEqual([200, "STALE", "GET /kept"]);
+    expect((await gone.ask("/never-kept")).status).toBe(502);
+  } finally {
+    await lost.edge.stop();
+  }
+});
+
+test("where the origin forbids stale answers none is served, whatever the origin does", async () => {
+  const paths = ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=60"].map((word) => `/strict/${word}`);
+  const askAll = () => Promise.all(paths.map((path) => site.ask(path)));
+  sites.origin.handle((request, response) => {
+    const word = request.url.slice("/strict/".length);
+    response.writeHead(200, { "cache-control": `max-age=60, ${word}`, ...SHORT }).end("kept");
+  });
+  await askAll();
+  await wait(2100);
+  sites.origin.handle((_, response) => response.destroy());
+  expect((await askAll()).map(({ status }) => status)).toEqual(paths.map(() => 502));
+});
+
+test("only-if-cached is answered from the cache or with 504, and asks nobody", async () => {
+  sites.origin.handle(answering({ "cache-control": "max-age=60" }));
+  const wish = ["Cache-Control: only-if-cached"];
+  expect((await site.ask("/only", { headers: wish })).status).toBe(504);
+  expect(sites.origin.seen).toEqual([]);
+  await site.ask("/only");
+  expect((await site.ask("/only", { headers: wish })).headers["x-cache"]).toBe("HIT");
+});
