@@ -31,7 +31,12 @@ export function createCompaction(edge: Edge, stopping: AbortSignal): Compaction 
 
   async function download(feedId: string, signal: AbortSignal): Promise<void> {
     const answer = await edge.controlPlane.snapshot(signal);
-    if (answer.kind === "none" || answer.feedId !== feedId) return;
+    if (answer.kind === "none") return;
+    if (answer.feedId !== feedId) {
+      // Nobody reads it: the connection would be held until the control plane falls silent.
+      answer.file.destroy();
+      return;
+    }
     const staged = await edge.state.stage();
     const feed = { feedId, scope: edge.scope };
     const { rev } = await downloadCheckpoint(edge, feed, { file: answer.file, staged }, signal);

@@ -73,3 +73,16 @@ test("the machine's own addresses count as its own", async () => {
     await expect(resolve({ host: address, port: 8080 })).rejects.toThrow("which no origin may be");
   }
 });
+
+test("a system that does not answer is waited for with a deadline, and asked for two names at a time", async () => {
+  let asked = 0;
+  const ofSystem = () => {
+    asked += 1;
+    return new Promise<never>(() => {});
+  };
+  const resolve = createResolver(() => open, { ofSystem, systemTimeoutMs: 50 });
+  const names = ["a.localhost", "b.localhost", "c.localhost"];
+  for (const answer of names.map((host) => resolve({ host, port: 3000 })))
+    await expect(answer).rejects.toThrow("the system does not say what localhost is");
+  expect(asked).toBe(2);
+});

@@ -4,6 +4,7 @@ import { lookup, Resolver } from "node:dns/promises";
 import { isIP } from "node:net";
 import { networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
+import pLimit from "p-limit";
 import { addressClass, embeddedIPv4 } from "../../platform/address.ts";
 import type { Listener } from "../config.ts";
 import type { Origin, Pins } from "./document.ts";
@@ -19,13 +20,36 @@ export class ForbiddenAddress extends Error {
 }
 
 const DNS_TIMEOUT_MS = 1_000;
+/** The system's own look-up knows no deadline, and each holds a thread that files are read by, too. */
+const SYSTEM_TIMEOUT_MS = 5_000;
+const SYSTEM_AT_ONCE = 2;
 /** As many as nginx takes for one origin. */
 const ADDRESSES_MAX = 16;
 
-export function createResolver(rules: () => AddressRules): (origin: Origin) => Promise<readonly string[]> {
+/** What the system knows of a name: /etc/hosts, the names of containers. */
+type SystemLookUp = (host: string) => Promise<readonly string[]>;
+
+interface SystemSettings {
+  readonly ofSystem?: SystemLookUp;
+  readonly systemTimeoutMs?: number;
+}
+
+export function createResolver(
+  rules: () => AddressRules,
+  { ofSystem = askSystem, systemTimeoutMs = SYSTEM_TIMEOUT_MS }: SystemSettings = {},
+): (origin: Origin) => Promise<readonly string[]> {
   const resolver = new Resolver({ timeout: DNS_TIMEOUT_MS, tries: 2 });
+  const turn = pLimit(SYSTEM_AT_ONCE);
+  const patient = (host: string) => {
+    const deadline = AbortSignal.timeout(systemTimeoutMs);
+    const asked = turn(async () => {
+      deadline.throwIfAborted();
+      return await ofSystem(host);
+    });
+    return Promise.race([asked, silenceOf(host, deadline)]);
+  };
   return async ({ host, port }) => {
-    const found = isIP(host) === 0 ? await lookUp(resolver, host) : [host];
+    const found = isIP(host) === 0 ? await lookUp(resolver, patient, host) : [host];
     const addresses = [...new Set(found.map(dialled))].slice(0, ADDRESSES_MAX);
     const allowed = addresses.filter((address) => mayDial(address, port, rules(), localAddresses()));
     if (allowed.length > 0) return allowed;
@@ -45,14 +69,25 @@ export function stillAllowed(pins: Pins, rules: AddressRules): Pins {
   );
 }
 
-/** DNS first, it waits in no thread; then what the system knows besides: /etc/hosts, the names of containers. */
-async function lookUp(resolver: Resolver, host: string): Promise<string[]> {
+async function askSystem(host: string): Promise<readonly string[]> {
+  return (await lookup(host, { all: true })).map(({ address }) => address);
+}
+
+/** A thread is held until the system answers; those who wait for it are told earlier. */
+function silenceOf(host: string, deadline: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const tell = () => reject(new Error(`the system does not say what ${host} is`));
+    deadline.addEventListener("abort", tell, { once: true });
+  });
+}
+
+/** DNS first, it waits in no thread; then what the system knows besides. */
+async function lookUp(resolver: Resolver, ofSystem: SystemLookUp, host: string): Promise<readonly string[]> {
   const isLocal = host === "localhost" || host.endsWith(".localhost");
   const answers = isLocal ? [] : await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)]);
   const addresses = answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
   if (addresses.length > 0) return addresses;
-  const found = await lookup(isLocal ? "localhost" : host, { all: true });
-  return found.map(({ address }) => address);
+  return await ofSystem(isLocal ? "localhost" : host);
 }
 
 export function mayDial(address: string, port: number, rules: AddressRules, local: ReadonlySet<string>): boolean {

@@ -104,10 +104,15 @@ async function isNginxOf(folder: string, pid: number): Promise<boolean> {
   return program !== undefined && /^(nginx|openresty|ld-linux)/.test(program);
 }
 
-/** Is the process that we know by this id still there, and still the one of this folder? */
+/** Is the process that we know by this id still there, and still the one of this folder? When in doubt it is. */
 export async function isAlive(folder: string, pid: number): Promise<boolean> {
-  return (await findLivingProgram(folder, pid)) !== undefined;
+  return await findLivingProgram(folder, pid).then(
+    (program) => program !== undefined,
+    () => true,
+  );
 }
+
+const GONE = new Set(["ENOENT", "ESRCH", "EACCES", "EPERM"]);
 
 async function findLivingProgram(folder: string, pid: number): Promise<string | undefined> {
   try {
@@ -116,9 +121,10 @@ async function findLivingProgram(folder: string, pid: number): Promise<string | 
     if (cwd !== (await realpath(folder).catch(() => folder))) return undefined;
     const [, program, state] = /^\d+ \((.*)\) (.)/s.exec(await readFile(`/proc/${pid}/stat`, "latin1")) ?? [];
     return state === "Z" || state === "X" ? undefined : program;
-  } catch {
-    // It ended while we looked, or is another user's: not ours either way.
-    return undefined;
+  } catch (error) {
+    // It ended while we looked, or is another user's: not ours either way. Too many open files say nothing of it.
+    if (error instanceof Error && "code" in error && GONE.has(String(error.code))) return undefined;
+    throw error;
   }
 }
 
