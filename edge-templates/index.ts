@@ -28,4 +28,4 @@ export { compileStructure } from "./structure.ts";
 export { contentTypeStart, fileExtension, pathPattern } from "./texts.ts";
 
 /** Grows whenever the same desired state compiles to other bytes, so that everything is compiled anew. */
-export const COMPILER_VERSION = 12;
+export const COMPILER_VERSION = 13;

@@ -80,6 +80,37 @@ test("a seek fetches the slice that it is in, and no other", async () => {
   expect(ranges()).toEqual([`bytes=${3 * SLICE}-${4 * SLICE - 1}`, `bytes=${4 * SLICE}-${5 * SLICE - 1}`]);
 });
 
+test("of five gigabytes a seek fetches one megabyte", async () => {
+  const site = await sliced();
+  const length = 5 * 1024 ** 3;
+  sites.origin.handle(({ headers }, response) => {
+    const [, first = "0", last = "0"] = /^bytes=(\d+)-(\d+)$/.exec(headers.range ?? "") ?? [];
+    const range = `bytes ${first}-${last}/${length}`;
+    const part = Buffer.alloc(Number(last) - Number(first) + 1, "5");
+    response.writeHead(206, { "cache-control": "max-age=600", etag: '"five"', "content-range": range }).end(part);
+  });
+  const from = 4 * 1024 ** 3 + 17;
+  for (const cache of ["MISS", "HIT"]) {
+    const answer = await fetched(site, "/five.mp4", { range: `bytes=${from}-${from + 4}` });
+    expect([answer.status, answer.headers["x-cache"], answer.headers["content-range"], `${answer.body}`]).toEqual([
+      206,
+      cache,
+      `bytes ${from}-${from + 4}/${length}`,
+      "55555",
+    ]);
+  }
+  expect(ranges()).toEqual([`bytes=${4 * 1024 ** 3}-${4 * 1024 ** 3 + SLICE - 1}`]);
+});
+
+test("a herd at one place asks for its slice once", async () => {
+  const site = await sliced();
+  const headers = { host: site.host, range: `bytes=${2 * SLICE}-${2 * SLICE + 9}` };
+  const herd = Array.from({ length: 30 }, () => fetched(site, "/herd.mp4", headers));
+  for (const { body } of await Promise.all(herd))
+    expect(body.equals(FILE.subarray(2 * SLICE, 2 * SLICE + 10))).toBe(true);
+  expect(ranges()).toHaveLength(1);
+});
+
 test("HEAD and questions are answered from the first slice", async () => {
   const site = await sliced();
   await fetched(site, "/asked.mp4", { range: "bytes=0-0" });

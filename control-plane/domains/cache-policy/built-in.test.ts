@@ -20,3 +20,11 @@ test("their ids are what they were", () => {
     "5ec3d2a0-7a1e-4b52-9c0d-0a6f3b7e1c04",
   ]);
 });
+
+test.each(["static", "media"] as const)("%s keeps films in slices, so that a seek never fetches the whole", (name) => {
+  const ruleOf = (extension: string) =>
+    builtInPolicies[name].rules.find(({ extensions }) => extensions.includes(extension));
+  for (const film of ["mp4", "mov", "mkv", "webm"]) expect(ruleOf(film)?.isSliced, film).toBe(true);
+  // Segments are small, and one of them is asked for whole.
+  for (const segment of ["ts", "m4s"]) expect(ruleOf(segment)?.isSliced, segment).toBe(false);
+});

@@ -78,15 +78,20 @@ const downloads: DesiredCacheRule = {
 
 const MEDIA_TYPES = ["video/", "audio/", "application/mp4", "application/octet-stream"];
 
+/** Segments and songs: small enough to be fetched whole for any part of them. */
 const mediaFiles: DesiredCacheRule = {
   ...silent,
-  extensions: [
-    ...["aac", "flac", "flv", "m4a", "m4s", "m4v", "mkv", "mov", "mp3", "mp4", "mpg", "oga", "ogg", "ogv", "opus"],
-    ...["ts", "cmfa", "cmfv", "wav", "webm", "weba"],
-  ],
+  extensions: ["aac", "cmfa", "cmfv", "m4a", "m4s", "mp3", "oga", "ogg", "opus", "ts", "weba"],
   contentTypes: MEDIA_TYPES,
   ttlSeconds: 30 * DAY,
   staleIfErrorSeconds: 30 * DAY,
+};
+
+/** Whole films and recordings: who seeks in one needs a part of it. */
+const films: DesiredCacheRule = {
+  ...mediaFiles,
+  extensions: ["flac", "flv", "m4v", "mkv", "mov", "mp4", "mpg", "ogv", "wav", "webm"],
+  isSliced: true,
 };
 
 const MANIFEST_EXTENSIONS = ["f4m", "ism", "m3u", "m3u8", "mpd"];
@@ -132,13 +137,14 @@ export const builtInPolicies: Readonly<Record<AccelerationType, BuiltInPolicy>> 
     id: "5ec3d2a0-7a1e-4b52-9c0d-0a6f3b7e1c01",
     name: "static",
     description: "Web sites: styles, scripts, pictures, fonts and downloads are kept where the origin is silent.",
-    rules: [siteAssets, pictures, fonts, downloads, mediaFiles],
+    rules: [siteAssets, pictures, fonts, downloads, mediaFiles, films],
   },
   media: {
     id: "5ec3d2a0-7a1e-4b52-9c0d-0a6f3b7e1c02",
     name: "media",
-    description: "Video and audio on demand: segments are kept for a month, manifests for a minute.",
-    rules: [manifestsOnDemand, mediaFiles, subtitles, pictures, siteAssets],
+    description:
+      "Video and audio on demand: segments and films are kept for a month, films in slices, manifests for a minute.",
+    rules: [manifestsOnDemand, mediaFiles, films, subtitles, pictures, siteAssets],
   },
   livestream: {
     id: "5ec3d2a0-7a1e-4b52-9c0d-0a6f3b7e1c03",
