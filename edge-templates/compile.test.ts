@@ -188,6 +188,14 @@ describe("a document", () => {
 });
 
 describe("a structure", () => {
+  test("uses what all nodes can do and the operator wants", () => {
+    const withModules = (modules: { brotli: boolean; http3: boolean }) =>
+      compileStructure({ ...exampleGroup, settings: { ...exampleGroup.settings, modules } }).body;
+    expect(withModules({ brotli: true, http3: true })).toMatch(/brotli on;[^]*quic reuseport/);
+    const without = withModules({ brotli: false, http3: false });
+    for (const word of ["brotli", "quic reuseport", "h3="]) expect(without).not.toContain(word);
+  });
+
   test("names its files, its taste and where the agent finds its listeners", () => {
     const structure = JSON.parse(compileStructure(exampleGroup).body);
     expect(structure).toMatchObject({ format: 1, group: exampleGroup.id });

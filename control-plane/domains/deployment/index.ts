@@ -3,7 +3,7 @@
 export { deploymentHandlers, deploymentSchedules } from "./handlers.ts";
 export { explainDeployment, type HostExplanation } from "./read-model.ts";
 export { createEdgeReportService } from "./report.ts";
-export { createRolloutService, type RolloutService } from "./rollout.ts";
+export { createRolloutService } from "./rollout.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export { deploymentRoutes } from "./routes.ts";
 export { waitForDeployments } from "./wait.ts";

@@ -108,9 +108,7 @@ describe("the feed", () => {
     await open();
     await open();
     const jobs: { job: string; payload: unknown }[] = await world.db("outbox").select("job", "payload").orderBy("seq");
-    expect(jobs).toEqual([
-      { job: "deployment.compiler-changed", payload: { compiler_version: COMPILER_VERSION } },
-    ]);
+    expect(jobs).toEqual([{ job: "deployment.compiler-changed", payload: { compiler_version: COMPILER_VERSION } }]);
   });
 });
 
