@@ -1,10 +1,9 @@
--- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Whatever tells answers
--- apart is in the key, or the same for all viewers of the distribution. So is what makes them old: nothing is found beyond its
--- era, nor under a former epoch. Phase: access; reads purge marks, tags and
--- invalidations through their modules.
+-- What an answer is kept under: the first key, beneath which `Vary` makes others (nginx does that part). Whatever tells
+-- answers apart is in the key, or the same for all viewers of the distribution. So is what makes them old: nothing is found
+-- beyond its era, nor under a former epoch. Phase: access; reads purge marks, tags and invalidations through their modules.
 local clock = require "clock"
-local invalidations = require "invalidations"
 local epochs = require "epochs"
+local invalidations = require "invalidations"
 local marks = require "marks"
 local tag_index = require "tag_index"
 
@@ -39,8 +38,8 @@ local function known_to_child(var)
   return tonumber(epoch), tonumber(turn)
 end
 
--- Since when stored answers count, but for their tags: an epoch, and the turn of a URL that viewers have changed, with a `+`.
--- The two are of different clocks: one must not hide the other.
+-- Since when stored answers count, but for their tags: an epoch, and behind a `+` the turn of a URL that viewers have
+-- changed. The two are of different clocks: one must not hide the other.
 local function since(var, id, target, path)
   local least_epoch, least_turn = known_to_child(var)
   local epoch = marks.epoch(id, target, path, least_epoch)

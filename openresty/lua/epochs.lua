@@ -1,5 +1,6 @@
 -- What is known of a distribution's purges at one glance: one entry of fixed width each, so that nginx overwrites it in
--- place. Owns the dict `epochs`. Written by `marks` alone; read in any phase, from a worker's own copy while nothing changes.
+-- place. Owns the dict `epochs`. Written by `marks` alone; read in any phase, from a worker's own copy while nothing
+-- changes.
 local facts = require "facts"
 local lrucache = require "resty.lrucache"
 

@@ -1,6 +1,6 @@
--- What viewers' own requests make old (RFC 9111 § 4.4): a POST that the origin took leaves what is stored of its URL behind.
--- Anybody may cause that, so it shares no memory with purges and costs nobody else's: a distribution has the latest thousand
--- of its own. Owns the dict `invalidated`, which may evict. Written in header_filter of `@pass`, read in access.
+-- What viewers' own requests make old (RFC 9111 § 4.4): a POST that the origin took leaves what is stored of its URL
+-- behind. Anybody may cause that, so it shares no memory with purges and costs nobody else's: a distribution has the latest
+-- thousand of its own. Owns the dict `invalidated`, which may evict. Written in header_filter of `@pass`, read in access.
 local clock = require "clock"
 local url = require "url"
 

@@ -60,7 +60,8 @@ function T.test_a_reference_of_the_same_host_is_found()
     lu.assertEquals((invalidations.resolve(reference, "a.test", "/dir/page?old")), target, reference)
   end
   for _, reference in ipairs {
-    "http://b.test/x", "//b.test/x", "http://a.test.b.test/", "http://a.test@b.test/", "mailto:x", "", "#x", "/a%2fb", "/a\\b", "../../..",
+    "http://b.test/x", "//b.test/x", "http://a.test.b.test/", "http://a.test@b.test/", "mailto:x", "", "#x",
+    "/a%2fb", "/a\\b", "../../..",
   } do
     lu.assertNil((invalidations.resolve(reference, "a.test", "/dir/page")), reference)
   end

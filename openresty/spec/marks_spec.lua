@@ -110,10 +110,10 @@ function T.test_what_is_no_purge_is_refused_with_its_reason_and_changes_nothing(
     lu.assertIsString(message)
   end
   for _, wrong in ipairs {
-    { distribution = "short" }, { distribution = 5 }, { epoch = 0 }, { epoch = -1 }, { epoch = 1.5 }, { epoch = "5" }, { epoch = 1e15 },
-    { all = false }, { all = "yes" }, { urls = "/a" }, { urls = { "a" } }, { urls = { 5 } }, { urls = { x = "/a" } },
-    { urls = { "/" .. ("x"):rep(20000) } }, { prefixes = { "/a" } }, { prefixes = { "a/" } }, { prefixes = { {} } }, { tags = { "" } },
-    { tags = { "/a", {} } },
+    { distribution = "short" }, { distribution = 5 }, { epoch = 0 }, { epoch = -1 }, { epoch = 1.5 }, { epoch = "5" },
+    { epoch = 1e15 }, { all = false }, { all = "yes" }, { urls = "/a" }, { urls = { "a" } }, { urls = { 5 } }, { urls = { x = "/a" } },
+    { urls = { "/" .. ("x"):rep(20000) } }, { prefixes = { "/a" } }, { prefixes = { "a/" } }, { prefixes = { {} } }, 
+    { tags = { "" } }, { tags = { "/a", {} } },
   } do
     local what = { urls = { "/a" } }
     for name, value in pairs(wrong) do what[name] = value end
