@@ -6,6 +6,7 @@ import { type Compaction, createCompaction } from "./compact.ts";
 import { findCulprits } from "./culprits.ts";
 import type { Edge } from "./edge.ts";
 import { followFirst } from "./first.ts";
+import { gather } from "./gather.ts";
 import { settleNode } from "./node-state.ts";
 import { poll } from "./poll.ts";
 import { push } from "./push.ts";
@@ -145,12 +146,13 @@ async function oneRound(edge: Edge, compaction: Compaction, round: Round): Promi
     edge.progress.startOver = true;
     return true;
   }
-  await applyChanges(edge, feed, answer.reply, signal);
+  const reply = await gather(edge, feed, answer.reply, signal);
+  await applyChanges(edge, feed, reply, signal);
   startsOver.followed();
-  if (!answer.reply.more) await removeLeftovers(edge, feed, signal);
+  if (!reply.more) await removeLeftovers(edge, feed, signal);
   edge.report();
-  compaction.consider(answer.reply.checkpoint);
-  return answer.reply.more;
+  compaction.consider(reply.checkpoint);
+  return reply.more;
 }
 
 /** What a feed that is no more has left, which the new one does not know. */

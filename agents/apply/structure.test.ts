@@ -1,37 +1,40 @@
 // Structures of an edge group on a real nginx: tried first, taken only when the listeners prove it.
 import { randomUUID } from "node:crypto";
-import { once } from "node:events";
+import { EventEmitter, once } from "node:events";
 import { readdir, readlink } from "node:fs/promises";
+import {
+  createServer as createHttpServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { pickPort } from "../../platform/embedded/ports.ts";
 import type { Part } from "../../platform/lifecycle.ts";
 import { findMaster } from "../observe/nginx-launch.ts";
-import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "../test-agent.ts";
-import { startTestControlPlane, type TestControlPlane } from "../test-control-plane.ts";
+import { documentFor, type TestNode } from "../test-agent.ts";
+import type { TestControlPlane } from "../test-control-plane.ts";
+import { startTestWorld, type TestWorld } from "../test-world.ts";
 import { parseStructure } from "./structure.ts";
 
+let world: TestWorld;
 let controlPlane: TestControlPlane;
 let node: TestNode;
-let origin: TestOrigin;
 let agent: Part;
 
 beforeEach(async () => {
-  controlPlane = await startTestControlPlane();
-  origin = await startTestOrigin();
-  node = await createTestNode(controlPlane);
-  putStructure(node.structure());
-  const id = randomUUID();
-  controlPlane.put("document", id, documentFor(id, "www.example.com", origin));
+  world = await startTestWorld();
+  ({ controlPlane, node } = world);
+  world.putDocument("www.example.com");
   agent = await node.start();
   await controlPlane.untilReport(({ structure, applied }) => structure === 1 && applied === 2);
 });
 
 afterEach(async () => {
-  await node.remove();
-  await origin.stop();
-  await controlPlane.stop();
+  await world.remove();
 });
 
 function putStructure(body: string): number {
@@ -95,8 +98,7 @@ test("a listener that cannot be had is refused by the reload, and the edge goes 
   expect(report.refused[0]?.message).toContain(`127.0.0.1:${port}`);
   expect(await readlink(join(node.home, "current"))).toBe("structure/1");
   expect(await servesStill()).toBe(true);
-  const id = randomUUID();
-  const next = controlPlane.put("document", id, documentFor(id, "next.example.com", origin));
+  const next = world.putDocument("next.example.com");
   await controlPlane.untilReport(({ applied }) => applied === next.rev);
 }, 60_000);
 
@@ -113,10 +115,68 @@ test("an nginx that cannot start, its port being taken, starts on the port that 
 }, 40_000);
 
 test("documents of the same page are served although the structure beside them is refused", async () => {
-  const id = randomUUID();
   putStructure('{"format":1,"files":[]}');
-  const { rev } = controlPlane.put("document", id, documentFor(id, "beside.example.com", origin));
+  const { rev } = world.putDocument("beside.example.com");
   const report = await controlPlane.untilReport(({ applied }) => applied === rev);
   expect(report.refused).toMatchObject([{ kind: "structure", stage: "taste" }]);
   expect((await node.get("beside.example.com")).status).toBe(200);
 });
+
+test("a burst of ten structures is one reload", async () => {
+  await agent.stop();
+  const port = await pickPort();
+  await node.start({ AGENT_METRICS_ADDRESS: [{ host: "127.0.0.1", port }] });
+  await controlPlane.untilReport(({ boot_id }) => boot_id !== controlPlane.reports[0]?.boot_id);
+  let last = 0;
+  for (let count = 0; count < 10; count += 1) {
+    last = putStructure(withLine("log.conf", `# line ${count}`));
+    await delay(20);
+  }
+  const beside = world.putDocument("beside.example.com");
+  await controlPlane.untilReport(({ structure, applied }) => structure === last && applied === beside.rev, 20_000);
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  expect(metrics).toContain("edgewright_edge_nginx_reloads_total 1\n");
+  expect((await node.get("beside.example.com")).status).toBe(200);
+});
+
+/** What a viewer without any time-out gets of it. */
+async function download(host: string, path: string): Promise<string> {
+  const request = httpRequest({ host: "127.0.0.1", port: node.ports.http, path, headers: { host }, agent: false });
+  const [response]: IncomingMessage[] = await once(request.end(), "response");
+  let body = "";
+  try {
+    for await (const chunk of response ?? []) body += String(chunk);
+  } catch {
+    return `${body} and cut`;
+  }
+  return body;
+}
+
+test("a slow download survives a reload, and one that never ends is ended by the workers' time-out", async () => {
+  const open = new Map<string, ServerResponse>();
+  const asked = new EventEmitter();
+  const slow = createHttpServer((request, response) => {
+    response.writeHead(200, { "cache-control": "no-store", "content-length": 10 }).write("begun");
+    open.set(request.url ?? "", response);
+    asked.emit("request");
+  });
+  await once(slow.listen(0, "127.0.0.1"), "listening");
+  const address = slow.address();
+  const port = typeof address === "object" && address !== null ? address.port : 0;
+  const id = randomUUID();
+  controlPlane.put("document", id, documentFor(id, "slow.example.com", { port }));
+  const short = node.structure().replace("worker_shutdown_timeout 60s", "worker_shutdown_timeout 10s");
+  expect(short).not.toBe(node.structure());
+  const first = putStructure(short);
+  await controlPlane.untilReport(({ structure }) => structure === first);
+  const downloads = [download("slow.example.com", "/slow"), download("slow.example.com", "/endless")];
+  while (open.size < 2) await once(asked, "request");
+  const next = putStructure(short.replace("64k", "32k"));
+  await controlPlane.untilReport(({ structure }) => structure === next);
+  open.get("/slow")?.end("ended");
+  expect(await downloads[0]).toBe("begunended");
+  expect(await downloads[1]).toBe("begun and cut");
+  expect(await servesStill()).toBe(true);
+  slow.closeAllConnections();
+  slow.close();
+}, 60_000);
