@@ -2,33 +2,28 @@
 import { randomUUID } from "node:crypto";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { findMaster, findProcesses } from "./observe/nginx-launch.ts";
-import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "./test-agent.ts";
-import { startTestControlPlane, type TestControlPlane } from "./test-control-plane.ts";
+import type { TestNode } from "./test-agent.ts";
+import type { TestControlPlane } from "./test-control-plane.ts";
+import { startTestWorld, type TestWorld } from "./test-world.ts";
 
+let world: TestWorld;
 let controlPlane: TestControlPlane;
 let node: TestNode;
-let origin: TestOrigin;
 const keepServing = { EDGE_KEEP_SERVING: "true" };
 
 beforeEach(async () => {
-  controlPlane = await startTestControlPlane();
-  origin = await startTestOrigin();
-  node = await createTestNode(controlPlane);
-  controlPlane.put("structure", controlPlane.scope, node.structure());
+  world = await startTestWorld();
+  ({ controlPlane, node } = world);
 });
 
 afterEach(async () => {
-  await node.remove();
-  await origin.stop();
-  await controlPlane.stop();
+  await world.remove();
 });
 
-function putDocument(host: string): number {
-  const id = randomUUID();
-  return controlPlane.put("document", id, documentFor(id, host, origin)).rev;
-}
+const putDocument = (host: string): number => world.putDocument(host).rev;
 
 async function statusOf(host: string): Promise<number> {
   return await node.get(host).then(
@@ -99,6 +94,65 @@ test("stopped by a signal: with nothing left when nginx is to end, with nginx le
   expect(await other.end()).toEqual({ code: 0 });
   expect(await statusOf("www.example.com")).toBe(200);
 });
+
+const ROUNDS = 8;
+const HOSTS = 12;
+
+test("killed at random moments, agent and nginx: every host is as before or as after, and the end is what was wanted", async () => {
+  const ids = Array.from({ length: HOSTS }, () => randomUUID());
+  const hostOf = (place: number, version: number) => `v${version}-${place}.example.com`;
+  const put = (version: number) => {
+    for (const [place, id] of ids.entries()) world.putDocument(hostOf(place, version), id);
+  };
+  put(0);
+  node.spawn(keepServing);
+  await controlPlane.untilReport(({ applied }) => applied === controlPlane.rev());
+  for (let version = 1; version <= ROUNDS; version += 1) {
+    put(version);
+    await delay(Math.random() * 150);
+    await node.killAgents();
+    if (version % 2 === 0) {
+      await node.killNginx();
+    } else {
+      // nginx serves alone: each distribution answers for one of its names, and for no third one.
+      for (const place of ids.keys()) {
+        const answers = [await statusOf(hostOf(place, version - 1)), await statusOf(hostOf(place, version))];
+        expect(answers.sort()).toEqual([200, 421]);
+      }
+    }
+    node.spawn(keepServing);
+    const report = await controlPlane.untilReport(
+      ({ applied, state_hash }) => applied === controlPlane.rev() && state_hash === controlPlane.stateHash(),
+      20_000,
+    );
+    expect(report.refused).toEqual([]);
+    for (const place of ids.keys()) expect(await statusOf(hostOf(place, version))).toBe(200);
+  }
+}, 120_000);
+
+test("a purge that was acknowledged is never lost: not by a kill of both, nor while the control plane is away", async () => {
+  const { id, rev } = world.putDocument("www.example.com");
+  node.spawn(keepServing);
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+  const fetched = async () => {
+    expect((await node.get("www.example.com", "/page")).status).toBe(200);
+    return world.origin.requests.filter((url) => url === "/page").length;
+  };
+  for (let round = 0; round < 4; round += 1) {
+    const before = await fetched();
+    expect(await fetched()).toBe(before);
+    const body = JSON.stringify({ format: 1, distribution: id, epoch: Date.now(), urls: ["/page"] });
+    const purge = controlPlane.put("purge", randomUUID(), body);
+    await controlPlane.untilReport(({ applied }) => applied === purge.rev);
+    await node.killAgents();
+    await node.killNginx();
+    await controlPlane.stop();
+    node.spawn(keepServing);
+    await expect.poll(() => statusOf("www.example.com"), { timeout: 15_000 }).toBe(200);
+    expect(await fetched()).toBe(before + 1);
+    await controlPlane.start();
+  }
+}, 120_000);
 
 function first({ reports }: TestControlPlane): string | undefined {
   return reports[0]?.boot_id;

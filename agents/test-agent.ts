@@ -41,6 +41,8 @@ export interface TestNode {
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
   structure(settings?: { http?: number; https?: number; documentsMax?: number }): string;
+  /** Those that were spawned, without any warning. */
+  killAgents(): Promise<void>;
   /** Master and workers at once, as a crash of the machine's memory would. */
   killNginx(): Promise<void>;
   /** Stops the agents that still run, ends nginx, removes the home. */
@@ -131,6 +133,9 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       });
       const group = { id: controlPlane.scope, name: "test", settings, capabilities: capabilitiesOf(installation) };
       return compileStructure({ ...group, ownNames: ["localhost"] }).body;
+    },
+    killAgents: async () => {
+      for (const child of processes.splice(0)) await ended(child, "SIGKILL");
     },
     killNginx: async () => {
       for (const pid of await findProcesses(home)) process.kill(pid, "SIGKILL");
