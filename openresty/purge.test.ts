@@ -263,6 +263,21 @@ describe("an nginx that begins anew", () => {
     expect((await site.ask("/kept")).body).toBe("version 1");
   });
 
+  test("finds nothing that it stored a month ago", async () => {
+    const site = await serveStored(["/old"]);
+    const { clock } = z.object({ clock: z.int() }).parse((await sites.edge.control("GET", "/state")).body);
+    await sites.edge.writeState({ journal: frame(sites.feed.put(site.distribution)) });
+    const restartAt = async (seconds: number) => {
+      await writeFile(join(sites.edge.home, "state", "clock"), `${seconds}\n`);
+      await sites.edge.restart();
+      await sites.edge.pin({ [`origin.test:${sites.origin.port}`]: ["127.0.0.1"] });
+    };
+    await restartAt(clock);
+    expect(await kept(site, ["/old"])).toEqual(["/old"]);
+    await restartAt(clock + 31 * 86400);
+    expect(await kept(site, ["/old"])).toEqual([]);
+  });
+
   test("goes on from the latest time it was seen at", async () => {
     const clock = async () =>
       z.object({ clock: z.int() }).parse((await sites.edge.control("GET", "/state")).body).clock;
