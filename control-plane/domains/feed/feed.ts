@@ -6,7 +6,7 @@ import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { BATCH_MAX, type FeedWriter, moveScope, signedRecord } from "./append.ts";
-import { compilerChanged, rebuildFeed } from "./jobs.ts";
+import { compilerChanged, feedRestored, rebuildFeed } from "./jobs.ts";
 import { type FeedSigner, rawOf } from "./signer.ts";
 import {
   deleteRecords,
@@ -45,7 +45,9 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
     // What the former key signed is signed again: edges that forget that key must not need it. They would begin a feed
     // that a key without an endorsement signed, and could believe none of it; so they keep the one they have.
     const isHandedOver = endorsement !== null && (known?.endorsement ?? null) === null;
-    if (feed.database_identity !== identity || isHandedOver) await makeAnew(tx, now, identity);
+    const isRestored = feed.database_identity !== identity;
+    if (isRestored || isHandedOver) await makeAnew(tx, now, identity);
+    if (isRestored) await enqueueJob(tx, feedRestored, { after: null });
     if (feed.compiler_version < COMPILER_VERSION) await compileAnew(tx);
   });
 }
@@ -59,6 +61,7 @@ export async function renewRestoredFeed(db: Database, feedId: string, now: Date)
     const feed = await lockFeed(tx);
     if (feed?.feed_id !== feedId) return false;
     await makeAnew(tx, now, feed.database_identity);
+    await enqueueJob(tx, feedRestored, { after: null });
     return true;
   });
 }

@@ -5,7 +5,7 @@ export { announceOver, listenForChanges } from "./channel.ts";
 export { createCheckpointWriter } from "./checkpoint.ts";
 export { createFeedRebuild, openFeed } from "./feed.ts";
 export { type FeedGateway, startFeedGateway } from "./gateway.ts";
-export { compilerChanged, rebuildFeed, recompileDistributions, writeCheckpoints } from "./jobs.ts";
+export { compilerChanged, feedRestored, rebuildFeed, recompileDistributions, writeCheckpoints } from "./jobs.ts";
 export { feedRoutes } from "./routes.ts";
 export { createFeedSigner, type FeedSigner } from "./signer.ts";
 export { createSnapshotReader } from "./snapshot.ts";

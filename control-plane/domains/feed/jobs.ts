@@ -26,5 +26,11 @@ export const rebuildFeed = defineJob({
   payload: z.object({ feed_id: z.uuid() }),
 });
 
+/** The database was restored: edges were told what is not in it any more. After this distribution, or from the first. */
+export const feedRestored = defineJob({
+  name: "feed.restored",
+  payload: z.object({ after: z.uuid().nullable() }),
+});
+
 /** Scheduled: writes the checkpoints that are due. */
 export const writeCheckpoints = defineJob({ name: "feed.checkpoint", payload: z.object({}), attempts: 1 });

@@ -6,15 +6,18 @@ import {
   createEdge,
   createGroup,
   createTestWorld,
+  feedIdOf,
   recordsOf,
   report,
   scopeOf,
   type TestWorld,
 } from "../deployment/test-world.ts";
+import { renewRestoredFeed } from "../feed/feed.ts";
 import { createFeedRebuild } from "../feed/index.ts";
 import { appendWaiting } from "./append.ts";
 import { renumberPurges } from "./delivery-store.ts";
 import { foldPurges, forgetPurges } from "./forget.ts";
+import { purgeRestored } from "./restored.ts";
 import { createPurgeService, type PurgeService } from "./service.ts";
 
 const DAY_MS = 24 * 3_600_000;
@@ -56,6 +59,10 @@ async function recordOf(recordId: string, scope = group) {
 
 async function bodyOf(recordId: string, scope = group) {
   return purgeBodySchema.parse(JSON.parse((await recordOf(recordId, scope))?.body ?? "null"));
+}
+
+async function rebuildFeed(): Promise<void> {
+  await createFeedRebuild({ ...settings(), renumber: renumberPurges })(await feedIdOf(world), forever);
 }
 
 const readBack = (purgeId: string) => purges.get(world.customer, { id, purgeId });
@@ -146,9 +153,8 @@ describe("a purge tells how far it got", () => {
     const purgeId = await purged({ all: true });
     await append();
     const before = (await recordOf(purgeId))?.rev ?? 0;
-    const feedId = randomUUID();
-    await world.db("feed").update({ feed_id: feedId, rebuilding: true });
-    await createFeedRebuild({ ...settings(), renumber: renumberPurges })(feedId, forever);
+    await world.db("feed").update({ feed_id: randomUUID(), rebuilding: true });
+    await rebuildFeed();
     const after = (await recordOf(purgeId))?.rev ?? 0;
     expect(after).toBeGreaterThan(before);
     await report(world, edge, { applied: after - 1 });
@@ -182,6 +188,24 @@ describe("a group that gets a distribution which was purged before", () => {
     await world.compiler.deploy([id]);
     expect(await recordOf(id, lyon)).toBeUndefined();
   });
+});
+
+test("after a restore whatever was ever purged is purged as a whole: what came since the backup is not known", async () => {
+  const purgeId = await purged({ urls: ["/a"] });
+  await append();
+  const never = await deployed();
+  world.passTime(MINUTE_MS);
+  await renewRestoredFeed(world.db, await feedIdOf(world), world.clock());
+  expect(await world.db("outbox").where({ job: "feed.restored" })).toMatchObject([{ payload: { after: null } }]);
+  await rebuildFeed();
+  await purgeRestored(settings(), null);
+  const fold = await bodyOf(id);
+  expect(fold).toMatchObject({ all: true, distribution: id });
+  expect(fold.epoch).toBeGreaterThan((await bodyOf(purgeId)).epoch);
+  expect(await recordOf(never)).toBeUndefined();
+  const next = await purged({ urls: ["/b"] });
+  await append();
+  expect((await bodyOf(next)).epoch).toBeGreaterThan(fold.epoch);
 });
 
 describe("what is needless becomes a tombstone", () => {

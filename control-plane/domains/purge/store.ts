@@ -190,6 +190,21 @@ export async function deletePurges(tx: Tx, createdBefore: Date, limit: number): 
     .delete();
 }
 
+/** Whoever was ever purged, in the order of their ids: each as if everything of it were purged now. Answers the epochs. */
+export async function raiseEpochsAfter(
+  tx: Tx,
+  { after, now, limit }: { after: string | null; now: Date; limit: number },
+): Promise<ReadonlyMap<string, number>> {
+  const result: unknown = await tx.raw(
+    `update purge_head h set epoch = greatest(h.epoch + 1, ?) where h.distribution_id in (
+       select distribution_id from purge_head where ?::uuid is null or distribution_id > ?::uuid
+       order by distribution_id limit ? for update)
+     returning h.distribution_id, h.epoch`,
+    [now.getTime(), after, after, limit],
+  );
+  return new Map(lastEpochsSchema.parse(result).rows.map(({ distribution_id: id, epoch }) => [id, epoch]));
+}
+
 const lastEpochsSchema = z.object({ rows: z.array(z.object({ distribution_id: z.uuid(), epoch: z.number() })) });
 
 /** Of those that were ever purged since, the last epochs; in so far as the group's feed does not carry their document. */
