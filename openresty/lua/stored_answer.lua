@@ -9,7 +9,7 @@ local tags = require "tags"
 
 local ngx = ngx
 local header, time = ngx.header, ngx.time
-local byte, find, match = string.byte, string.find, string.match
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub
 local floor, max = math.floor, math.max
 local tonumber = tonumber
 
@@ -27,13 +27,21 @@ local function lead_slices(var, status)
 end
 
 -- When it was stored, its age then and its freshness then, as the inner hop wrote them: `1700000000,0,60`; tags may stand
--- behind them. Returns the age, for how long it has been here, and for how long it stays fresh.
-local function age_of(stored, status)
-  local at, initial, ttl = match(stored, "^(%d+),([%d.]+),(%-?%d+)")
-  if not at then return nil end
-  local kept = max(0, time() - tonumber(at))
-  local age = floor(kept + tonumber(initial))
-  local lifetime = max(0, floor(tonumber(ttl) + tonumber(initial)))
+-- behind them. Without a pattern: LuaJIT compiles none.
+local function times_of(stored)
+  local first = find(stored, ",", 1, true)
+  local second = first and find(stored, ",", first + 1, true)
+  if not second then return nil end
+  local gap = find(stored, " ", second + 1, true)
+  return tonumber(sub(stored, 1, first - 1)), tonumber(sub(stored, first + 1, second - 1)),
+    tonumber(sub(stored, second + 1, gap and gap - 1 or nil))
+end
+
+-- The age, for how long it has been here, and for how long it stays fresh.
+local function age_of(at, initial, ttl, status)
+  local kept = max(0, time() - at)
+  local age = floor(kept + initial)
+  local lifetime = max(0, floor(ttl + initial))
   -- Fresh, but older than its freshness: a 304 renewed it and what that said was evicted.
   if status == "HIT" and age > lifetime then return lifetime, kept, 0 end
   return age, kept, lifetime - age
@@ -79,21 +87,30 @@ end
 -- all when nobody said; and what the inner hop wrote. Just false: it was purged, and must not be served.
 function M.tell(var, status)
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end
-  local stored = header["X-Edge-Stored"]
+  local stored, expires = header["X-Edge-Stored"], header["X-Edge-Expires"]
+  local at, initial, ttl
+  if stored then at, initial, ttl = times_of(stored) end
   header["Cache-Control"] = header["X-Edge-Cache-Control"]
-  header["Expires"] = header["X-Edge-Expires"]
   header["X-Edge-Stored"] = nil
   header["X-Edge-Cache-Control"] = nil
-  header["X-Edge-Expires"] = nil
+  -- The inner hop takes Expires itself away.
+  if expires then
+    header["Expires"] = expires
+    header["X-Edge-Expires"] = nil
+  end
   local renewed
   if not IS_ANSWERED[status] then
     -- A cookie was for the viewer whom the origin has answered.
     header["Set-Cookie"] = nil
-    renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
+    -- What is fresh by its own words was not asked about since; what a 304 said before it was stored anew counts no more.
+    if not at or time() >= at + ttl then
+      renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
+      if renewed then at, initial, ttl = times_of(renewed) end
+    end
   end
   if stored and note_tags(var, status, stored, renewed) then return false end
   local age, kept, left
-  if stored then age, kept, left = age_of(renewed or stored, status) end
+  if at then age, kept, left = age_of(at, initial, ttl, status) end
   if age and (age > 0 or status == "HIT") then header["Age"] = age end
   return age, kept, left, stored
 end
