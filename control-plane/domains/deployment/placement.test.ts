@@ -111,6 +111,7 @@ describe("a distribution that is kept to a group", () => {
     await keepTo(id, [paris]);
     await world.compiler.deploy([id]);
     await world.edgeGroups.update(world.customer, rome, { settings: { listeners: { parent: 8444 } } });
+    await world.edgeGroups.update(world.customer, rome, { settings: { listeners: { parent: 8444 } } });
     const placed = async (parent: string | null) => {
       await world.edgeGroups.update(world.customer, paris, { settings: { parent_group_id: parent } });
       const [job] = await world.db("outbox").where({ job: edgeGroupPlaced.name }).orderBy("seq", "desc").limit(1);

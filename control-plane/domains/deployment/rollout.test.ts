@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { openFeed } from "../feed/feed.ts";
@@ -26,9 +26,14 @@ let other: string;
 let tried: EdgeCaller;
 let ids: readonly string[];
 
+beforeAll(async () => {
+  world = await createTestWorld();
+});
+afterAll(() => world?.stop());
+
 /** A platform that an older compiler has served so far, and whose documents this one makes otherwise. */
 beforeEach(async () => {
-  world = await createTestWorld();
+  await world.db.raw("truncate edge_group, distribution, domain, deployment_rollout, outbox cascade");
   [canary, other] = [await createGroup(world, "canary"), await createGroup(world, "other")];
   [tried] = [await createEdge(world, canary, "canary-1"), await createEdge(world, other, "other-1")];
   await world.edgeGroups.update(world.customer, canary, { is_canary: true });
@@ -41,7 +46,6 @@ beforeEach(async () => {
   await world.db("outbox").delete();
   await openFeed(world.db, { signer: world.signer, now: world.clock() });
 });
-afterEach(() => world?.stop());
 
 interface Job {
   readonly id: string;
@@ -137,7 +141,7 @@ test("stops when the canary refuses what it did not refuse before, until an oper
   await work();
   expect([await stateOf(), await compiledBy(other)]).toEqual(["done", [COMPILER_VERSION]]);
   await expect(rollouts.stop(world.customer, rollout?.id ?? "")).rejects.toMatchObject({ detail: /done/ });
-  const deeds: { action: string }[] = await world.db("audit_entry").where({ resource_type: "deployment-rollout" });
+  const deeds: { action: string }[] = await world.db("audit_entry").where({ resource_id: rollout?.id });
   expect(deeds.map(({ action }) => action)).toEqual(["deployment-rollout.continue"]);
 });
 

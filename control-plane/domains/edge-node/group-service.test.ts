@@ -39,6 +39,9 @@ function create(changes: object = {}): Promise<EdgeGroupReply> {
   return groups.create(operator, createEdgeGroupInput.parse({ name: newName(), ...changes }));
 }
 
+/** One that takes children. */
+const createParent = () => create({ settings: { listeners: { parent: 8444 } } });
+
 const update = (id: string, patch: object) => groups.update(operator, id, patchEdgeGroupInput.parse(patch));
 
 async function jobs(): Promise<readonly unknown[]> {
@@ -135,7 +138,7 @@ describe("a group", () => {
   });
 
   test("is deleted once nothing needs it", async () => {
-    const parent = await create();
+    const parent = await createParent();
     const child = await create({ settings: { parent_group_id: parent.id } });
     await expect(groups.remove(operator, parent.id)).rejects.toMatchObject({
       detail: expect.stringContaining(child.name),
@@ -160,7 +163,7 @@ describe("a group", () => {
 
 describe("a parent", () => {
   test("must be there, be another group, and have none itself; and whoever is one gets none", async () => {
-    const [one, other, third] = [await create(), await create(), await create()];
+    const [one, other, third] = [await createParent(), await createParent(), await createParent()];
     const parent = (id: string, parentId: string | null) => update(id, { settings: { parent_group_id: parentId } });
     const at = "/settings/parent_group_id";
     await expect(parent(one.id, nowhere)).rejects.toMatchObject(faultAt(at, /names no edge group/));
@@ -172,14 +175,24 @@ describe("a parent", () => {
     expect(await parent(other.id, third.id)).toMatchObject({ settings: { parent_group_id: third.id } });
   });
 
+  test("that is gone keeps the group from going back to it", async () => {
+    const [child, parent] = [await createParent(), await createParent()];
+    await update(child.id, { settings: { parent_group_id: parent.id } });
+    await update(child.id, { settings: { parent_group_id: null } });
+    await groups.remove(operator, parent.id);
+    await expect(groups.rollBack(operator, child.id, 2)).rejects.toMatchObject(
+      faultAt("/version", /names no edge group/),
+    );
+  });
+
   test("that changes moves what is kept to the group", async () => {
-    const [child, parent] = [await create(), await create()];
+    const [child, parent] = [await createParent(), await createParent()];
     await update(child.id, { settings: { parent_group_id: parent.id } });
     expect(await jobs()).toContainEqual(["edge-group.placed", { group_id: child.id, after: null }]);
   });
 
   test("that two groups want of each other at once is had by one of them", async () => {
-    const [one, other] = [await create(), await create()];
+    const [one, other] = [await createParent(), await createParent()];
     const both = await Promise.allSettled([
       update(one.id, { settings: { parent_group_id: other.id } }),
       update(other.id, { settings: { parent_group_id: one.id } }),

@@ -123,6 +123,11 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
       const version = await findGroupVersion(tx, id, number);
       if (version === undefined) throw new Problem(unknownGroupVersion, `The group has no version ${number}.`);
       const { configuration: wanted } = version;
+      const [fault] = parentFaults(id, wanted, others);
+      if (fault !== undefined) {
+        const detail = `does not fit any more: ${fault.pointer} ${fault.detail}`;
+        throw invalidRequest([{ pointer: "/version", detail }]);
+      }
       return replyOf(tx, await change(tx, actor, { action: "edge-group.rollback", before, wanted, others }));
     });
   }
