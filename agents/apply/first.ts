@@ -1,5 +1,5 @@
-// What goes to nginx before everything else of its page and waits for none of it: documents that were taken away, and
-// purges. Also while documents are refused in numbers, and from pages behind theirs.
+// What goes to nginx before everything else of its page and waits for none of it: documents and certificates that were
+// taken away, and purges. Also while documents are refused in numbers, and from pages behind theirs.
 import type { FeedRecord } from "../contract.ts";
 import type { Edge } from "./edge.ts";
 import { poll } from "./poll.ts";
@@ -7,7 +7,7 @@ import { push } from "./push.ts";
 import { type Feed, findFault } from "./verify.ts";
 
 function goesFirst({ kind, op }: FeedRecord): boolean {
-  return kind === "purge" || (kind === "document" && op === "del");
+  return kind === "purge" || ((kind === "document" || kind === "certificate") && op === "del");
 }
 
 /** nginx sees them again with their page: that changes nothing. One that is away gets them then. */
