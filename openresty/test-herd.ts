@@ -10,7 +10,7 @@ export interface HerdAnswer {
 }
 
 export interface HerdAsked {
-  readonly method?: "GET" | "HEAD";
+  readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly path?: string;
   readonly signal?: AbortSignal;

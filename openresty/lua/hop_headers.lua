@@ -29,6 +29,7 @@ function M.strip_response(connection)
     if is_ours(name) then header[name] = nil end
   end
   for _, name in ipairs(OF_THE_CONNECTION) do header[name] = nil end
+  if ngx.status ~= 101 then header["Upgrade"] = nil end
   for option in gmatch(connection or "", "[^%s,]+") do
     local name = lower(option)
     if name ~= "close" and name ~= "keep-alive" and name ~= "upgrade" then header[name] = nil end
