@@ -1,10 +1,13 @@
 // What a hit, a miss and a herd cost our edge, beside nginx's own `proxy_cache`, Varnish and Traffic Server, which take
 // turns in the same run. The server under load has one core to itself; load and origin are on the other.
-// `npm run bench:edge`; with `-- --quick` it is short and rough.
+// `npm run bench:edge`; with `-- --quick` it is short and rough, with `-- --plot <file>` it draws the hits, too.
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
 
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import { runWrk } from "../peers/wrk.ts";
 import { temporaryFolder } from "../system/product.ts";
+import { barChart } from "./bar-chart.ts";
 import { type EdgeOrigin, startEdgeOrigin } from "./edge-origin.ts";
 import { BENCHED_HOST, type BenchedServer, pin, startOurs, startPeer } from "./edge-servers.ts";
 import { type HerdReport, sendHerd } from "./herd.ts";
@@ -29,6 +32,9 @@ interface Extent {
 const WHOLE: Extent = { rounds: 7, seconds: 4, herdsOfEach: 7 };
 const QUICK: Extent = { rounds: 2, seconds: 1, herdsOfEach: 2 };
 
+/** Of those that are nginx; the others keep what they serve in memory. */
+const OPEN_FILE_CACHE = { edgewright: true, nginx: false };
+
 const LOADS = [
   { name: "hits_1k", path: "/1k.jpg" },
   { name: "hits_100k", path: "/100k.jpg" },
@@ -36,7 +42,8 @@ const LOADS = [
 ] as const;
 
 async function main(): Promise<void> {
-  const extent = process.argv.includes("--quick") ? QUICK : WHOLE;
+  const { values } = parseArgs({ options: { quick: { type: "boolean" }, plot: { type: "string" } } });
+  const extent = values.quick === true ? QUICK : WHOLE;
   await pin(process.pid, LOAD_CORE);
   const parts: Part[] = [];
   try {
@@ -45,14 +52,28 @@ async function main(): Promise<void> {
     const origin = await startEdgeOrigin(folder.path, LOAD_CORE);
     parts.push({ name: "origin", stop: origin.stop });
     const servers = await startServers(origin, parts);
-    const report: Record<string, unknown> = {};
-    for (const load of LOADS) report[load.name] = await measureLoad(servers, load, extent);
-    report.herds = await measureHerds(servers, origin, extent);
+    const loads = [];
+    for (const load of LOADS) loads.push({ load: load.name, servers: await measureLoad(servers, load, extent) });
+    const herds = await measureHerds(servers, origin, extent);
     const versions = Object.fromEntries(servers.map(({ name, version }) => [name, version]));
-    process.stdout.write(`${JSON.stringify({ extent, connections: CONNECTIONS, versions, ...report }, null, 2)}\n`);
+    const report = { extent, connections: CONNECTIONS, versions, open_file_cache: OPEN_FILE_CACHE, loads, herds };
+    process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
+    if (values.plot !== undefined) await writeFile(values.plot, plotOf(loads));
   } finally {
     await stopInReverse(parts);
   }
+}
+
+function plotOf(
+  loads: readonly { load: string; servers: readonly { server: string; per_cpu_second: number }[] }[],
+): string {
+  const groups = loads
+    .filter(({ load }) => load.startsWith("hits"))
+    .map(({ load, servers }) => ({
+      name: load.replace("_", " of ").replace("k", " KiB"),
+      bars: servers.map(({ server, per_cpu_second }) => ({ name: server, value: per_cpu_second })),
+    }));
+  return barChart({ title: "Hits per second of the server's processor time", groups });
 }
 
 async function startServers(origin: EdgeOrigin, parts: Part[]): Promise<readonly BenchedServer[]> {
