@@ -53,8 +53,8 @@ export function compilationsFor(
   compilations: readonly Compilation[],
 ): readonly Compilation[] {
   return compilations.map((compilation) => {
-    if (compilation.kind === "nothing" || servingGroups(compilation.edgeGroupIds, groups).has(groupId))
-      return compilation;
+    if (compilation.kind === "nothing" || compilation.edgeGroupIds === null) return compilation;
+    if (servingGroups(compilation.edgeGroupIds, groups).has(groupId)) return compilation;
     return { kind: "nothing", id: compilation.id, sourceVersion: compilation.sourceVersion };
   });
 }

@@ -65,7 +65,8 @@ async function asks(agent: Awaited<ReturnType<typeof enrolled>>) {
 }
 
 const jobNames = () => database.db("outbox").orderBy("seq").pluck("job");
-const deedsOf = (id: string) => database.db("audit_entry").where({ resource_id: id }).select("action", "changes");
+const deedsOf = (id: string) =>
+  database.db("audit_entry").where({ resource_id: id }).orderBy("created_at").select("action", "changes");
 
 test("a change is told to its agent and its group, and recorded; none is none", async () => {
   const { edgeId } = await enrolled("paris-1");
@@ -77,6 +78,7 @@ test("a change is told to its agent and its group, and recorded; none is none", 
   await edgeNodes.updateNode(operator, edgeId, { state: "draining" });
   expect(await jobNames()).toHaveLength(2);
   expect(await deedsOf(edgeId)).toEqual([
+    { action: "edge.enrol", changes: [{ pointer: "", after: { name: "paris-1", group_id: groupId } }] },
     {
       action: "edge.update",
       changes: [
@@ -105,7 +107,7 @@ test("a deleted node's certificate is worth nothing from then on, though it was 
   await edgeNodes.removeNode(operator, agent.edgeId);
   await expect(asks(agent)).rejects.toMatchObject({ kind: { status: 401 } });
   expect(await jobNames()).toEqual(expect.arrayContaining(["edge-keys.changed", "edge-node.changed"]));
-  expect((await deedsOf(agent.edgeId)).map(({ action }) => action)).toEqual(["edge.delete"]);
+  expect((await deedsOf(agent.edgeId)).map(({ action }) => action)).toEqual(["edge.enrol", "edge.delete"]);
   await expect(edgeNodes.removeNode(operator, agent.edgeId)).rejects.toMatchObject({ kind: { status: 404 } });
 });
 
@@ -123,4 +125,13 @@ test("without the node that could least, the group can more", async () => {
   expect(await http3()).toBe(false);
   await edgeNodes.removeNode(operator, old.edgeId);
   expect(await http3()).toBe(true);
+});
+
+test("who asked for a token is in the audit log, and the token is not", async () => {
+  const created = await inTransaction(database.db, (tx) => edgeNodes.createEnrolmentToken(tx, groupId, operator));
+  const rows: unknown[] = await database
+    .db("audit_entry")
+    .where({ action: "edge-group.invite", user_id: operator.userId });
+  expect(rows).toMatchObject([{ resource_id: groupId, changes: [{ pointer: "/enrolment_token", after: "(set)" }] }]);
+  expect(JSON.stringify(rows)).not.toContain(created.token.slice(0, 20));
 });

@@ -140,8 +140,8 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => D
       params: edgeGroupParams,
       reply: { status: 201, body: enrolmentTokenReply },
       problems: [unknownEdgeGroup],
-      async handle({ params }) {
-        const created = await inTransaction(db, (tx) => edgeNodes.createEnrolmentToken(tx, params.id));
+      async handle({ params, caller }) {
+        const created = await inTransaction(db, (tx) => edgeNodes.createEnrolmentToken(tx, params.id, caller));
         return {
           body: { token: created.token, group_id: params.id, expires_at: created.expiresAt.toISOString() },
         };

@@ -5,7 +5,7 @@ import type { EnrolReply, EnrolRequest, ReportRequest } from "../../../agents/co
 import { Problem } from "../../../platform/problem.ts";
 import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
-import type { Actor, EdgeCaller } from "../../http/caller.ts";
+import { type Actor, type EdgeCaller, platformActor } from "../../http/caller.ts";
 import { invalidRequest, unavailable } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
@@ -60,7 +60,7 @@ export interface EdgeNodeSettings {
 export type EdgeNodeService = ReturnType<typeof createEdgeNodeService>;
 
 export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNodeSettings) {
-  async function createEnrolmentToken(tx: Tx, groupId: string): Promise<EnrolmentToken> {
+  async function createEnrolmentToken(tx: Tx, groupId: string, actor: Actor = platformActor): Promise<EnrolmentToken> {
     const now = clock();
     if ((await findGroup(tx, groupId)) === undefined) {
       throw new Problem(unknownEdgeGroup, "No edge group has this id.");
@@ -70,6 +70,15 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
     const expiresAt = new Date(now.getTime() + TOKEN_LIFETIME_MS);
     await deleteOldEnrolmentTokens(tx, new Date(now.getTime() - DAY_MS));
     await insertEnrolmentToken(tx, { tokenHash: hashOfToken(token), groupId, expiresAt });
+    const changes = [{ pointer: "/enrolment_token", after: "(set)" }];
+    const deed = {
+      action: "edge-group.invite",
+      accountId: null,
+      resourceType: "edge-group",
+      resourceId: groupId,
+      changes,
+    };
+    await recordAudit(tx, actor, deed);
     return { token, expiresAt };
   }
 
@@ -85,6 +94,9 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
       // Without a key to pin the agent could trust nothing: it is early, no worker has started yet.
       if (Object.keys(keys).length === 0) throw unavailable("feed signing key");
       const edgeId = await enrolledNode(tx, groupId, request, now);
+      const changes = differences(undefined, { name: request.name, group_id: groupId });
+      const deed = { action: "edge.enrol", accountId: null, resourceType: "edge", resourceId: edgeId, changes };
+      await recordAudit(tx, platformActor, deed);
       await deleteCertificates(tx, edgeId);
       const certificate = await issueTo(tx, issuer, { edgeId, groupId, publicKey, now });
       await keepPublicKey(tx, { edgeId, groupId, publicKey });
