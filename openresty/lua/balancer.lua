@@ -11,12 +11,14 @@ local s3 = require "s3"
 
 local ngx = ngx
 local concat = table.concat
-local gmatch, match = string.gmatch, string.match
+local gmatch, lower, match = string.gmatch, string.lower, string.match
+local max = math.max
 local ipairs, tonumber = ipairs, tonumber
 
 local KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION = 60, 1000
 -- After this long a viewer gets an error instead of another try.
 local RETRIES_WITHIN_SECONDS = 20
+local WEBSOCKET_IDLE_SECONDS = 600
 -- nginx's own code for "no server is left".
 local NGX_BUSY = -3
 
@@ -147,6 +149,13 @@ local function next_candidate(ctx, var)
   return candidate
 end
 
+-- Seconds of silence from a server. A WebSocket may be silent for longer than an answer may take.
+local function patience_with(var, server)
+  local upgrade = var.http_upgrade
+  if upgrade and lower(upgrade) == "websocket" then return max(server.read_timeout, WEBSOCKET_IDLE_SECONDS) end
+  return server.read_timeout
+end
+
 function M.balance()
   local ctx, var = ngx.ctx, ngx.var
   local candidate = next_candidate(ctx, var)
@@ -160,7 +169,7 @@ function M.balance()
     ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
   end
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
-  local patience = ctx.patience or server.read_timeout
+  local patience = ctx.patience or patience_with(var, server)
   balancer.set_timeouts(server.connect_timeout, patience, patience)
   if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(tls_of(candidate) ~= "none") end
   if balancer.enable_keepalive and ctx.tried <= ctx.count and not candidate.is_relayed then
