@@ -40,7 +40,7 @@ export interface TestNode {
   spawn(settings?: { EDGE_KEEP_SERVING?: string }): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
-  structure(settings?: { http?: number; https?: number; documentsMax?: number }): string;
+  structure(settings?: { http?: number; https?: number; parent?: number; documentsMax?: number }): string;
   /** Those that were spawned, without any warning. */
   killAgents(): Promise<void>;
   /** Master and workers at once, as a crash of the machine's memory would. */
