@@ -37,7 +37,7 @@ export interface TestNode {
   /** Lets every user into the home, and copies nginx's Lua to where everybody may read it. */
   openToAll(): Promise<NginxInstallation>;
   /** The agent as a process of its own, which can be killed. */
-  spawn(settings?: { EDGE_KEEP_SERVING?: string }): SpawnedAgent;
+  spawn(settings?: { EDGE_KEEP_SERVING?: string }, smallDisk?: SmallDisk): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
   structure(settings?: { http?: number; https?: number; parent?: number; documentsMax?: number }): string;
@@ -49,7 +49,15 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
-interface SpawnedAgent {
+/** A folder of the home that is a disk of its own, for the agent and its nginx alone. */
+export interface SmallDisk {
+  readonly folder: "state" | "cache";
+  readonly kb: number;
+}
+
+export interface SpawnedAgent {
+  /** Where the test finds the small disk. */
+  readonly disk: string;
   /** Without any warning. */
   kill(): Promise<void>;
   /** As a person stops it. */
@@ -109,12 +117,14 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       await chmod(home, 0o755);
       return { ...installation, ...(await copiedLua(installation, join(home, "lua"))) };
     },
-    spawn: (settings = {}) => {
-      const args = ["--import", "tsx", mainFile];
+    spawn: (settings = {}, smallDisk) => {
+      const program = [process.execPath, "--import", "tsx", mainFile];
+      const [command = "", ...args] = smallDisk === undefined ? program : onSmallDisk(home, smallDisk, program);
       const env = { PATH: process.env.PATH, LOG_LEVEL: "warn", ...environment, ...settings };
-      const child = spawn(process.execPath, args, { env, stdio: ["ignore", "ignore", "inherit"] });
+      const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "inherit"] });
       processes.push(child);
       return {
+        disk: `/proc/${child.pid}/root${join(home, smallDisk?.folder ?? "")}`,
         kill: async () => {
           await ended(child, "SIGKILL");
         },
@@ -147,6 +157,12 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** In a mount namespace that ends with the agent: nothing is left on the machine. */
+function onSmallDisk(home: string, { folder, kb }: SmallDisk, program: readonly string[]): string[] {
+  const script = 'mkdir -p "$1" && mount -t tmpfs -o "size=$2k,mode=755" tmpfs "$1" && shift 2 && exec "$@"';
+  return ["unshare", "-rm", "sh", "-c", script, "sh", join(home, folder), `${kb}`, ...program];
 }
 
 async function copiedLua(installation: NginxInstallation, to: string) {

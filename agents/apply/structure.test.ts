@@ -76,7 +76,7 @@ test("files that nginx does not understand are refused by the taste; the real ng
 test("files whose workers crash, which `nginx -t` would not notice, are refused by the taste", async () => {
   const whole = node.structure();
   const crashing = whole.replace(
-    /require\(\\"workers\\"\)\.begin\(\)/,
+    /require\(\\"workers\\"\)\.begin\(\{[^}]*\}\)/,
     'require(\\"ffi\\").cast(\\"int *\\", 0)[0] = 1',
   );
   expect(crashing).not.toBe(whole);

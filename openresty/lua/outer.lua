@@ -18,6 +18,7 @@ local query = require "query"
 local rate_limits = require "rate_limits"
 local redirects = require "redirects"
 local responses = require "ngx.resp"
+local room = require "room"
 local route = require "route"
 local slices = require "slices"
 local stored_answer = require "stored_answer"
@@ -80,6 +81,7 @@ function M.look_up(var, id, document, target, path, scheme)
   var.edge_key = cache_key.of(var, id, target, path, rule, scheme)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
+  if room.lacks_for(var) then var.edge_no_room = "1" end
   if rule and rule.sliced then
     var.edge_slice_turn = slices.turn(var.edge_key)
     return exec("@sliced")

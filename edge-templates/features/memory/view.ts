@@ -1,6 +1,7 @@
 // memory.conf: the shared dicts of openresty/lua, sized for the number of distributions that the group may hold.
 import type { DesiredGroup } from "../../desired.ts";
 import { readTemplate } from "../../template.ts";
+import { type CacheZone, cacheZones } from "../cache/disks.ts";
 
 interface View {
   readonly documentsKb: number;
@@ -11,6 +12,7 @@ interface View {
   readonly epochsKb: number;
   readonly addressesKb: number;
   readonly checksKb: number;
+  readonly zones: readonly CacheZone[];
 }
 
 const template = readTemplate<View>(import.meta.url, "memory.hbs");
@@ -26,7 +28,7 @@ function dictKb(entries: number, slotBytes: number): number {
   return Math.ceil((entries * slotBytes) / FILLED_AT_MOST / KB) + BASE_KB;
 }
 
-export function memoryConf({ settings }: DesiredGroup): string {
+export function memoryConf({ id, settings }: DesiredGroup): string {
   const documents = settings.documents.count_max;
   return template({
     // An update holds the old value for a minute more, and all may be compiled anew at once. Memory that no entry has
@@ -42,5 +44,6 @@ export function memoryConf({ settings }: DesiredGroup): string {
     epochsKb: dictKb(documents * 2, 256),
     addressesKb: dictKb(documents, 256),
     checksKb: dictKb(documents, 64),
+    zones: cacheZones(id, settings.cache),
   });
 }

@@ -1,0 +1,120 @@
+// Full disks, real ones: what is not on the disk is not reported as applied, viewers are served through, and everything
+// recovers by itself.
+import { execFileSync } from "node:child_process";
+import { randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { readFile, rm, writeFile } from "node:fs/promises";
+import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { documentFor, type SpawnedAgent } from "./test-agent.ts";
+import { startTestWorld, type TestWorld } from "./test-world.ts";
+
+let world: TestWorld;
+
+beforeEach(async () => {
+  world = await startTestWorld();
+});
+
+afterEach(async () => {
+  await world.remove();
+});
+
+/** Where the machine lets a test have a disk of its own. */
+const maySplitOff = (() => {
+  try {
+    execFileSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+})();
+
+async function fill({ disk }: SpawnedAgent): Promise<void> {
+  await writeFile(join(disk, "filler"), Buffer.alloc(64 * 1024 * 1024)).catch((error: unknown) => {
+    expect(String(error)).toContain("ENOSPC");
+  });
+}
+
+const statusOf = async (host: string, path = "/") =>
+  await world.node.get(host, path).then(
+    ({ status }) => status,
+    () => 0,
+  );
+
+test.runIf(maySplitOff)(
+  "a full disk of the state: nothing is reported that is not on it, and it recovers by itself",
+  async () => {
+    const { controlPlane, node, putDocument } = world;
+    const { rev } = putDocument("before.example.com");
+    const agent = node.spawn({}, { folder: "state", kb: 4096 });
+    await controlPlane.untilReport(({ applied }) => applied === rev);
+    await fill(agent);
+    const late = putDocument("late.example.com");
+    const pages = controlPlane.pagesServed();
+    // It is asked for again and again.
+    await expect.poll(() => controlPlane.pagesServed(), { timeout: 10_000 }).toBeGreaterThan(pages + 1);
+    expect(controlPlane.reports.at(-1)?.applied).toBe(rev);
+    expect(await statusOf("before.example.com")).toBe(200);
+    expect(await statusOf("late.example.com")).toBe(421);
+    await rm(join(agent.disk, "filler"));
+    const report = await controlPlane.untilReport(({ applied }) => applied === late.rev, 20_000);
+    expect(report).toMatchObject({ refused: [], state_hash: controlPlane.stateHash() });
+    expect(await statusOf("late.example.com")).toBe(200);
+  },
+  60_000,
+);
+
+test.runIf(maySplitOff)(
+  "a full disk of the cache: every answer arrives whole, and is stored again when there is room",
+  async () => {
+    const { controlPlane, node } = world;
+    const sizes = { "/small": 1_000, "/large": 600_000 };
+    /** Rejects when it is broken off. */
+    const bytesOf = async (path: string): Promise<number> => {
+      const headers = { host: "www.example.com" };
+      const request = httpRequest({ host: "127.0.0.1", port: node.ports.http, path, headers, agent: false }).end();
+      const [response]: IncomingMessage[] = await once(request, "response");
+      let bytes = 0;
+      for await (const chunk of response ?? []) bytes += Buffer.from(chunk).length;
+      return bytes;
+    };
+    let asked = 0;
+    const origin = createServer((request, response) => {
+      asked += 1;
+      const size = request.url?.startsWith("/small") ? sizes["/small"] : sizes["/large"];
+      response.writeHead(200, { "cache-control": "max-age=600", "content-length": size }).end(Buffer.alloc(size, "x"));
+    });
+    await once(origin.listen(0, "127.0.0.1"), "listening");
+    const address = origin.address();
+    const port = typeof address === "object" && address !== null ? address.port : 0;
+    const id = randomUUID();
+    const { rev } = controlPlane.put("document", id, documentFor(id, "www.example.com", { port }));
+    const agent = node.spawn({}, { folder: "cache", kb: 16_384 });
+    await controlPlane.untilReport(({ applied }) => applied === rev);
+    await fill(agent);
+    // nginx looks every half second.
+    const log = join(node.home, "logs", "error.log");
+    await expect.poll(() => readFile(log, "utf8"), { timeout: 5_000 }).toContain("the disk of the cache is full");
+    for (let turn = 0; turn < 10; turn += 1) {
+      for (const [path, size] of Object.entries(sizes)) {
+        expect(await bytesOf(`${path}/${turn}`)).toBe(size);
+      }
+    }
+    await rm(join(agent.disk, "filler"));
+    await expect
+      .poll(
+        async () => {
+          await node.get("www.example.com", "/small/kept");
+          const before = asked;
+          await node.get("www.example.com", "/small/kept");
+          return asked - before;
+        },
+        { timeout: 10_000 },
+      )
+      .toBe(0);
+    origin.closeAllConnections();
+    origin.close();
+  },
+  60_000,
+);
