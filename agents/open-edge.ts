@@ -15,7 +15,7 @@ import { createNodeState } from "./apply/node-state.ts";
 import { createOriginAddresses } from "./apply/origin-addresses.ts";
 import { finishSwitch, openState, type State } from "./apply/persist.ts";
 import { openPinsFile, readPins } from "./apply/pins-file.ts";
-import type { Prefetches } from "./apply/prefetch.ts";
+import type { Prefetches } from "./apply/prefetch-queue.ts";
 import { createRefusals } from "./apply/refusals.ts";
 import type { StructureRecord } from "./apply/reload.ts";
 import { type AddressRules, createResolver, stillAllowed } from "./apply/resolve.ts";

@@ -13,7 +13,7 @@ import type { NodeState } from "./node-state.ts";
 import type { OriginAddresses } from "./origin-addresses.ts";
 import type { State } from "./persist.ts";
 import type { PinsFile } from "./pins-file.ts";
-import type { Prefetches } from "./prefetch.ts";
+import type { Prefetches } from "./prefetch-queue.ts";
 import type { Refusals } from "./refusals.ts";
 import type { StructureRecord } from "./reload.ts";
 import type { Secrets } from "./secrets.ts";

@@ -1,71 +1,17 @@
 // Fetches what customers want to be there before viewers ask for it: this edge's own listener is asked, and what it answers
 // is read to the end, so that it is kept. Beside everything else, a few at a time; nobody waits for it.
 import { setTimeout as delay } from "node:timers/promises";
-import { type FeedRecord, prefetchBodySchema } from "../contract.ts";
-import { parseJson } from "./document.ts";
 import type { Edge } from "./edge.ts";
 import { doorsOf } from "./health.ts";
+import type { PrefetchQueue, Wanted } from "./prefetch-queue.ts";
 import { readAsViewer } from "./viewer-request.ts";
 
 const AT_ONCE = 4;
-/** What came first goes first; what comes when so much waits is left out. */
-const WAITING_MAX = 10_000;
 const ONE_TIMEOUT_MS = 5 * 60_000;
 const ONE_BYTES_MAX = 5 * 1024 ** 3;
 /** nginx may be away for a moment. */
 const LOOK_AGAIN_MS = 500;
 const USER_AGENT = "edgewright-prefetch";
-
-export interface Prefetches {
-  /** Those of kind `prefetch` among the news; others are none of its business. */
-  take(records: readonly FeedRecord[]): void;
-}
-
-interface Wanted {
-  readonly id: string;
-  readonly url: URL;
-}
-
-export interface PrefetchQueue extends Prefetches {
-  /** Undefined when the signal aborts. */
-  next(signal: AbortSignal): Promise<Wanted | undefined>;
-}
-
-export function createPrefetchQueue(log: Edge["log"]): PrefetchQueue {
-  const waiting: Wanted[] = [];
-  const idle = new Set<() => void>();
-  return {
-    take: (records) => {
-      for (const record of records) waiting.push(...wantedOf(record));
-      const leftOut = waiting.splice(WAITING_MAX).length;
-      if (leftOut > 0) log.warn({ left_out: leftOut }, "more is to be prefetched than can wait");
-      for (const wake of idle) wake();
-    },
-    next: async (signal) => {
-      while (!signal.aborted) {
-        const wanted = waiting.shift();
-        if (wanted !== undefined) return wanted;
-        await new Promise<void>((resolve) => {
-          const wake = () => {
-            idle.delete(wake);
-            signal.removeEventListener("abort", wake);
-            resolve();
-          };
-          idle.add(wake);
-          signal.addEventListener("abort", wake);
-        });
-      }
-      return undefined;
-    },
-  };
-}
-
-/** A body of another shape is of a newer control plane: there is nothing to fetch that this agent knows of. */
-function wantedOf({ kind, id, op, body }: FeedRecord): readonly Wanted[] {
-  if (kind !== "prefetch" || op !== "put") return [];
-  const parsed = prefetchBodySchema.safeParse(parseJson(body));
-  return parsed.success ? parsed.data.urls.map((url) => ({ id, url: new URL(url) })) : [];
-}
 
 /** Runs until the signal aborts. */
 export async function keepPrefetching(edge: Edge, queue: PrefetchQueue, signal: AbortSignal): Promise<void> {
