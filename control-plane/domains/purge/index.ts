@@ -1,9 +1,9 @@
 // Purges: what customers ask for, its way into the feeds, and how far each edge got. The only door of this domain.
-export { marksForArrivals, type PurgeWorkerSettings } from "./append.ts";
+export { marksForArrivals } from "./append.ts";
 export { renumberPurges, settlePurges } from "./delivery-store.ts";
 export { forgetPassed } from "./forget.ts";
 export { purgeHandlers, purgeSchedules } from "./handlers.ts";
 export { purgeRoutes } from "./routes.ts";
 export { readTarget } from "./rules.ts";
 export { target } from "./schema.ts";
-export { createPurgeService, type PurgeService } from "./service.ts";
+export { createPurgeService } from "./service.ts";

@@ -60,7 +60,6 @@ export const createPurgeInput = z
 export type CreatePurgeInput = z.output<typeof createPurgeInput>;
 
 const statuses = ["pending", "purging", "done", "failed"] as const;
-export type PurgeStatus = (typeof statuses)[number];
 const status = z.enum(statuses).meta({
   description:
     "`pending`: not on its way yet. `purging`: some edge that answers does not have it yet. `done`: nothing older is served " +
