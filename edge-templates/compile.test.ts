@@ -222,6 +222,7 @@ describe("a structure", () => {
       own_name: "localhost",
       http: { host: "127.0.0.1", port: 80 },
       https: { host: "127.0.0.1", port: 443 },
+      children: null,
     });
   });
 

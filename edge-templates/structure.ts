@@ -80,7 +80,12 @@ function probeOf({ ownNames, settings: { listeners } }: DesiredGroup) {
   const [ownName] = ownNames;
   if (ownName === undefined) throw new CompileRefusal("ownNames", "needs at least one name");
   const host = ["0.0.0.0", "::"].includes(listeners.host) ? "127.0.0.1" : listeners.host;
-  return { own_name: ownName, http: { host, port: listeners.http }, https: { host, port: listeners.https } };
+  return {
+    own_name: ownName,
+    http: { host, port: listeners.http },
+    https: { host, port: listeners.https },
+    children: listeners.parent === null ? null : { host, port: listeners.parent },
+  };
 }
 
 function assertOwnNames(ownNames: readonly string[]): void {

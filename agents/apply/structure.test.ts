@@ -18,7 +18,7 @@ import { findMaster } from "../observe/nginx-launch.ts";
 import { documentFor, type TestNode } from "../test-agent.ts";
 import type { TestControlPlane } from "../test-control-plane.ts";
 import { startTestWorld, type TestWorld } from "../test-world.ts";
-import { parseStructure } from "./structure.ts";
+import { listenersOf, parseStructure } from "./structure.ts";
 
 let world: TestWorld;
 let controlPlane: TestControlPlane;
@@ -183,3 +183,8 @@ test("a slow download survives a reload, and one that never ends is ended by the
   slow.closeAllConnections();
   slow.close();
 }, 60_000);
+
+test("no port that an edge listens on is an origin of its own", () => {
+  const structure = parseStructure(node.structure({ http: 8001, https: 8002, parent: 8003 }));
+  expect(listenersOf(structure)).toEqual([8001, 8002, 8003].map((port) => ({ host: "*", port })));
+});

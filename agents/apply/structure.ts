@@ -23,7 +23,13 @@ const structureSchema = z.object({
   /** Stand in for files of equal path when a throw-away nginx tries the rest. */
   taste: z.array(file).max(FILES_MAX),
   /** Where the real listeners are reached from this machine, and a name that answers /__edge/health. */
-  probe: z.object({ own_name: z.string().min(1).max(253), http: listener, https: listener.nullable() }),
+  probe: z.object({
+    own_name: z.string().min(1).max(253),
+    http: listener,
+    https: listener.nullable(),
+    /** For the edges of child groups; never asked. */
+    children: listener.nullable().default(null),
+  }),
 });
 export type Structure = z.infer<typeof structureSchema>;
 
@@ -36,8 +42,8 @@ export function parseStructure(body: string): Structure {
 }
 
 /** Whatever address it is bound to: an edge that asks itself asks for ever. */
-export function listenersOf({ probe: { http, https } }: Structure): Listener[] {
-  return [http, https].flatMap((listener) => (listener === null ? [] : [{ host: "*", port: listener.port }]));
+export function listenersOf({ probe: { http, https, children } }: Structure): Listener[] {
+  return [http, https, children].flatMap((listener) => (listener === null ? [] : [{ host: "*", port: listener.port }]));
 }
 
 export interface StructureFolder {
