@@ -57,7 +57,7 @@ async function untilServed(httpPort: number): Promise<void> {
 }
 
 async function judgePeer(suite: CacheSuite, name: CachingProxyName): Promise<Judged> {
-  const proxy = await startCachingProxy(name, { originPort: suite.originPort });
+  const proxy = await startCachingProxy(name, { originPort: suite.originPort, isByTheBook: true });
   try {
     return { name, version: proxy.version, ...(await suite.run(HOST, proxy.port)) };
   } finally {

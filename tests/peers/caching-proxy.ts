@@ -33,7 +33,7 @@ export interface CachingProxy {
 
 export async function startCachingProxy(
   name: CachingProxyName,
-  settings: Pick<PeerSettings, "originPort" | "core">,
+  settings: Pick<PeerSettings, "originPort" | "core" | "isByTheBook">,
 ): Promise<CachingProxy> {
   const folder = mkdtempSync(join(tmpdir(), `edgewright-${name}-`));
   const removal: Part = { name: "folder", stop: async () => rmSync(folder, { recursive: true, force: true }) };

@@ -13,6 +13,8 @@ export interface PeerSettings {
   readonly originPort: number;
   /** The one processor it may use; default: all. */
   readonly core?: number;
+  /** Keeps nothing that its origin says nothing of, and nothing beyond its time. */
+  readonly isByTheBook?: boolean;
   /** Where it is to listen. */
   readonly port: number;
   /** An empty folder of its own. */
