@@ -269,7 +269,7 @@ test("edges are told of every rule, own cache rules before those of the policy",
     distribution: {
       cacheRules: [
         { paths: ["/images/*"], mode: "override", ttlByStatus: { 404: 60, "5xx": 0 } },
-        ...Array(5).fill({}),
+        ...Array(6).fill({}),
       ],
       headerRules: [{ phase: "response", action: "set", name: "x-frame-options", value: "DENY" }],
       redirects: [{ source: "/blog/*", status: 301, isQueryKept: true }],

@@ -24,11 +24,9 @@ export const prefetchReply = z
     id: z.uuid(),
     distribution_id: z.uuid(),
     urls: z.array(z.string()).meta({ description: "What each edge asks for, as edges spell it." }),
-    status: z
-      .literal("pending")
-      .meta({
-        description: "Each edge that is there fetches them once, in its own time; its log says what came of it.",
-      }),
+    status: z.literal("pending").meta({
+      description: "Each edge that is there fetches them once, in its own time; its log says what came of it.",
+    }),
     created_by: z.uuid().nullable(),
     created_at: z.iso.datetime(),
   })
