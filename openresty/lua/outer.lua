@@ -106,8 +106,8 @@ local function is_prefetch(var)
 end
 
 -- nil for who asks too often: it is answered.
-local function has_waited(var, id, document, path)
-  local seconds = document.limits and not is_prefetch(var) and rate_limits.wait(document.limits, id, var.binary_remote_addr, path, now())
+local function has_waited(var, id, limits, path)
+  local seconds = rate_limits.wait(limits, id, var.binary_remote_addr, path, now())
   if not seconds then return true end
   header["Retry-After"] = seconds
   exit(429)
@@ -124,13 +124,14 @@ end
 local function serve(var, id, document, target, path)
   if not is_spoken(var, id, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
-  if document.access and not is_prefetch(var) then
-    local is_let_in
-    is_let_in, target, path = access_rules.admit(document.access, var, target, path)
+  local is_viewer = (document.access or document.limits) and not is_prefetch(var)
+  if document.access and is_viewer then
+    local is_let_in, meant, meant_path = access_rules.admit(document.access, var, target, path)
     if not is_let_in then return exit(403) end
-    var.edge_path = path
+    if meant_path ~= path then var.edge_path = meant_path end
+    target, path = meant, meant_path
   end
-  if not has_waited(var, id, document, path) then return end
+  if document.limits and is_viewer and not has_waited(var, id, document.limits, path) then return end
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end
   if document.cors and cors.is_preflight(var) then return cors.answer_preflight(var, document.cors) end
