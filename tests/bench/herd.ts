@@ -4,7 +4,7 @@ import { connect, type Socket } from "node:net";
 import { type EdgeOrigin, END_OF_SLOW_ANSWER, SLOW_ORIGIN_MS } from "./edge-origin.ts";
 import { summarise } from "./percentiles.ts";
 
-export const HERD_SIZE = 100;
+const HERD_SIZE = 100;
 const ANSWER_WITHIN_MS = 60_000;
 
 export interface HerdReport {
