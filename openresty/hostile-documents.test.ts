@@ -84,6 +84,7 @@ function everything(host: string): Json {
       { ...rule, type: "user_agent", patterns: ["*agent*"] },
       { ...rule, type: "signed_url", secretIds: [secretId], paths: ["/signed/*"] },
     ],
+    hsts: { maxAgeSeconds: 600, includeSubdomains: true, preload: false },
     rateLimits: [{ paths: ["/a*"], requests: 1000, perSeconds: 1, burst: 10 }],
     cors: {
       ...{ allowOrigins: ["https://app.test"], allowMethods: ["GET"], allowHeaders: ["x-a"], exposeHeaders: ["x-b"] },

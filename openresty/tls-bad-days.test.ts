@@ -19,7 +19,7 @@ let neighbour: { readonly host: string; readonly fingerprint: string };
 let plain: string;
 
 beforeAll(async () => {
-  sites = await startTestSites({ documentsMax: 4000 });
+  sites = await startTestSites({ documentsMax: 4000, workers: 2 });
   const { host, distribution } = await sites.serve();
   const leaf = issue({ names: [host] });
   await show(sites.edge, sites.feed, aCertificate({ accountId: distribution.accountId, names: [host] }, leaf));
@@ -107,6 +107,27 @@ test("ten thousand names are each shown their own certificate", { timeout: 120_0
     const one = made[index];
     expect(await shownFor(one?.host ?? "")).toBe(one?.fingerprint);
   }
+});
+
+test("while a certificate is renewed again and again, every handshake is given one that holds", async () => {
+  const { host, distribution } = await sites.serve();
+  const id = randomUUID();
+  const known = new Set<string>();
+  const renew = async () => {
+    const leaf = issue({ names: [host] });
+    known.add(fingerprintOf(leaf));
+    await show(sites.edge, sites.feed, aCertificate({ accountId: distribution.accountId, names: [host], id }, leaf));
+  };
+  await renew();
+  const stop = new AbortController();
+  const viewers = Array.from({ length: 4 }, async () => {
+    let seen = 0;
+    for (; !stop.signal.aborted; seen += 1) expect(known).toContain(await shownFor(host));
+    return seen;
+  });
+  for (let count = 0; count < 100; count++) await renew();
+  stop.abort();
+  for (const seen of await Promise.all(viewers)) expect(seen).toBeGreaterThan(0);
 });
 
 test("hundreds who say half a hello hold nobody up, and are given up", { timeout: 60_000 }, async () => {
