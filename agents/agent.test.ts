@@ -5,36 +5,25 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { accessLogLineSchema } from "./contract.ts";
 import { findProcesses } from "./observe/nginx-launch.ts";
-import { createTestNode, documentFor, startTestOrigin, type TestNode, type TestOrigin } from "./test-agent.ts";
-import { startTestControlPlane, type TestControlPlane } from "./test-control-plane.ts";
+import { documentFor, type TestNode, type TestOrigin } from "./test-agent.ts";
+import type { TestControlPlane } from "./test-control-plane.ts";
+import { startTestWorld, type TestWorld } from "./test-world.ts";
 
+let world: TestWorld;
 let controlPlane: TestControlPlane;
 let node: TestNode;
 let origin: TestOrigin;
+let putDocument: TestWorld["putDocument"];
+let putBadDocument: TestWorld["putBadDocument"];
 
 beforeEach(async () => {
-  controlPlane = await startTestControlPlane();
-  origin = await startTestOrigin();
-  node = await createTestNode(controlPlane);
-  controlPlane.put("structure", controlPlane.scope, node.structure());
+  world = await startTestWorld();
+  ({ controlPlane, node, origin, putDocument, putBadDocument } = world);
 });
 
 afterEach(async () => {
-  await node.remove();
-  await origin.stop();
-  await controlPlane.stop();
+  await world.stop();
 });
-
-function putDocument(host: string, id: string = randomUUID()): { id: string; rev: number } {
-  const { rev } = controlPlane.put("document", id, documentFor(id, host, origin));
-  return { id, rev };
-}
-
-/** Appends a document that nginx refuses, however well it is signed. */
-function putBadDocument(id: string = randomUUID()): { id: string; rev: number } {
-  const { rev } = controlPlane.put("document", id, '{"format":99}');
-  return { id, rev };
-}
 
 test("a new edge enrols, runs the structure of its group and serves what the feed says", async () => {
   putDocument("www.example.com");

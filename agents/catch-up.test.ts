@@ -10,7 +10,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 /** What the host answers first, from now on: until then nobody listens. */

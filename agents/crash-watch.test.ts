@@ -27,7 +27,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await viewers?.stop();
   viewers = undefined;
-  await world.remove();
+  await world.stop();
   killer.closeAllConnections();
   killer.close();
 });

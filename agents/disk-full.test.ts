@@ -17,7 +17,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 /** Where the machine lets a test have a disk of its own. */

@@ -20,7 +20,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 const putDocument = (host: string): number => world.putDocument(host).rev;

@@ -16,7 +16,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 const start = () => world.node.start({ AGENT_METRICS_ADDRESS: [{ host: "127.0.0.1", port }], EDGE_DRAIN_SECONDS: 0 });

@@ -18,7 +18,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 function put({ controlPlane }: TestWorld, state: NodeBody["state"], id = controlPlane.edgeId): number {
@@ -86,7 +86,7 @@ test("through drain, maintenance and back no request of a client that follows he
     await until(client.served(node) + 20);
   }
   await client.stop();
-  await other.remove();
+  await other.stop();
   expect(new Set(client.outcomes)).toEqual(new Set(["200"]));
 }, 60_000);
 

@@ -13,7 +13,7 @@ let world: TestWorld;
 beforeEach(async () => {
   world = await startTestWorld();
 });
-afterEach(() => world.remove());
+afterEach(() => world.stop());
 
 function prefetch(distribution: string, ...paths: string[]): void {
   const urls = paths.map((path) => `http://${HOST}${path}`);

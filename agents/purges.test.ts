@@ -14,7 +14,7 @@ beforeEach(async () => {
   world = await startTestWorld();
   distribution = world.putDocument(HOST).id;
 });
-afterEach(() => world.remove());
+afterEach(() => world.stop());
 
 function purge(what: Pick<PurgeBody, "all" | "urls">): number {
   const body = JSON.stringify({ format: 1, distribution, epoch: Date.now(), ...what } satisfies PurgeBody);

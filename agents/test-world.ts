@@ -12,7 +12,7 @@ export interface TestWorld {
   putDocument(host: string, id?: string): { readonly id: string; readonly rev: number };
   /** A document that nginx refuses, however well it is signed: of a newer format. */
   putBadDocument(id?: string): { readonly id: string; readonly rev: number };
-  remove(): Promise<void>;
+  stop(): Promise<void>;
 }
 
 export async function startTestWorld(): Promise<TestWorld> {
@@ -30,7 +30,7 @@ export async function startTestWorld(): Promise<TestWorld> {
     node,
     putDocument: (host, id = randomUUID()) => put(id, documentFor(id, host, origin)),
     putBadDocument: (id = randomUUID()) => put(id, '{"format":99}'),
-    remove: async () => {
+    stop: async () => {
       await node.remove();
       await origin.stop();
       await controlPlane.stop();

@@ -1,8 +1,6 @@
 // Counts the workers that die, and remembers what was applied lately: together they raise the search for a culprit.
-import { setTimeout as delay } from "node:timers/promises";
 import type { FeedRecord, RecordKind } from "../contract.ts";
 import type { WorkerDeath } from "../observe/worker-deaths.ts";
-import type { Edge } from "./edge.ts";
 import { type Held, keyOf } from "./state-index.ts";
 
 export interface Crashes {
@@ -26,7 +24,6 @@ const TWO_WITHIN_MS = 10_000;
 /** What has been served for longer would have shown before. */
 export const SUSPECT_FOR_MS = 3_600_000;
 const SUSPECTS_MAX = 1_000;
-const LOOK_EVERY_MS = 200;
 
 /** Marks take nothing into a worker that it did not have, and what a customer purged must not come back. */
 const SUSPECT_KINDS: ReadonlySet<RecordKind> = new Set(["document", "certificate", "structure", "shield"]);
@@ -75,16 +72,4 @@ export function createCrashes(now: () => number = Date.now): Crashes {
       for (const record of records) lately.delete(keyOf(record));
     },
   };
-}
-
-/** Runs until the signal aborts. */
-export async function watchCrashes(edge: Edge, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    const seen = await edge.workerDeaths.read();
-    for (const death of seen) edge.log.error(death, "a worker of nginx died");
-    const before = edge.crashes.isRaised();
-    edge.crashes.saw(seen);
-    if (!before && edge.crashes.isRaised()) edge.wake();
-    await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
-  }
 }

@@ -9,9 +9,10 @@ import type { Edge } from "./edge.ts";
 import type { Frame } from "./frames.ts";
 import { crashRefusal } from "./held-back.ts";
 import { push } from "./push.ts";
-import { applyStructure, rollBackStructure, type StructureRecord } from "./reload.ts";
+import { applyStructure, rollBackStructure } from "./reload.ts";
 import { bringUpToDate } from "./serving.ts";
 import { type Held, keyOf } from "./state-index.ts";
+import type { StructureRecord } from "./structure.ts";
 
 /** Requests that began with what was just taken back may still die of it. */
 const SETTLES_MS = 500;

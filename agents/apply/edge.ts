@@ -15,10 +15,9 @@ import type { State } from "./persist.ts";
 import type { PinsFile } from "./pins-file.ts";
 import type { Prefetches } from "./prefetch-queue.ts";
 import type { Refusals } from "./refusals.ts";
-import type { StructureRecord } from "./reload.ts";
 import type { Secrets } from "./secrets.ts";
 import type { Held } from "./state-index.ts";
-import type { StructureFolder } from "./structure.ts";
+import type { StructureFolder, StructureRecord } from "./structure.ts";
 import type { FeedKeys } from "./verify.ts";
 
 export interface Edge {

@@ -7,11 +7,11 @@ import { findCulprits } from "./culprits.ts";
 import type { Edge } from "./edge.ts";
 import { followFirst } from "./first.ts";
 import { gather } from "./gather.ts";
-import { settleNode } from "./node-state.ts";
 import { poll } from "./poll.ts";
 import { push } from "./push.ts";
 import { TooManyRefused } from "./refusals.ts";
 import { mayPush } from "./serving.ts";
+import { settleNode } from "./settle-node.ts";
 import { takeSnapshot, tombstone } from "./snapshot.ts";
 import type { Feed } from "./verify.ts";
 

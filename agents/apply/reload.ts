@@ -6,16 +6,10 @@ import { markErrorLog } from "../observe/nginx-errors.ts";
 import { NginxStartError } from "../observe/nginx-launch.ts";
 import type { Edge } from "./edge.ts";
 import { doorsOf, findHealthFault } from "./health.ts";
-import { listenersOf, parseStructure, type Structure } from "./structure.ts";
+import { listenersOf, parseStructure, type Structure, type StructureRecord } from "./structure.ts";
 import { taste } from "./taste.ts";
 
 const TAKES_AT_MOST_MS = 15_000;
-
-export interface StructureRecord {
-  readonly id: string;
-  readonly rev: number;
-  readonly body: string;
-}
 
 /** Undefined when nginx runs it; otherwise the refusal, and nginx runs what it ran before. */
 export async function applyStructure(edge: Edge, record: StructureRecord): Promise<Refusal | undefined> {

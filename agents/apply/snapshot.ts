@@ -14,10 +14,11 @@ import { readRecords, type StagedBase } from "./persist.ts";
 import { type Expectation, SAMPLE_SIZE, sampleOf } from "./probe.ts";
 import { type Pushable, push } from "./push.ts";
 import { assertBearable, TooManyRefused } from "./refusals.ts";
-import { applyStructure, type StructureRecord } from "./reload.ts";
+import { applyStructure } from "./reload.ts";
 import type { SecretRecord } from "./secrets.ts";
 import { bringUpToDate, mayPush } from "./serving.ts";
 import { createStateIndex, type Held, keyOf, type StateIndex } from "./state-index.ts";
+import type { StructureRecord } from "./structure.ts";
 import { checkCheckpoint, type Feed } from "./verify.ts";
 
 const RESOLVE_WITHIN_MS = 2_000;

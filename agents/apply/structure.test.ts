@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await world.remove();
+  await world.stop();
 });
 
 function putStructure(body: string): number {

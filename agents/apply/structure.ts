@@ -33,6 +33,12 @@ const structureSchema = z.object({
 });
 export type Structure = z.infer<typeof structureSchema>;
 
+export interface StructureRecord {
+  readonly id: string;
+  readonly rev: number;
+  readonly body: string;
+}
+
 /** Throws with the reason when the body is no structure that this agent understands. */
 export function parseStructure(body: string): Structure {
   const parsed = structureSchema.safeParse(parseJson(body));

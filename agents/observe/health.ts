@@ -1,7 +1,7 @@
 // Whether this edge is well, for whoever watches the machine: it serves or is away on purpose, and can write its state.
 
 import type { Edge } from "../apply/edge.ts";
-import { nginxIsWanted } from "../apply/node-state.ts";
+import { nginxIsWanted } from "../apply/settle-node.ts";
 
 interface Check {
   readonly name: "nginx" | "disk" | "control plane";
