@@ -15,11 +15,13 @@ end
 
 --- The filters look at what the request accepts, and at nothing else that could be told them for one distribution.
 function M.limit(var, part)
+  local range = var.http_range
+  -- Nothing to limit, mostly.
+  if part.gzip and part.brotli and not range then return end
   local accepted = var.http_accept_encoding
   if not accepted then return end
   -- A part is of the bytes as they are.
-  if var.http_range then return set_request_header("Accept-Encoding", nil) end
-  if part.gzip and part.brotli then return end
+  if range then return set_request_header("Accept-Encoding", nil) end
   if part.gzip and find(accepted, "gzip", 1, true) then return set_request_header("Accept-Encoding", "gzip") end
   if part.brotli and find(accepted, "br", 1, true) then return set_request_header("Accept-Encoding", "br") end
   set_request_header("Accept-Encoding", nil)
