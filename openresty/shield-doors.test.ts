@@ -36,6 +36,13 @@ function cacheStatus({ lines }: Answer): string[] {
   return lines.flatMap((line) => /^cache-status: (\S+ [^;]+)/i.exec(line)?.[1] ?? []);
 }
 
+/** Cache-Status, in haste. */
+async function ask({ edge }: ShieldEdge, host: string, path: string): Promise<string> {
+  const reply = await request(`http://127.0.0.1:${edge.httpPort}${path}`, { headers: { host } });
+  await reply.body.dump();
+  return String(reply.headers["cache-status"]);
+}
+
 /** Of how many groups the origin's requests came through. */
 const groupsOfRequests = () =>
   shield.origin.seen.map(({ headers }) => headers["cdn-loop"]?.toString().split(", ").length);
@@ -69,13 +76,13 @@ describe("the listener for children", () => {
 
   test("has not a byte for anybody else", async () => {
     const site = await shield.serve();
-    const ask = (shown: Shown | undefined) => answerTo(shown, site.host, site.distribution.id);
+    const answer = (shown: Shown | undefined) => answerTo(shown, site.host, site.distribution.id);
     const foreign = openAuthority(await makeAuthority(new Date()));
     const edgeId = randomUUID();
-    expect(await ask(undefined)).toBe("");
-    expect(await ask(identityOf(foreign, { edgeId, groupId: shield.childGroup }))).toBe("");
-    expect(await ask(shield.identity({ edgeId, groupId: randomUUID() }))).toBe("");
-    expect(await ask(shield.identity({ edgeId, groupId: shield.parentGroup }))).toBe("");
+    expect(await answer(undefined)).toBe("");
+    expect(await answer(identityOf(foreign, { edgeId, groupId: shield.childGroup }))).toBe("");
+    expect(await answer(shield.identity({ edgeId, groupId: randomUUID() }))).toBe("");
+    expect(await answer(shield.identity({ edgeId, groupId: shield.parentGroup }))).toBe("");
     expect(shield.origin.seen).toEqual([]);
   });
 
@@ -129,20 +136,18 @@ describe("a child", () => {
   test("asks for one URL where every other child does", async () => {
     const site = await shield.serve();
     const paths = Array.from({ length: 30 }, (_, index) => `/spread-${index}`);
-    for (const path of paths) await site.ask(child, path);
-    for (const path of paths) {
-      expect(cacheStatus(await site.ask(other, path))).toEqual(["edgewright-parent; hit", "edgewright; fwd=miss"]);
-    }
+    for (const path of paths) await ask(child, site.host, path);
+    for (const path of paths) expect(await ask(other, site.host, path)).toMatch(/^edgewright-parent; hit/);
     expect(shield.origin.seen).toHaveLength(paths.length);
   });
 
   test("moves only what an edge held that leaves", async () => {
     const site = await shield.serve();
     const paths = Array.from({ length: 30 }, (_, index) => `/leaving-${index}`);
-    for (const path of paths) await site.ask(child, path);
+    for (const path of paths) await ask(child, site.host, path);
     await shield.point([parent]);
     let hits = 0;
-    for (const path of paths) hits += cacheStatus(await site.ask(other, path))[0] === "edgewright-parent; hit" ? 1 : 0;
+    for (const path of paths) if ((await ask(other, site.host, path)).startsWith("edgewright-parent; hit")) hits += 1;
     expect(hits).toBeGreaterThan(0);
     expect(shield.origin.seen).toHaveLength(paths.length + (paths.length - hits));
   });
