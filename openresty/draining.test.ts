@@ -127,7 +127,10 @@ test("a connection of HTTP/2 or 3 in constant use ends after its time, and no re
   await shortenConnections();
   const sessions = new Set<ClientHttp2Session>();
   const open = () => {
-    const session = connect(`https://127.0.0.1:${sites.edge.httpsPort}`, { rejectUnauthorized: false });
+    const session = connect(`https://127.0.0.1:${sites.edge.httpsPort}`, {
+      servername: site.host,
+      rejectUnauthorized: false,
+    });
     session.once("goaway", () => {
       session.close();
     });
