@@ -78,6 +78,7 @@ export async function startCluster(
     CONTROL_PLANE_URL: apiUrl,
     EDGE_HOME: join(folder, "edge"),
     EDGE_NAME: "edge-1",
+    AGENT_METRICS_ADDRESS: "off",
     NGINX_INSTALLATION: JSON.stringify(await nginx()),
   };
 
