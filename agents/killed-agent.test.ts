@@ -95,7 +95,7 @@ test("stopped by a signal: with nothing left when nginx is to end, with nginx le
   expect(await statusOf("www.example.com")).toBe(200);
 });
 
-const ROUNDS = 8;
+const ROUNDS = 6;
 const HOSTS = 12;
 
 test("killed at random moments, agent and nginx: every host is as before or as after, and the end is what was wanted", async () => {
