@@ -1,5 +1,6 @@
 // Who may ask whom in an origin shield, and what becomes of viewers when parents are away.
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { connect as connectPlainly, type Socket } from "node:net";
 import { connect } from "node:tls";
 import { request } from "undici";
@@ -231,10 +232,11 @@ function closed(socket: Socket): Promise<void> {
   });
 }
 
-/** Without a word: its workers, too. */
+/** Without a word: its workers and whatever else it has begun, too. */
 async function kill({ edge }: ShieldEdge): Promise<void> {
-  const pids = [edge.master(), ...(await edge.workers())];
-  for (const pid of pids) process.kill(pid, "SIGKILL");
+  const master = edge.master();
+  const children = await readFile(`/proc/${master}/task/${master}/children`, "utf8");
+  for (const pid of [master, ...children.split(" ").filter(Boolean).map(Number)]) process.kill(pid, "SIGKILL");
 }
 
 describe("the oldest nginx that an edge may run", () => {
