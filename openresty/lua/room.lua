@@ -42,9 +42,9 @@ local function look()
   any = next(lacking) ~= nil
 end
 
---- `zones`: where each of the cache's zones lies.
+--- `zones`: where each of the cache's zones lies; files of an earlier release do not say.
 function M.begin(zones)
-  paths = zones
+  paths = zones or {}
   look()
   local ok, err = ngx.timer.every(LOOK_EVERY_SECONDS, look)
   if not ok then ngx.log(ngx.ERR, "full disks will not be noticed: ", err) end
