@@ -36,6 +36,8 @@ function files({ folder, port, originPort, core }: PeerSettings, tools: DebianTo
       `CONFIG proxy.config.body_factory.template_sets_dir STRING ${tools.path("etc/trafficserver/body_factory")}`,
       "CONFIG proxy.config.crash_log_helper STRING NULL",
       "CONFIG proxy.config.reverse_proxy.enabled INT 1",
+      // It serves before it caches, else.
+      "CONFIG proxy.config.http.wait_for_cache INT 1",
       "CONFIG proxy.config.url_remap.remap_required INT 1",
       "CONFIG proxy.config.url_remap.pristine_host_hdr INT 1",
       "CONFIG proxy.config.log.max_secs_per_buffer INT 1",
