@@ -3143,7 +3143,10 @@ export interface components {
                  */
                 hsts: components["schemas"]["Hsts"] | null;
                 compression: components["schemas"]["Compression"];
-                /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
+                /**
+                 * @description The points of presence that alone serve it. Null: all of them, also those to come.
+                 * @default null
+                 */
                 edge_group_ids: string[] | null;
             };
             origins: {

@@ -12,8 +12,12 @@ import { decidedFields, exampleDistribution } from "./schema.ts";
 import type { DistributionState } from "./state.ts";
 import type { DistributionRecord } from "./store.ts";
 
-// Versions from before HSTS could be asked for say nothing of it.
-const settingsSchema = z.object({ ...decidedFields, hsts: decidedFields.hsts.default(null) });
+// Versions from before these could be decided say nothing of them.
+const settingsSchema = z.object({
+  ...decidedFields,
+  hsts: decidedFields.hsts.default(null),
+  edge_group_ids: decidedFields.edge_group_ids.default(null),
+});
 
 export const exampleConfiguration = {
   settings: settingsSchema.parse(exampleDistribution),

@@ -48,12 +48,12 @@ test("it is created, changed, compared, copied, rolled back and taken away", asy
   expect(await toldOf(id)).toBeUndefined();
 });
 
-test("a version from before there was such a setting is one without it", async () => {
+test("a version from before it, and groups to be kept to, could be asked for is one without them", async () => {
   const id = await create("older.example.com");
   await api
     .db("distribution_version")
     .where({ distribution_id: id })
-    .update({ configuration: api.db.raw("configuration #- '{settings,hsts}'") });
+    .update({ configuration: api.db.raw("configuration #- '{settings,hsts}' #- '{settings,edge_group_ids}'") });
   await api.call("owner", "PATCH", `/distributions/${id}`, { hsts: wanted });
   const back = await api.call("owner", "POST", `/distributions/${id}/rollback`, { version: 1 });
   expect(back).toMatchObject({ status: 200, body: { hsts: null } });
