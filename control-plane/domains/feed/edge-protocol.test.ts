@@ -26,7 +26,7 @@ import {
   scopeOf,
   type TestWorld,
 } from "../deployment/test-world.ts";
-import { createEdgeAuthenticator, createEdgeAuthority, edgeNodeRoutes } from "../edge-node/index.ts";
+import { createEdgeAuthenticator, createEdgeAuthority, edgeGroupRoutes, edgeNodeRoutes } from "../edge-node/index.ts";
 import { capabilities, createTestKey, edgeToken } from "../edge-node/test-agent.ts";
 import { createCheckpointWriter } from "./checkpoint.ts";
 import { type FeedGateway, startFeedGateway } from "./gateway.ts";
@@ -54,7 +54,12 @@ beforeAll(async () => {
   const authority = createEdgeAuthority({ db, seal: createSeal(Buffer.alloc(32, 1)), clock });
   const readSnapshot = createSnapshotReader({ db, storage, log });
   api = await startApiServer({
-    routes: [...edgeNodeRoutes(world), ...deploymentRoutes(world), ...feedRoutes({ db, gateway, readSnapshot })],
+    routes: [
+      ...edgeNodeRoutes(world),
+      ...edgeGroupRoutes(world.edgeGroups),
+      ...deploymentRoutes(world),
+      ...feedRoutes({ db, gateway, readSnapshot }),
+    ],
     authenticate: {
       account: async ({ header }) => {
         if (header("authorization") === "Bearer customer") return world.customer;
