@@ -40,8 +40,9 @@ end
 
 -- Since when stored answers count, but for their tags: an epoch, and behind a `+` the turn of a URL that viewers have
 -- changed. The two are of different clocks: one must not hide the other.
-local function since(var, id, target, path)
-  local least_epoch, least_turn = known_to_child(var)
+local function since(var, id, target, path, is_of_child)
+  local least_epoch, least_turn
+  if is_of_child then least_epoch, least_turn = known_to_child(var) end
   local epoch = marks.epoch(id, target, path, least_epoch)
   local turn = invalidations.turn(id, var.host, target)
   if least_turn then turn = max(turn or 0, least_turn) end
@@ -56,9 +57,9 @@ local function epoch_with_tags(var, id, newest, epoch, before, behind)
 end
 
 --- The key for a request of now. `target`: the canonical path and what the rule keeps of the query.
--- `scheme`: the viewer's, where that is another edge's.
+-- `scheme`: the viewer's, where another edge asks; what that one knows of purges counts then, too.
 function M.of(var, id, target, path, rule, scheme)
-  local epoch, turn = since(var, id, target, path)
+  local epoch, turn = since(var, id, target, path, scheme ~= nil)
   -- An origin may answer http and https differently (a redirect from one to the other), and so may two hosts.
   local before = id .. "|" .. M.era(target, clock.now()) .. "|"
   local behind = turn .. "|" .. (scheme or var.scheme) .. "|" .. var.host .. target

@@ -43,7 +43,7 @@ function M.access()
   var.edge_distribution = id
   var.edge_path = path
   var.edge_min_epoch = var.http_x_edge_min_epoch or ""
-  return outer.look_up(var, id, document, target, path, var.http_x_forwarded_proto)
+  return outer.look_up(var, id, document, target, path, var.http_x_forwarded_proto or var.scheme)
 end
 
 function M.header_filter()
@@ -52,7 +52,7 @@ function M.header_filter()
   local status = var.upstream_cache_status
   if not status then return end
   -- The inner hop was asked, and had nobody to ask.
-  if not IS_CACHED[status] and not header["X-Edge-Stored"] and not header["X-Edge-Failed"] then
+  if not IS_CACHED[status] and not var.upstream_http_x_edge_stored and not header["X-Edge-Failed"] then
     return exit(ngx.ERROR)
   end
   local age, kept, left, stored = stored_answer.tell(var, status)

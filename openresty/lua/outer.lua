@@ -35,6 +35,7 @@ local M = {}
 local function must_pass(var)
   local method = var.request_method
   if method ~= "GET" and method ~= "HEAD" then return true end
+  if var.edge_is_unusual == "" then return false end
   local length = var.http_content_length
   if length and length ~= "0" then return true end
   return var.http_transfer_encoding ~= nil or var.http_upgrade ~= nil
@@ -101,6 +102,7 @@ end
 
 -- The agent fetches what is to be kept: that is nobody's visit. Asked only where it matters: each request would pay for it.
 local function is_prefetch(var)
+  if var.edge_is_unusual == "" then return false end
   local secret = var.http_x_edge_prefetch
   return secret and probe.is_asked(secret)
 end
@@ -143,7 +145,9 @@ function M.access()
   local host = var.host
   if not route.is_same_host(var.http_host, host) then return refuse_target() end
   local id = route.id_of(host)
-  if var.http_x_edge_probe and probe.is_asked(var.http_x_edge_probe) then return probe.answer(id) end
+  if var.edge_is_unusual ~= "" and var.http_x_edge_probe and probe.is_asked(var.http_x_edge_probe) then
+    return probe.answer(id)
+  end
   if health.is_asked(var) then return health.answer() end
   if not id then return exit(421) end
   local document = documents.find(id)

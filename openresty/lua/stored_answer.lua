@@ -77,7 +77,7 @@ end
 --- What was fetched in the background while a viewer got the stale copy; a slice behind the first is a piece of its body.
 function M.note_update(var)
   if var.edge_slice_turn ~= "" then return end
-  local stored = header["X-Edge-Stored"]
+  local stored = var.upstream_http_x_edge_stored
   if not stored then return end
   local renewed = renewals.apply(var.edge_key, var.upstream_http_etag or var.upstream_http_last_modified)
   note_tags(var, var.upstream_cache_status, stored, renewed)
@@ -87,17 +87,12 @@ end
 -- all when nobody said; and what the inner hop wrote. Just false: it was purged, and must not be served.
 function M.tell(var, status)
   if var.edge_slice_turn ~= "" then lead_slices(var, status) end
-  local stored, expires = header["X-Edge-Stored"], header["X-Edge-Expires"]
+  local stored, expires = var.upstream_http_x_edge_stored, var.upstream_http_x_edge_expires
   local at, initial, ttl
   if stored then at, initial, ttl = times_of(stored) end
-  header["Cache-Control"] = header["X-Edge-Cache-Control"]
-  header["X-Edge-Stored"] = nil
-  header["X-Edge-Cache-Control"] = nil
+  header["Cache-Control"] = var.upstream_http_x_edge_cache_control
   -- The inner hop takes Expires itself away.
-  if expires then
-    header["Expires"] = expires
-    header["X-Edge-Expires"] = nil
-  end
+  if expires then header["Expires"] = expires end
   local renewed
   if not IS_ANSWERED[status] then
     -- A cookie was for the viewer whom the origin has answered.

@@ -7,10 +7,10 @@ local T = {}
 local ID = "c0ffee00-0000-4000-8000-000000000001"
 local DAY = 86400
 
-local function key(var, variables, target)
+local function key(var, variables, target, scheme)
   var.scheme, var.host = var.scheme or "http", var.host or "a.test"
   target = target or "/"
-  return cache_key.of(var, ID, target, target:match("^[^?]*"), variables and { key_variables = variables })
+  return cache_key.of(var, ID, target, target:match("^[^?]*"), variables and { key_variables = variables }, scheme)
 end
 
 -- Without the era, which is of today.
@@ -23,11 +23,11 @@ end
 
 function T.test_what_another_edge_knows_of_purges_is_in_it_and_is_left_for_the_inner_hop()
   local var = { edge_min_epoch = "1700000000123" }
-  lu.assertEquals(behind_era(key(var)), ID .. "|1700000000123|http|a.test/")
+  lu.assertEquals(behind_era(key(var, nil, "/", "http")), ID .. "|1700000000123|http|a.test/")
   lu.assertEquals(var.edge_epoch, "1700000000123")
   -- What a child's viewer has changed is changed for the parent, too.
   var = { edge_min_epoch = "1700000000123+77" }
-  lu.assertEquals(behind_era(key(var)), ID .. "|1700000000123+77|http|a.test/")
+  lu.assertEquals(behind_era(key(var, nil, "/", "http")), ID .. "|1700000000123+77|http|a.test/")
   lu.assertEquals(var.edge_epoch, "1700000000123+77")
 end
 
