@@ -28,6 +28,7 @@ import type { AgentConfig } from "./config.ts";
 import type { ControlPlane } from "./control-plane-client.ts";
 import type { Identity } from "./identity/identity.ts";
 import { createNginx } from "./observe/nginx.ts";
+import { findMaster } from "./observe/nginx-launch.ts";
 import { followWorkerDeaths } from "./observe/worker-deaths.ts";
 
 export interface EdgeSettings {
@@ -90,7 +91,9 @@ export async function openEdge(settings: EdgeSettings): Promise<Edge> {
     prefetches: settings.prefetches,
     ...{ pinsFile: disk.pinsFile, secrets: disk.secrets, drainSeconds: config.EDGE_DRAIN_SECONDS },
     ...{ crashes, heldBack, crashTrialMs: config.EDGE_CRASH_TRIAL_SECONDS * 1000 },
-    workerDeaths: await followWorkerDeaths(join(home, "logs", "error.log")),
+    workerDeaths: await followWorkerDeaths(join(home, "logs", "error.log"), () =>
+      findMaster(home).catch(() => undefined),
+    ),
   };
   edge.refusals.add(heldBack.culprits().map(crashRefusal));
   // An agent that was killed while it searched.

@@ -19,7 +19,8 @@ export async function markErrorLog(path: string): Promise<ErrorLogMark> {
 }
 
 function linesAt(level: string, text: string): string[] {
-  const line = new RegExp(`\\[${level}\\] \\d+#\\d+: (.*)`);
+  // From the line's beginning: further on in one, nginx quotes what viewers sent.
+  const line = new RegExp(`^\\d{4}/\\d\\d/\\d\\d \\d\\d:\\d\\d:\\d\\d \\[${level}\\] \\d+#\\d+: (.*)`);
   return text.split("\n").flatMap((one) => line.exec(one)?.[1] ?? []);
 }
 

@@ -15,7 +15,9 @@ export interface WorkerDeaths {
 /** At a time; what a flood of other lines hides is not worth more memory. */
 const READ_BYTES_MAX = 1024 * 1024;
 
-const LINE = /\[alert\] \d+#\d+: worker process (\d+) exited on signal (\d+)/g;
+// The whole line: further on in one, nginx quotes what viewers sent.
+const LINE =
+  /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d \[alert\] (\d+)#\d+: worker process (\d+) exited on signal (\d+)(?: \(core dumped\))?$/gm;
 
 /** How workers end that are asked to: hang-up, interrupt, quit, terminate. */
 const ASKED_TO_END = new Set([1, 2, 3, 15]);
@@ -25,10 +27,21 @@ interface Place {
   readonly bytes: number;
 }
 
-/** What is in the log already has been somebody else's business. */
-export async function followWorkerDeaths(path: string): Promise<WorkerDeaths> {
+/** What is in the log already has been somebody else's business. Only the running master's word counts. */
+export async function followWorkerDeaths(
+  path: string,
+  runningMaster: () => Promise<number | undefined>,
+): Promise<WorkerDeaths> {
   let place = await endOf(path);
   let torn = "";
+  /** Running now; one that ended since the last look had its last word. */
+  let master = await runningMaster();
+
+  async function masters(): Promise<ReadonlySet<number | undefined>> {
+    const before = master;
+    master = (await runningMaster()) ?? before;
+    return new Set([before, master]);
+  }
 
   async function readOn(): Promise<string> {
     const now = await endOf(path);
@@ -47,8 +60,10 @@ export async function followWorkerDeaths(path: string): Promise<WorkerDeaths> {
       const text = torn + (await readOn());
       const whole = text.slice(0, text.lastIndexOf("\n") + 1);
       torn = text.slice(whole.length);
+      const trusted = await masters();
       return [...whole.matchAll(LINE)]
-        .map(([, pid, signal]) => ({ pid: Number(pid), signal: Number(signal) }))
+        .filter(([, by]) => trusted.has(Number(by)))
+        .map(([, , pid, signal]) => ({ pid: Number(pid), signal: Number(signal) }))
         .filter(({ signal }) => !ASKED_TO_END.has(signal));
     },
   };
@@ -68,7 +83,9 @@ async function readBetween(path: string, from: number, to: number): Promise<stri
     const { bytesRead, buffer } = await file.read(Buffer.alloc(to - start), 0, to - start, start);
     return buffer.toString("latin1", 0, bytesRead);
   });
-  return text ?? "";
+  if (text === undefined) return "";
+  // What is left of a line whose beginning was skipped is no line.
+  return start === from ? text : text.slice(Math.max(0, text.indexOf("\n")));
 }
 
 /** Undefined when there is no such file, or it cannot be read for now. */
