@@ -11,7 +11,10 @@ export interface paths {
         get: operations["getAccount"];
         put?: never;
         post?: never;
-        /** End the account, once nothing lives in it */
+        /**
+         * End the account, once nothing lives in it
+         * @description Takes the session of a person: an API token is refused.
+         */
         delete: operations["deleteAccount"];
         options?: never;
         head?: never;
@@ -29,7 +32,10 @@ export interface paths {
         /** The account's invitations, newest first */
         get: operations["listInvitations"];
         put?: never;
-        /** Mail somebody a link that makes them a member, good for 7 days */
+        /**
+         * Mail somebody a link that makes them a member, good for 7 days
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["createInvitation"];
         delete?: never;
         options?: never;
@@ -63,7 +69,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Mail it again, with a new link and for another 7 days; the former link ends */
+        /**
+         * Mail it again, with a new link and for another 7 days; the former link ends
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["resendInvitation"];
         delete?: never;
         options?: never;
@@ -102,7 +111,10 @@ export interface paths {
         delete: operations["removeMember"];
         options?: never;
         head?: never;
-        /** Give a member another role; only owners make and unmake owners */
+        /**
+         * Give a member another role; only owners make and unmake owners
+         * @description Takes the session of a person: an API token is refused.
+         */
         patch: operations["updateMember"];
         trace?: never;
     };
@@ -115,7 +127,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make a member an owner and yourself an admin */
+        /**
+         * Make a member an owner and yourself an admin
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["transferAccount"];
         delete?: never;
         options?: never;
@@ -151,7 +166,10 @@ export interface paths {
         /** Your tokens in the account, newest first; for admins those of all members */
         get: operations["listApiTokens"];
         put?: never;
-        /** A token for a program, which is shown this once; API tokens make no others */
+        /**
+         * A token for a program, which is shown this once; API tokens make no others
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["createApiToken"];
         delete?: never;
         options?: never;
@@ -1384,7 +1402,10 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
-        /** Give a user another platform role */
+        /**
+         * Give a user another platform role
+         * @description Takes the session of a person: an API token is refused.
+         */
         patch: operations["updateUser"];
         trace?: never;
     };

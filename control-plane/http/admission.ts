@@ -32,7 +32,7 @@ export function createAdmission(authenticate: Authentication, limits: RateLimits
         counting === undefined || route.unlimited
           ? await identified()
           : await counting.within(route, arrival, identified);
-      assertAllowed(route.access, caller);
+      assertAllowed(route, caller);
       return caller;
     },
     async admitUnrouted(arrival) {

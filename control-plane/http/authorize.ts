@@ -1,5 +1,6 @@
 // Lets a request through to its handler, or not: the caller that the route's access asks for.
 import { type Access, type Caller, type EdgeCaller, hasRole, hasScope, type Scope, type UserCaller } from "./caller.ts";
+import type { Route } from "./define-route.ts";
 import { forbidden } from "./problems.ts";
 import type { Credentials } from "./request-facts.ts";
 
@@ -37,7 +38,10 @@ export async function identify(
 }
 
 /** Throws the 403 problem when the caller is known and not enough. */
-export function assertAllowed(access: Access, caller: AnyCaller | undefined): void {
+export function assertAllowed(
+  { access, sessionOnly }: Pick<Route, "access" | "sessionOnly">,
+  caller: AnyCaller | undefined,
+): void {
   if (caller === undefined || !("accountId" in caller)) return;
   if (access.kind === "operator" && caller.platformRole !== "admin") {
     throw forbidden("This is for operators of the platform.");
@@ -46,6 +50,9 @@ export function assertAllowed(access: Access, caller: AnyCaller | undefined): vo
     throw forbidden(`This takes the role ${access.role} in the account; yours is ${caller.accountRole}.`);
   }
   if ("scope" in access) assertScope(caller, access.scope);
+  if (sessionOnly && caller.apiTokenId !== null) {
+    throw forbidden("This takes the session of a person: log in. An API token does not do, whatever its scopes.");
+  }
 }
 
 function assertScope(caller: Caller, scope: Scope): void {

@@ -73,6 +73,8 @@ export interface Deprecation {
 
 /** What a route may declare beside its shapes; each is off when absent. */
 interface RouteTraits {
+  /** It hands out power, which must outlive no token that leaked: takes the session of a person, and no API token. */
+  readonly sessionOnly?: true;
   /** It takes a secret that somebody might try out: counted per address, and banned after a few. */
   readonly attempts?: true;
   /** No rate limit counts it: probes, metrics, files of the docs. */
@@ -130,6 +132,8 @@ export interface Route {
   readonly body: BodyDeclaration;
   readonly reply: ReplyDeclaration;
   readonly problems: readonly ProblemKind[];
+  /** API tokens are refused, whatever their scopes. */
+  readonly sessionOnly: boolean;
   readonly attempts: boolean;
   readonly unlimited: boolean;
   readonly ifMatch: boolean;
@@ -171,6 +175,7 @@ export function defineRoute<
     body: declaration.body,
     reply: declaration.reply,
     problems: declaration.problems ?? [],
+    sessionOnly: declaration.sessionOnly ?? false,
     attempts: declaration.attempts ?? false,
     unlimited: declaration.unlimited ?? false,
     ifMatch: declaration.ifMatch ?? false,

@@ -31,6 +31,7 @@ export function memberRoutes(members: MemberService): Route[] {
       tag,
       summary: "Give a member another role; only owners make and unmake owners",
       access: { kind: "account", role: "admin", scope: "account:write" },
+      sessionOnly: true,
       params: memberParams,
       body: patchMemberInput,
       reply: { status: 200, body: memberReply },

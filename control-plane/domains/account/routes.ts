@@ -105,6 +105,7 @@ function namedAccountRoutes(accounts: AccountService): Route[] {
       tag,
       summary: "Make a member an owner and yourself an admin",
       access: { kind: "account", role: "owner", scope: "account:write" },
+      sessionOnly: true,
       body: transferInput,
       reply: { status: 204, empty: true },
       async handle({ body, caller }) {
@@ -119,6 +120,7 @@ function namedAccountRoutes(accounts: AccountService): Route[] {
       tag,
       summary: "End the account, once nothing lives in it",
       access: { kind: "account", role: "owner", scope: "account:write" },
+      sessionOnly: true,
       ifMatch: true,
       reply: { status: 204, empty: true },
       problems: [accountInUse, failedPrecondition],

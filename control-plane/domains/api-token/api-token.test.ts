@@ -176,9 +176,47 @@ test("a token makes no other token, but may end one", async () => {
   const parent = await world.makeToken(owner, { scopes: ["account:read", "account:write"] });
   const body = { name: "child", scopes: ["account:read"] };
   const refused = await world.ask("POST", "/api-tokens", { bearer: parent.token, body });
-  expect([refused.status, refused.body]).toMatchObject([403, { detail: expect.stringContaining("makes no other") }]);
+  expect([refused.status, refused.body]).toMatchObject([
+    403,
+    { detail: expect.stringContaining("An API token does not do") },
+  ]);
   expect((await world.ask("DELETE", `/api-tokens/${parent.id}`, { bearer: parent.token })).status).toBe(204);
   expect(await world.reach(parent.token)).toMatchObject({ view: 401 });
+});
+
+test("a token hands out no power, whatever its scopes: that takes a person", async () => {
+  const owner = await world.person("powerful");
+  const friend = await world.person("powerful-friend", { accountId: owner.accountId, role: "viewer" });
+  await world.db("user").where({ id: owner.userId }).update({ platform_role: "admin" });
+  const scopes = ["account:read", "account:write", "platform:read", "platform:write"];
+  const { token } = await world.makeToken(owner, { scopes });
+  const invitation = { email: "accomplice@example.com", role: "owner" };
+  const invited = await world.ask("POST", "/account/invitations", {
+    ...owner,
+    account: owner.accountId,
+    body: invitation,
+  });
+  const { id } = z.object({ id: z.uuid() }).parse(invited.body);
+  const deeds: [method: string, path: string, body?: object][] = [
+    ["POST", "/account/invitations", { ...invitation, email: "another@example.com" }],
+    ["POST", `/account/invitations/${id}/resend`],
+    ["PATCH", `/account/members/${friend.userId}`, { role: "owner" }],
+    ["POST", "/account/transfer", { user_id: friend.userId }],
+    ["DELETE", "/account"],
+    ["PATCH", `/users/${friend.userId}`, { platform_role: "admin" }],
+  ];
+  for (const [method, path, body] of deeds) {
+    const refused = await world.ask(method, path, { bearer: token, body });
+    const detail = expect.stringContaining("An API token does not do");
+    expect([method, path, refused.status, refused.body]).toMatchObject([method, path, 403, { detail }]);
+  }
+  for (const path of ["/account/members", "/account/invitations", `/users/${friend.userId}`]) {
+    expect((await world.ask("GET", path, { bearer: token })).status, path).toBe(200);
+  }
+  const promoted = await world.ask("PATCH", `/account/members/${friend.userId}`, {
+    ...{ ...owner, account: owner.accountId, body: { role: "editor" } },
+  });
+  expect(promoted.status).toBe(200);
 });
 
 test("members see and end their own tokens, admins those of everybody, strangers none", async () => {

@@ -18,6 +18,7 @@ export function apiTokenRoutes(apiTokens: ApiTokenService): Route[] {
       tag,
       summary: "A token for a program, which is shown this once; API tokens make no others",
       access: { kind: "account", role: "viewer", scope: "account:write" },
+      sessionOnly: true,
       body: apiTokenInput,
       reply: { status: 201, body: createdApiTokenReply },
       problems: [tooManyApiTokens],

@@ -28,9 +28,7 @@ export function createApiTokenService({
   /** How long a token may live at most; undefined: as long as its maker likes, without an end too. */
   daysMax: number | undefined;
 }) {
-  /** Only people make tokens: one that leaked must not outlive its end by others that it has made. */
   async function create(caller: Caller, input: ApiTokenInput): Promise<{ row: ApiTokenRow; token: string }> {
-    if (caller.apiTokenId !== null) throw forbidden("An API token makes no other: log in as a person for this.");
     const faults = [...scopeFaults(caller, input.scopes), ...expiryFaults(input.expires_at, clock(), daysMax)];
     if (faults.length > 0) throw invalidRequest(faults);
 

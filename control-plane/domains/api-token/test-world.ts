@@ -9,7 +9,13 @@ import type { Access } from "../../http/caller.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Asked, ask } from "../../http/test-ask.ts";
-import { createMemberships } from "../account/index.ts";
+import {
+  accountRoutes,
+  createAccountService,
+  createInvitationService,
+  createMemberService,
+  createMemberships,
+} from "../account/index.ts";
 import { insertMembership } from "../account/store.ts";
 import {
   createAuthenticators,
@@ -55,17 +61,29 @@ export async function openTokenWorld({ daysMax }: { daysMax?: number } = {}) {
   const tokens = createTokens({ keys: createSigningKeys({ db, seal, clock, log }), clock });
   const cache = directReads;
   const memberships = createMemberships({ db, cache });
-  const verifier = { publicUrl: new URL("https://cdn.example"), chainId: 1 };
-  const auth = createAuthService({ db, clock, tokens, post: createPost(seal), seal, verifier, cache, memberships });
+  const post = createPost(seal);
+  const publicUrl = new URL("https://cdn.example");
+  const verifier = { publicUrl, chainId: 1 };
+  const auth = createAuthService({ db, clock, tokens, post, seal, verifier, cache, memberships });
   const apiTokens = createApiTokenService({ db, clock, daysMax });
   const operators = createOperatorService({ db, clock, sessions: auth.sessions });
+  const ofAccounts = {
+    accounts: createAccountService({ db, clock }),
+    members: createMemberService({ db, clock }),
+    invitations: createInvitationService({ db, clock, post, publicUrl }),
+  };
   const lastUse = recordLastUse({ db, clock, log, gatherMs: 0 });
   const authenticate = acceptApiTokens(createAuthenticators(auth), {
     sources: { tokens: createTokenReads({ db, cache }), memberships, findPerson: auth.findActive },
     ...{ lastUse, clock },
   });
   const api = await startApiServer({
-    routes: [...apiTokenRoutes(apiTokens), ...operatorRoutes(operators), ...probeRoutes()],
+    routes: [
+      ...apiTokenRoutes(apiTokens),
+      ...operatorRoutes(operators),
+      ...accountRoutes({ ...ofAccounts, clock }),
+      ...probeRoutes(),
+    ],
     authenticate: { ...authenticate, edge: () => Promise.reject(new Error("no edge asks here")) },
     ...{ readiness: [], log, host: "127.0.0.1", port: 0 },
   });

@@ -68,6 +68,7 @@ function operationOf(route: Route, components: SchemaComponents): JsonObject {
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
+    ...(route.sessionOnly ? { description: "Takes the session of a person: an API token is refused." } : {}),
     ...(route.deprecated === undefined ? {} : { deprecated: true }),
     security: securityOf(route.access),
     parameters: [

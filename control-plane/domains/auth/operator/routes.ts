@@ -55,6 +55,7 @@ export function operatorRoutes(operators: OperatorService): Route[] {
       tag,
       summary: "Give a user another platform role",
       access: writes,
+      sessionOnly: true,
       ifMatch: true,
       params: userParams,
       body: patchUserInput,
