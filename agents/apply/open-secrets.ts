@@ -40,12 +40,10 @@ function unwrap(wrapped: string, key: KeyObject): Buffer {
 export const TICKET_ROOT_ID = "00000000-0000-0000-0000-7469636b6574";
 
 /** The same on every edge of the group, and another one with every generation: a node that left cannot open sessions. */
-export function ticketRootOf(keys: GroupKeys): { generation: number; root: string } | undefined {
-  const generation = Math.max(0, ...keys.keys());
-  const key = keys.get(generation);
+export function ticketRootOf(keys: GroupKeys): string | undefined {
+  const key = keys.get(Math.max(0, ...keys.keys()));
   if (key === undefined) return undefined;
-  const root = Buffer.from(hkdfSync("sha256", key, "", "edgewright-session-tickets-1", KEY_BYTES));
-  return { generation, root: root.toString("base64") };
+  return Buffer.from(hkdfSync("sha256", key, "", "edgewright-session-tickets-1", KEY_BYTES)).toString("base64");
 }
 
 /** Undefined when its key is not at hand (yet); throws when it does not open although it is. */

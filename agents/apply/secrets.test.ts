@@ -157,3 +157,16 @@ test("sessions are sealed by the same root on every edge, and by another one fro
   expect(new Set(ticketRoots).size).toBe(2);
   expect(ticketRoots.every((root) => Buffer.from(root, "base64").length === 32)).toBe(true);
 });
+
+test("a restored database gives the same generation another key: its root and its secrets take the place of the old", async () => {
+  noteKeyring([own]);
+  await secrets.bring(send);
+  const restored = createTestSecrets(scope);
+  // It comes before the keyring that opens it.
+  secrets.note(record("secret", one, restored.sealed(one, "first")));
+  expect(await secrets.bring(send)).toMatchObject([{ id: one, stage: "open" }]);
+  secrets.note(record("keyring", scope, restored.keyring([own])));
+  expect(await secrets.bring(send)).toEqual([]);
+  expect(held.get(one)).toBe("first");
+  expect(new Set(ticketRoots).size).toBe(2);
+});

@@ -39,8 +39,8 @@ export function createSecrets(settings: {
   const gone = new Set<string>();
   let keyring: SecretRecord | undefined;
   let keys: GroupKeys = new Map();
-  /** The generation whose root of session tickets nginx has. */
-  let ticketsOf: number | undefined;
+  /** By what nginx seals sessions: a restored database gives the same generation another key. */
+  let ticketRoot: string | undefined;
   /** Whose key opened the keyring: the edge may enrol again. */
   let openedBy: unknown;
 
@@ -82,17 +82,17 @@ export function createSecrets(settings: {
       return [refusal(keyring, "the keyring does not open with this edge's key")];
     }
     // What waited for a key may open now.
-    if ([...keys.keys()].some((generation) => !before.has(generation))) dueAll();
+    if ([...keys].some(([generation, opened]) => before.get(generation)?.equals(opened) !== true)) dueAll();
     if (keys.size === 0 && sealed.size > 0)
       log.warn("the keyring has no key for this edge yet: its secrets stay closed");
     return [];
   }
 
   async function bringTicketRoot(send: Send): Promise<void> {
-    const tickets = ticketRootOf(keys);
-    if (tickets === undefined || tickets.generation === ticketsOf) return;
-    await send({ [TICKET_ROOT_ID]: tickets.root });
-    ticketsOf = tickets.generation;
+    const root = ticketRootOf(keys);
+    if (root === undefined || root === ticketRoot) return;
+    await send({ [TICKET_ROOT_ID]: root });
+    ticketRoot = root;
   }
 
   function openDue(): { opened: [string, string][]; refused: Refusal[] } {
@@ -143,7 +143,7 @@ export function createSecrets(settings: {
       }
     },
     bringAllAgain: () => {
-      ticketsOf = undefined;
+      ticketRoot = undefined;
       dueAll();
     },
     isLockedOut: () => sealed.size > 0 && keyring !== undefined && keys.size === 0,
