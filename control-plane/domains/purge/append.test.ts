@@ -99,6 +99,15 @@ describe("a purge that waits", () => {
     for (const purgeId of ids) expect(await recordOf(purgeId)).toMatchObject({ op: "put" });
   });
 
+  test("goes by the same job where one batch has no room for its bytes", async () => {
+    const ids = [await purged({ tags: ["a"] }), await purged({ tags: ["b"] }), await purged({ tags: ["c"] })];
+    await world.db("purge").whereIn("id", ids).update({ bytes: 3_000_000 });
+    world.announced.length = 0;
+    await append();
+    expect(world.announced.filter((scope) => scope === group)).toHaveLength(2);
+    for (const purgeId of ids) expect(await recordOf(purgeId)).toMatchObject({ op: "put" });
+  });
+
   test("of a distribution that no group has is done", async () => {
     const nowhere = await createDistribution(world, `${randomUUID()}.example.com`);
     const purgeId = await purged({ all: true }, nowhere);

@@ -13,11 +13,10 @@ import {
   scopesOf,
 } from "../feed/index.ts";
 import { insertDeliveries } from "./delivery-store.ts";
+import { withinBytes } from "./extent.ts";
 import { MARK_LIFETIME_MS } from "./lifetime.ts";
 import { findEpochsOfArrivals, findPurges, lockWaiting, markAppended, type PurgeRow } from "./store.ts";
 
-/** Of bodies, in one transaction. */
-const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 // A put and the tombstone behind it come from the same epoch: the later one wins by this.
 const PUT_VERSION = 1;
 
@@ -29,11 +28,20 @@ export interface PurgeWorkerSettings {
   readonly announce: (scope: string) => void;
 }
 
-/** Each waiting purge has a job of its own, so one batch is enough: a job finds its purge done, or in hand of another. */
-export async function appendWaiting({ db, signer, clock, announce }: PurgeWorkerSettings): Promise<void> {
-  const appendedTo = await inTransaction(db, async (tx) => {
-    const waiting = await findPurges(tx, withinBytes(await lockWaiting(tx, BATCH_MAX)));
-    if (waiting.length === 0) return [];
+/**
+ * Each waiting purge has a job of its own: it finds its purge done, or in hand of another. So one batch is enough, but for
+ * what was locked and had no room in it: the jobs of those may have passed it by.
+ */
+export async function appendWaiting(settings: PurgeWorkerSettings): Promise<void> {
+  while (await appendBatch(settings));
+}
+
+/** True when some that wait had no room. */
+async function appendBatch({ db, signer, clock, announce }: PurgeWorkerSettings): Promise<boolean> {
+  const { appendedTo, isMore } = await inTransaction(db, async (tx) => {
+    const locked = await lockWaiting(tx, BATCH_MAX);
+    if (locked.length === 0) return { appendedTo: [], isMore: false };
+    const waiting = await findPurges(tx, withinBytes(locked));
     const now = clock();
     const distributions = [...new Set(waiting.map((row) => row.distribution_id))];
     const groups = await appendToGroups(tx, await openWriter(tx, { signer, now }), async (scope) => {
@@ -52,17 +60,10 @@ export async function appendWaiting({ db, signer, clock, announce }: PurgeWorker
       waiting.map(({ id }) => id),
       now,
     );
-    return scopesOf(groups);
+    return { appendedTo: scopesOf(groups), isMore: waiting.length < locked.length };
   });
   for (const scope of appendedTo) announce(scope);
-}
-
-function withinBytes(rows: readonly Pick<PurgeRow, "id" | "bytes">[]): readonly string[] {
-  let bytes = 0;
-  return rows.flatMap((row, index) => {
-    bytes += row.bytes;
-    return index === 0 || bytes <= BATCH_BYTES_MAX ? [row.id] : [];
-  });
+  return isMore;
 }
 
 export function bodyOf({ distribution_id, epoch, type, items }: PurgeContent): string {

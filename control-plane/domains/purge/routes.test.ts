@@ -60,6 +60,13 @@ describe("a purge", () => {
     ]);
   });
 
+  test("is told to the audit log in part where it is long", async () => {
+    const urls = Array.from({ length: 9 }, (_, index) => `/${index}${"a".repeat(1_000)}`);
+    await purge({ urls });
+    const entries = await api.db("audit_entry").where({ action: "distribution.purge", resource_id: id });
+    expect(entries).toMatchObject([{ changes: [{ after: { count: 9, items: urls.slice(0, 8) } }] }]);
+  });
+
   test("of a disabled distribution is taken, of a deleted one not", async () => {
     await api.call("owner", "POST", `/distributions/${id}/disable`);
     expect(await purge({ all: true })).toMatchObject({ status: 202 });
@@ -93,6 +100,11 @@ describe("a purge is refused, and leaves no row,", () => {
     ["by too many URLs", { urls: Array.from({ length: 1001 }, (_, index) => `/${index}`) }, "/urls"],
     ["by too many prefixes", { prefixes: Array.from({ length: 101 }, (_, index) => `/${index}/`) }, "/prefixes"],
     ["by too much text", { urls: Array.from({ length: 40 }, (_, index) => `/${index}${"a".repeat(8_000)}`) }, "/urls"],
+    [
+      "by too much text, unread",
+      { urls: [...Array.from({ length: 40 }, () => `/${"a".repeat(8_000)}`), "no"] },
+      "/urls",
+    ],
   ])("%s", async (_, body, pointer) => {
     const answer = await purge(body);
     expect(answer.status).toBe(422);

@@ -17,6 +17,7 @@ import {
   getOwnDistribution,
 } from "../distribution/index.ts";
 import { bodyOf } from "./append.ts";
+import { assertNotTooMuch, auditedItems, tooMuch } from "./extent.ts";
 import { MARKS_MAX } from "./forget.ts";
 import { appendPurges, foldPurges } from "./jobs.ts";
 import { unknownPurge } from "./problems.ts";
@@ -25,8 +26,6 @@ import { type PurgeType, type Reading, readPrefix, readTarget, withAnyQuery } fr
 import type { CreatePurgeInput, ListedPurgeReply, PurgeReply } from "./schema.ts";
 import { findPurge, insertPurge, listPurges, type PurgeRow, raiseEpoch } from "./store.ts";
 
-/** Of what is purged; the log is no archive. */
-const AUDITED_ITEMS_MAX = 50;
 // On the edges after some 20 ms on a quiet platform; asked more and more rarely after that.
 const FIRST_PAUSE_MS = 15;
 const PAUSE_MAX_MS = 250;
@@ -44,6 +43,8 @@ export function createPurgeService({ db, clock }: { db: Database; clock: () => D
     return inTransaction(db, async (tx) => {
       const now = clock();
       const distribution = await getLivingDistribution(tx, caller, distributionId);
+      assertNotTooMuch("urls", input.urls ?? []);
+      assertNotTooMuch("prefixes", input.prefixes ?? []);
       const { type, items } = await readItems(tx, distribution, input);
       const marks = type === "all" ? 1 : items.length;
       const head = await raiseEpoch(tx, { distributionId, now, marks });
@@ -142,17 +143,12 @@ function itemsOf(
   return [...new Set(readings.flatMap((reading) => ("target" in reading ? [reading.target] : [])))];
 }
 
-function tooMuch(type: PurgeType): FieldFault {
-  const detail = `must have at most ${PURGE_BODY_BYTES_MAX / 1024} KB together: send them in several purges.`;
-  return { pointer: `/${type}`, detail };
-}
-
 async function recordRequest(
   tx: Tx,
   caller: Caller,
   { id, distribution_id, type, marks, items }: PurgeRow,
 ): Promise<void> {
-  const after = { type, count: marks, items: items.slice(0, AUDITED_ITEMS_MAX) };
+  const after = { type, count: marks, items: auditedItems(items) };
   await recordAudit(tx, caller, {
     ...{ action: "distribution.purge", accountId: caller.accountId },
     ...{ resourceType: "distribution", resourceId: distribution_id },
