@@ -1,9 +1,9 @@
 // Prefetches on their way into the feeds, and out of them: to every group that has the distribution, for an hour.
 import { hashOf, type PrefetchBody } from "../../../agents/contract.ts";
-import { type Database, inTransaction } from "../../database/transaction.ts";
+import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import { appendToGroups, type Candidate, type FeedSigner, findCarried, openWriter, scopesOf } from "../feed/index.ts";
-import { forgetPassed } from "../purge/index.ts";
-import { deletePrefetches, lockWaiting, markAppended, type PrefetchRow } from "./store.ts";
+import { forgetPassed, withinBytes } from "../purge/index.ts";
+import { deletePrefetches, findPrefetches, lockWaiting, markAppended, type PrefetchRow } from "./store.ts";
 
 const HOUR_MS = 3_600_000;
 const KEPT_MS = 24 * HOUR_MS;
@@ -18,10 +18,17 @@ export interface PrefetchWorkerSettings {
   readonly announce: (scope: string) => void;
 }
 
-export async function appendWaiting({ db, signer, clock, announce }: PrefetchWorkerSettings): Promise<void> {
-  const appendedTo = await inTransaction(db, async (tx) => {
-    const waiting = await lockWaiting(tx, BATCH_MAX);
-    if (waiting.length === 0) return [];
+/** All that had no room in one batch too: its own job may have passed it by. */
+export async function appendWaiting(settings: PrefetchWorkerSettings): Promise<void> {
+  while (await appendBatch(settings));
+}
+
+/** True when some that wait had no room. */
+async function appendBatch({ db, signer, clock, announce }: PrefetchWorkerSettings): Promise<boolean> {
+  const { appendedTo, isMore } = await inTransaction(db, async (tx) => {
+    const locked = await lockWaiting(tx, BATCH_MAX);
+    if (locked.length === 0) return { appendedTo: [], isMore: false };
+    const waiting = await findPrefetches(tx, withinBytes(locked));
     const now = clock();
     const distributions = [...new Set(waiting.map((row) => row.distribution_id))];
     const groups = await appendToGroups(tx, await openWriter(tx, { signer, now }), async (scope) => {
@@ -33,14 +40,20 @@ export async function appendWaiting({ db, signer, clock, announce }: PrefetchWor
       waiting.map(({ id }) => id),
       now,
     );
-    return scopesOf(groups);
+    return { appendedTo: scopesOf(groups), isMore: waiting.length < locked.length };
   });
   for (const scope of appendedTo) announce(scope);
+  return isMore;
+}
+
+export function bodyOf({ distribution_id: distribution, urls }: Pick<PrefetchRow, "distribution_id" | "urls">): string {
+  return JSON.stringify({ format: 1, distribution, urls: [...urls] } satisfies PrefetchBody);
 }
 
 /** Its source version is the time at which it was asked for: by that it is forgotten. */
-function candidateOf({ id, distribution_id: distribution, urls, created_at }: PrefetchRow): Candidate {
-  const body = JSON.stringify({ format: 1, distribution, urls: [...urls] } satisfies PrefetchBody);
+function candidateOf(row: PrefetchRow): Candidate {
+  const { id, created_at } = row;
+  const body = bodyOf(row);
   return {
     ...{ kind: "prefetch", id, op: "put", body, hash: hashOf(body) },
     ...{ sourceVersion: created_at.getTime(), compilerVersion: 1 },
@@ -50,5 +63,6 @@ function candidateOf({ id, distribution_id: distribution, urls, created_at }: Pr
 export async function forgetPrefetches(settings: PrefetchWorkerSettings, signal: AbortSignal): Promise<void> {
   const now = settings.clock().getTime();
   await forgetPassed(settings, { kind: "prefetch", before: now - HOUR_MS }, signal);
-  await inTransaction(settings.db, (tx) => deletePrefetches(tx, new Date(now - KEPT_MS), DELETED_AT_ONCE));
+  const deleteSome = (tx: Tx) => deletePrefetches(tx, new Date(now - KEPT_MS), DELETED_AT_ONCE);
+  while ((await inTransaction(settings.db, deleteSome)) > 0) signal.throwIfAborted();
 }

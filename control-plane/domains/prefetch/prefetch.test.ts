@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { prefetchBodySchema } from "../../../agents/contract.ts";
 import {
@@ -7,6 +8,7 @@ import {
   recordsOf,
   type TestWorld,
 } from "../deployment/test-world.ts";
+import { inputFor, insertPerson } from "../distribution/test-customer.ts";
 import { appendWaiting, forgetPrefetches } from "./append.ts";
 import { createPrefetchService } from "./index.ts";
 
@@ -53,6 +55,74 @@ describe("a prefetch", () => {
     world.passTime(HOUR_MS);
     await forgetPrefetches(settings(), forever);
     expect(await recordOf(prefetchId)).toMatchObject({ op: "del" });
+  });
+
+  test("of a domain that another's claim serves is a fault, by a wildcard too; by its own name it is taken", async () => {
+    for (const name of [`www${names}.example.com`, `*.shop${names}.example.com`]) {
+      const host = name.replace("*", "a");
+      const holder = await insertPerson(world.db, randomUUID());
+      if (name.startsWith("*")) await world.distributions.create(holder, inputFor(name));
+      const rival = await insertPerson(world.db, randomUUID());
+      const { record } = await world.distributions.create(rival, inputFor(name));
+      const request = (urls: string[]) => createPrefetchService(world).request(rival, record.id, { urls });
+      await expect(request(["/a", `https://${host}/`])).rejects.toMatchObject({
+        errors: [{ pointer: "/urls/1", detail: expect.stringContaining(`of this distribution: ${record.cname}`) }],
+      });
+      expect((await request(["/a"])).urls).toEqual([`http://${record.cname}/a`]);
+    }
+  });
+
+  test("of a wildcard that is served names hosts below it, one label deep", async () => {
+    const holder = await insertPerson(world.db, randomUUID());
+    const { record } = await world.distributions.create(holder, inputFor(`*.own${names}.example.com`));
+    const request = (url: string) => createPrefetchService(world).request(holder, record.id, { urls: [url] });
+    const url = `https://a.own${names}.example.com/x`;
+    expect((await request(url)).urls).toEqual([url]);
+    await expect(request(`https://a.b.own${names}.example.com/`)).rejects.toMatchObject({ kind: { status: 422 } });
+  });
+
+  test("of too much text is a fault, as it came or as it is spelt", async () => {
+    const fault = { errors: [{ pointer: "/urls", detail: expect.stringContaining("at most 256 KB together") }] };
+    const long = Array.from({ length: 40 }, (_, index) => `/${index}${"a".repeat(8_000)}`);
+    await expect(ask(long)).rejects.toMatchObject(fault);
+    // Not even read: it has a fault of its own.
+    await expect(ask([...long, "no path"])).rejects.toMatchObject(fault);
+    await expect(ask(long.map((url) => url.slice(0, 4_000).replaceAll("a", '"')))).rejects.toMatchObject(fault);
+    expect(await world.db("prefetch").where({ distribution_id: id })).toEqual([]);
+  });
+
+  test("is told to the audit log in part where it is long", async () => {
+    const { id: prefetchId, urls } = await ask(
+      Array.from({ length: 9 }, (_, index) => `/${index}${"a".repeat(1_000)}`),
+    );
+    const entries = await world.db("audit_entry").where({ action: "distribution.prefetch", resource_id: id });
+    expect(entries).toMatchObject([
+      { changes: [{ pointer: `/prefetches/${prefetchId}`, after: { count: 9, items: urls.slice(0, 7) } }] },
+    ]);
+  });
+
+  test("waits for the next batch where one has no room for its bytes, and no job of its own", async () => {
+    const ids = [(await ask(["/a"])).id, (await ask(["/b"])).id, (await ask(["/c"])).id];
+    const urls = JSON.stringify([`http://www.example.com/${"a".repeat(3_000_000)}`]);
+    await world.db("prefetch").whereIn("id", ids).update({ urls });
+    world.announced.length = 0;
+    await appendWaiting(settings());
+    expect(world.announced).toEqual([group, group]);
+    for (const prefetchId of ids) expect(await recordOf(prefetchId)).toMatchObject({ op: "put" });
+  });
+
+  test("is gone from the database after a day, however many they are", async () => {
+    await ask(["/a"]);
+    await appendWaiting(settings());
+    await world.db.raw(
+      `insert into prefetch (id, distribution_id, urls, created_at, appended_at)
+       select gen_random_uuid(), distribution_id, urls, created_at, appended_at
+       from prefetch, generate_series(1, 2500) where distribution_id = ?`,
+      [id],
+    );
+    world.passTime(25 * HOUR_MS);
+    await forgetPrefetches(settings(), forever);
+    expect(await world.db("prefetch").where({ distribution_id: id })).toEqual([]);
   });
 
   test("of another's host is a fault with its place, and leaves nothing", async () => {

@@ -1,13 +1,15 @@
 // Takes prefetches from customers: checked, written out as edges ask, and sent on their way in one transaction.
 import { randomUUID } from "node:crypto";
+import { PURGE_BODY_BYTES_MAX } from "../../../agents/contract.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
-import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
+import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { recordAudit } from "../audit/index.ts";
-import { type DistributionRecord, findDesiredDistribution, getLivingDistribution } from "../distribution/index.ts";
-import { readTarget } from "../purge/index.ts";
+import { findDesiredDistribution, getLivingDistribution } from "../distribution/index.ts";
+import { assertNotTooMuch, auditedItems, readTarget, tooMuch } from "../purge/index.ts";
+import { bodyOf } from "./append.ts";
 import { appendPrefetches } from "./jobs.ts";
 import { absoluteUrl, type Place } from "./rules.ts";
 import type { CreatePrefetchInput, PrefetchReply } from "./schema.ts";
@@ -20,7 +22,13 @@ export function createPrefetchService({ db, clock }: { db: Database; clock: () =
     return inTransaction(db, async (tx) => {
       const now = clock();
       const distribution = await getLivingDistribution(tx, caller, distributionId);
-      const urls = readUrls(input.urls, distribution, await placeOf(tx, distribution));
+      assertNotTooMuch("urls", input.urls);
+      const desired = await findDesiredDistribution(tx, distributionId);
+      const hosts = desired?.serve === true ? desired.distribution.hosts : [];
+      const urls = readUrls(input.urls, hosts, placeOf(hosts, distribution.cname));
+      const body = bodyOf({ distribution_id: distributionId, urls });
+      // Escapes may make it longer than it came.
+      if (Buffer.byteLength(body) > PURGE_BODY_BYTES_MAX) throw invalidRequest([tooMuch("urls")]);
       const row: PrefetchRow = {
         ...{ id: randomUUID(), distribution_id: distributionId, urls },
         ...{ created_by: caller.userId, created_at: now, appended_at: null },
@@ -37,16 +45,15 @@ export function createPrefetchService({ db, clock }: { db: Database; clock: () =
   return { request };
 }
 
-/** Each once; all faults at once. */
-function readUrls(
-  texts: readonly string[],
-  { domain, cname }: DistributionRecord,
-  otherwise: Place,
-): readonly string[] {
+/**
+ * Each once; all faults at once. On hosts that it is served under: where another's claim serves its domain, edges would
+ * fetch for that other one.
+ */
+function readUrls(texts: readonly string[], hosts: readonly string[], otherwise: Place): readonly string[] {
   const faults: FieldFault[] = [];
   const urls = new Set<string>();
   for (const [index, text] of texts.entries()) {
-    const reading = readTarget(text, [domain, cname]);
+    const reading = readTarget(text, hosts);
     if ("fault" in reading) faults.push({ pointer: `/urls/${index}`, detail: reading.fault });
     else urls.add(absoluteUrl(text, reading.target, otherwise));
   }
@@ -55,9 +62,7 @@ function readUrls(
 }
 
 /** The first name that it is served under. */
-async function placeOf(reads: Reads, { id, cname }: DistributionRecord): Promise<Place> {
-  const desired = await findDesiredDistribution(reads, id);
-  const hosts = desired?.serve === true ? desired.distribution.hosts : [];
+function placeOf(hosts: readonly string[], cname: string): Place {
   return { scheme: "http", host: hosts.find((host) => !host.startsWith("*.")) ?? cname };
 }
 
@@ -65,6 +70,6 @@ async function recordRequest(tx: Tx, caller: Caller, { id, distribution_id, urls
   await recordAudit(tx, caller, {
     ...{ action: "distribution.prefetch", accountId: caller.accountId },
     ...{ resourceType: "distribution", resourceId: distribution_id },
-    changes: [{ pointer: `/prefetches/${id}`, after: { urls } }],
+    changes: [{ pointer: `/prefetches/${id}`, after: { count: urls.length, items: auditedItems(urls) } }],
   });
 }

@@ -1,5 +1,6 @@
 // The prefetch table: what was asked for, until edges have been told and a while longer.
-import type { Tx } from "../../database/transaction.ts";
+import { z } from "zod";
+import type { Reads, Tx } from "../../database/transaction.ts";
 
 export interface PrefetchRow {
   readonly id: string;
@@ -15,13 +16,21 @@ export async function insertPrefetch(tx: Tx, row: PrefetchRow): Promise<void> {
 }
 
 /** The oldest that wait for a worker and that no other worker has in hand, held until the transaction ends. */
-export async function lockWaiting(tx: Tx, limit: number): Promise<readonly PrefetchRow[]> {
-  return tx<PrefetchRow>("prefetch")
+export async function lockWaiting(tx: Tx, limit: number): Promise<z.output<typeof waitingSchema>> {
+  const rows: unknown = await tx("prefetch")
+    .select("id", tx.raw("octet_length(urls::text) as bytes"))
     .whereNull("appended_at")
     .orderBy("created_at")
     .limit(limit)
     .forUpdate()
     .skipLocked();
+  return waitingSchema.parse(rows);
+}
+
+const waitingSchema = z.array(z.object({ id: z.uuid(), bytes: z.number() }));
+
+export async function findPrefetches(reads: Reads, ids: readonly string[]): Promise<readonly PrefetchRow[]> {
+  return reads<PrefetchRow>("prefetch").whereIn("id", ids).orderBy("created_at");
 }
 
 export async function markAppended(tx: Tx, ids: readonly string[], now: Date): Promise<void> {
