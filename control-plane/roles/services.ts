@@ -77,7 +77,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     rollouts: createRolloutService({ db }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
-    accessLog: createAccessLogService({ clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
+    accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
   };
 }
 

@@ -6,4 +6,5 @@ export { createEdgeReportService } from "./report.ts";
 export { createRolloutService } from "./rollout.ts";
 export { rolloutRoutes } from "./rollout-routes.ts";
 export { deploymentRoutes } from "./routes.ts";
+export { findEverCarried } from "./store.ts";
 export { waitForDeployments } from "./wait.ts";

@@ -34,6 +34,20 @@ export async function findDeployments(
   return query.orderBy(["distribution_id", "scope"]);
 }
 
+/** Those of the distributions whose document the group's edges have, or had. */
+export async function findEverCarried(
+  reads: Reads,
+  scope: string,
+  ids: readonly string[],
+): Promise<ReadonlySet<string>> {
+  const rows = await reads<DeploymentRow>("deployment")
+    .select("distribution_id")
+    .where({ scope })
+    .where("rev", ">", 0)
+    .whereIn("distribution_id", ids);
+  return new Set(rows.map((row) => row.distribution_id));
+}
+
 export async function upsertDeployments(tx: Tx, rows: readonly DeploymentRow[]): Promise<void> {
   if (rows.length === 0) return;
   await tx.raw(

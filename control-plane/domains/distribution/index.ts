@@ -20,6 +20,7 @@ export {
   type DistributionRecord,
   findDistributionIds,
   findDistributionsByHost,
+  findOwners,
   findSourceVersion,
 } from "./store.ts";
 export { versionRoutes } from "./version-routes.ts";

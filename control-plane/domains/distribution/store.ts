@@ -125,6 +125,12 @@ export async function findDistribution(reads: Reads, id: string): Promise<Distri
   return DistributionModel.query(reads).findById(id);
 }
 
+/** The accounts of those that are or were, by distribution. */
+export async function findOwners(reads: Reads, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await DistributionModel.query(reads).select("id", "account_id").whereIn("id", ids);
+  return new Map(rows.map((row) => [row.id, row.accountId]));
+}
+
 /** What was last to be compiled. */
 export async function findSourceVersion(reads: Reads, id: string): Promise<number | undefined> {
   return (await DistributionModel.query(reads).findById(id).select("version"))?.version;

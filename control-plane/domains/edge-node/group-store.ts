@@ -1,6 +1,7 @@
 // Edge groups and their versions. Models stay in this file; others see records, whose JSON columns were parsed on the way
 // out.
 import { Model, snakeCaseMappers } from "objection";
+import { z } from "zod";
 import { type Capabilities, capabilitiesSchema } from "../../../agents/contract.ts";
 import { type EdgeGroupSettings, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import type { Columns } from "../../database/columns.ts";
@@ -10,6 +11,8 @@ import type { Difference } from "../audit/index.ts";
 import { type GroupConfiguration, groupConfigurationSchema } from "./group-schema.ts";
 
 const GROUPS_MAX = 10_000;
+
+const samplesSchema = z.array(z.looseObject({ sample: z.int().nullable() }));
 
 class EdgeGroupModel extends Model {
   static override tableName = "edge_group";
@@ -74,8 +77,17 @@ export async function insertGroup(
   await EdgeGroupModel.query(tx).insert({ ...group, updatedAt: group.createdAt });
 }
 
-/** Held until the transaction ends: two writers of one group take turns. */
+/**
+ * Held until the transaction ends: two writers of one group take turns. Not with those who only name it, such as whoever
+ * appends to its feed: they hold other rows that writers come to want.
+ */
 export async function lockGroup(tx: Tx, id: string): Promise<EdgeGroupRecord | undefined> {
+  const row = await EdgeGroupModel.query(tx).findById(id).forNoKeyUpdate();
+  return row && groupRecord(row);
+}
+
+/** For whoever deletes it: waits for those who name it too. */
+export async function lockGroupWhole(tx: Tx, id: string): Promise<EdgeGroupRecord | undefined> {
   const row = await EdgeGroupModel.query(tx).findById(id).forUpdate();
   return row && groupRecord(row);
 }
@@ -150,6 +162,16 @@ export async function findGroupVersions(
   const query = EdgeGroupVersionModel.query(reads).where({ group_id: groupId }).orderBy("number", "desc").limit(limit);
   if (before !== undefined) query.where("number", "<", before);
   return (await query).map((row) => ({ ...row, configuration: groupConfigurationSchema.parse(row.configuration) }));
+}
+
+/** What a line of the group's log may count for: its sample, or one that it had in a former version. */
+export async function findSamples(reads: Reads, groupId: string): Promise<ReadonlySet<number>> {
+  const group = await findGroup(reads, groupId);
+  const former: unknown = await EdgeGroupVersionModel.query(reads)
+    .distinct(EdgeGroupVersionModel.raw("configuration #> '{settings,logs,one_in}' as sample"))
+    .where({ group_id: groupId });
+  const samples = samplesSchema.parse(former).map(({ sample }) => sample ?? 1);
+  return new Set(group === undefined ? samples : [group.settings.logs.one_in, ...samples]);
 }
 
 function groupRecord(row: EdgeGroupModel): EdgeGroupRecord {

@@ -5,7 +5,7 @@ export { createEdgeAuthority } from "./authority.ts";
 export { edgeGroupRoutes } from "./group-routes.ts";
 export { servingGroups } from "./group-rules.ts";
 export { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
-export { type EdgeGroupRecord, findGroup, findGroups, holdGroups } from "./group-store.ts";
+export { type EdgeGroupRecord, findGroup, findGroups, findSamples, holdGroups } from "./group-store.ts";
 export { EDGES } from "./identity-store.ts";
 export { edgeGroupChanged, edgeGroupPlaced, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";

@@ -1,23 +1,37 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
 import type { Logger } from "../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
+import type { Database } from "../../database/transaction.ts";
 import { type AccessLogRow, type Batch, createClientHash, type HashClient, parseBatch } from "./access-log.ts";
 import { findAbsentRows, insertRows } from "./access-log-store.ts";
+import { createKeepTrue } from "./access-log-truth.ts";
+
+export interface SentBatch {
+  readonly id: string;
+  readonly edgeId: string;
+  /** The edge's group. */
+  readonly scope: string;
+  readonly isRetry: boolean;
+  readonly body: Buffer;
+}
 
 export type AccessLogService = ReturnType<typeof createAccessLogService>;
 
 export function createAccessLogService({
+  db,
   clickhouse,
   clock,
   hashKey,
   log,
 }: {
+  db: Database;
   clickhouse: ClickHouse;
   clock: () => Date;
   /** The platform's own: it stays when the master key that seals it rotates. */
   hashKey: () => Promise<Buffer>;
   log: Logger;
 }) {
+  const keepTrue = createKeepTrue(db);
   let hashing: Promise<HashClient> | undefined;
 
   function hashClient(): Promise<HashClient> {
@@ -31,13 +45,20 @@ export function createAccessLogService({
   }
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
-  async function storeBatch(sent: { id: string; edgeId: string; isRetry: boolean; body: Buffer }): Promise<void> {
+  async function storeBatch(sent: SentBatch): Promise<void> {
     const batch: Batch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const { rows, faulty } = await parseBatch(sent.body, batch, await hashClient());
+    const { rows: read, faulty } = await parseBatch(sent.body, batch, await hashClient());
     if (faulty.count > 0) {
       log.warn(
         { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },
         "access-log lines were skipped",
+      );
+    }
+    const rows = await keepTrue(sent.scope, read);
+    if (rows.length < read.length) {
+      log.warn(
+        { edge_id: batch.edgeId, batch_id: batch.id, dropped: read.length - rows.length },
+        "access-log lines were dropped: the edge's group does not carry what they are about, or has no such sample",
       );
     }
     await askClickHouse(() => (sent.isRetry ? storeAbsent(rows, batch) : insertRows(clickhouse, rows, tokenOf(batch))));

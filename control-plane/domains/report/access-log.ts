@@ -30,6 +30,8 @@ const UINT32_MAX = 2 ** 32 - 1;
 // ClickHouse refuses a whole insert for half of a surrogate pair; UTF-8 has none, so it becomes U+FFFD.
 const text = z.string().transform((value) => Buffer.from(value, "utf8").toString("utf8"));
 const count = z.int().min(0);
+/** 8 TiB in one answer: more is no traffic. */
+const bytes = count.max(2 ** 43);
 
 /** Narrower than the contract where a column is: one bad line must not cost its batch. */
 const lineSchema = accessLogLineSchema.extend({
@@ -38,15 +40,15 @@ const lineSchema = accessLogLineSchema.extend({
     .regex(/^\d{1,10}(\.\d{1,3})?$/)
     .transform((seconds) => new Date(Math.round(Number(seconds) * 1000))),
   request_id: text,
-  account: z.uuid(),
-  distribution: z.uuid(),
+  account: z.uuid().toLowerCase(),
+  distribution: z.uuid().toLowerCase(),
   host: text,
   method: text,
   path: text,
   status: count.max(UINT16_MAX),
   cache_status: text,
-  bytes_out: count,
-  bytes_in: count,
+  bytes_out: bytes,
+  bytes_in: bytes,
   duration_ms: count.max(UINT32_MAX),
   origin_ms: count.max(UINT32_MAX).nullable(),
   protocol: text,

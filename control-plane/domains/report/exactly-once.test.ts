@@ -7,9 +7,12 @@ import { z } from "zod";
 import { createLogger } from "../../../platform/log.ts";
 import { Problem } from "../../../platform/problem.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
+import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { dependencyAway } from "../../http/problems.ts";
+import { createTestServices, inputFor, insertPerson } from "../distribution/test-customer.ts";
 import { type AccessLogService, createAccessLogService } from "./access-log-service.ts";
-import { batchOf, line } from "./test-lines.ts";
+import { carry, insertSamplingGroup } from "./test-carried.ts";
+import { batchOf, line as lineOf } from "./test-lines.ts";
 
 const edgeId = randomUUID();
 const DAY_S = 24 * 3600;
@@ -17,23 +20,37 @@ const RETRY_PAUSE_MS = 50;
 
 let server: TestClickHouse;
 let accessLog: AccessLogService;
+let database: TestDatabase;
+let scope: string;
+let mine: { account: string; distribution: string };
 const logged = new PassThrough();
 
 beforeAll(async () => {
-  server = await createTestClickHouse();
+  [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
+  const owner = await insertPerson(database.db, "owner");
+  const { record } = await createTestServices(database.db).distributions.create(owner, inputFor("www.example.com"));
+  mine = { account: owner.accountId, distribution: record.id };
+  scope = await insertSamplingGroup(database.db);
+  await carry(database.db, scope, [record.id]);
   accessLog = createAccessLogService({
+    db: database.db,
     clickhouse: server.clickhouse,
     clock: () => new Date(),
     hashKey: async () => Buffer.alloc(32, 9),
     log: createLogger({ role: "test", level: "warn", destination: logged }),
   });
 });
-afterAll(() => server.stop());
+afterAll(async () => {
+  await server.stop();
+  await database.stop();
+});
+
+const line: typeof lineOf = (changes) => lineOf({ ...mine, ...changes });
 
 type Batch = ReturnType<typeof batchOf>;
 
 function send(batch: Batch, { isRetry = false } = {}): Promise<void> {
-  return accessLog.storeBatch({ ...batch, edgeId, isRetry });
+  return accessLog.storeBatch({ ...batch, edgeId, scope, isRetry });
 }
 
 /** As the agent does: the same bytes until they are acknowledged. */
@@ -91,7 +108,7 @@ test("two batches with the same lines are two batches", async () => {
 
 test("one edge cannot make another's batch look like one that was sent", async () => {
   const batch = lines(5);
-  await accessLog.storeBatch({ ...batch, edgeId: randomUUID(), isRetry: false });
+  await accessLog.storeBatch({ ...batch, edgeId: randomUUID(), scope, isRetry: false });
   await send(batch, { isRetry: true });
   expect(await stored(batch)).toEqual({ rows: 10, lines: 5 });
 });
@@ -134,6 +151,23 @@ test("lines from a clock that is ahead are stored once, though each sending arri
   await send(batch);
   await send(batch, { isRetry: true });
   expect(await stored(batch)).toEqual({ rows: 2, lines: 2 });
+});
+
+test("a distribution that is deleted between two tries keeps its lines, once", async () => {
+  const batch = lines(10);
+  await send(batch);
+  await database
+    .db("distribution")
+    .where({ id: mine.distribution })
+    .update({ status: "deleted", deleted_at: new Date() });
+  await database.db("deployment").where({ distribution_id: mine.distribution }).update({ state: "removed", rev: 2 });
+  const again = lines(3);
+  await send(again);
+  await send(batch, { isRetry: true });
+  expect([await stored(batch), await stored(again)]).toEqual([
+    { rows: 10, lines: 10 },
+    { rows: 3, lines: 3 },
+  ]);
 });
 
 test("faulty lines are logged and cost nothing but themselves", async () => {

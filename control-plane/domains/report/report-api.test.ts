@@ -15,6 +15,7 @@ import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../distribution/index.ts";
 import { insertPerson } from "../distribution/test-customer.ts";
 import { createAccessLogService, createReportService, reportRoutes } from "./index.ts";
+import { carry, insertSamplingGroup } from "./test-carried.ts";
 import { batchOf, line } from "./test-lines.ts";
 
 // The middle of last month: young enough to be kept, and the day before is of the same month.
@@ -35,6 +36,7 @@ let distributions: ReturnType<typeof createDistributionService>;
 let mine: string;
 let another: string;
 let foreign: string;
+let scope: string;
 
 beforeAll(async () => {
   [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
@@ -46,6 +48,7 @@ beforeAll(async () => {
     platform,
   });
   [owner, stranger] = [await insertPerson(database.db, "owner"), await insertPerson(database.db, "stranger")];
+  scope = await insertSamplingGroup(database.db);
   mine = await createDistribution(owner, "mine.example.com");
   another = await createDistribution(owner, "another.example.com");
   foreign = await createDistribution(stranger, "foreign.example.com");
@@ -61,13 +64,18 @@ afterAll(async () => {
 /** The bearer token is the name of who asks. */
 function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
   const reports = createReportService({ clickhouse, distributions, clock });
-  const accessLog = createAccessLogService({ clickhouse, clock, hashKey: async () => Buffer.alloc(32, 5), log });
+  const accessLog = createAccessLogService({
+    ...{ db: database.db, clickhouse },
+    clock,
+    hashKey: async () => Buffer.alloc(32, 5),
+    log,
+  });
   return startApiServer({
     routes: reportRoutes({ reports, accessLog }),
     authenticate: {
       account: async ({ header }) => (header("authorization") === "Bearer stranger" ? stranger : owner),
       user: () => Promise.reject(new Error("nobody asks for themselves here")),
-      edge: async () => ({ edgeId, scope: randomUUID() }),
+      edge: async () => ({ edgeId, scope }),
     },
     readiness: [],
     log,
@@ -78,7 +86,21 @@ function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> 
 
 async function createDistribution(caller: Caller, domain: string): Promise<string> {
   const input = createDistributionInput.parse({ domain, origin: { url: "http://127.0.0.1:9000" } });
-  return (await distributions.create(caller, input)).record.id;
+  const { id } = (await distributions.create(caller, input)).record;
+  await carry(database.db, scope, [id]);
+  return id;
+}
+
+async function createCopies(id: string, count: number): Promise<readonly string[]> {
+  const ids = Array.from({ length: count }, () => randomUUID());
+  const copy = "jsonb_build_object('id', i, 'domain', i || '.example.com', 'cname', i || '.cname', 'domain_id', null)";
+  await database.db.raw(
+    `insert into distribution select (jsonb_populate_record(d, ${copy})).*
+     from distribution d, unnest(?::text[]) i where d.id = ?`,
+    [ids, id],
+  );
+  await carry(database.db, scope, ids);
+  return ids;
 }
 
 const replySchema = z.object({
@@ -193,7 +215,8 @@ test.each([
 
 test("more rows than an answer may have are refused with the cure", async () => {
   const of = { account: stranger.accountId, time: secondsOf(`${DAY}T11:00:00Z`) };
-  await sendLogs(batchOf(Array.from({ length: 500 }, () => line({ ...of, distribution: randomUUID() }))));
+  const many = await createCopies(foreign, 500);
+  await sendLogs(batchOf(many.map((distribution) => line({ ...of, distribution }))));
   const problem = await getProblem("group_by=distribution_id", "stranger");
   expect(problem.errors).toEqual([{ pointer: "?group_by", detail: expect.stringContaining("a shorter period") }]);
   expect((await getTraffic("group_by=distribution_id&interval=month", "stranger")).data.length).toBe(501);
@@ -236,11 +259,30 @@ test("a line of a sample counts for all the requests that it stands for", async 
   ]);
 });
 
+test("an edge that lies changes no report: of another's distribution, of one it does not have, of a sample that is none", async () => {
+  const period = `from=${DAY}T03:00:00Z&to=${DAY}T04:00:00Z&interval=hour&metrics=requests,bytes`;
+  const elsewhere = await createDistribution(stranger, "elsewhere.example.com");
+  await database.db("deployment").where({ distribution_id: elsewhere }).update({ rev: 0, state: "removed" });
+  const honest = { time: secondsOf(`${DAY}T03:30:00Z`), account: owner.accountId, distribution: mine, bytes_out: 10 };
+  const batch = batchOf([
+    line(honest),
+    line({ ...honest, account: stranger.accountId }),
+    line({ ...honest, distribution: foreign }),
+    line({ ...honest, account: stranger.accountId, distribution: elsewhere }),
+    line({ ...honest, distribution: randomUUID() }),
+    line({ ...honest, weight: 65_535 }),
+    line({ ...honest, bytes_out: 2 ** 43 + 1 }),
+  ]);
+  expect((await sendLogs(batch)).status).toBe(204);
+  expect((await getTraffic(period)).data).toMatchObject([{ requests: 1, bytes: 10 }]);
+  expect((await getTraffic(period, "stranger")).data).toMatchObject([{ requests: 0, bytes: 0 }]);
+});
+
 test("without ClickHouse both ways are a 503 that names it", async () => {
   const nobody = connectClickHouse("http://127.0.0.1:9/edgewright");
   const lonely = await startApi(nobody.clickhouse);
   for (const answer of [
-    await sendLogs(batchOf([line()]), lonely.url),
+    await sendLogs(batchOf([line({ account: owner.accountId, distribution: mine })]), lonely.url),
     await fetch(`${lonely.url}/api/v1/reports/traffic`, { headers: { authorization: "Bearer owner" } }),
   ]) {
     expect(answer.status).toBe(503);

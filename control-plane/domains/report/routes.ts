@@ -37,6 +37,7 @@ export function reportRoutes({ reports, accessLog }: { reports: ReportService; a
         await accessLog.storeBatch({
           id: batchIdOf(facts.header(BATCH_ID_HEADER)),
           edgeId: caller.edgeId,
+          scope: caller.scope,
           isRetry: facts.header(BATCH_RETRY_HEADER) === "true",
           body: facts.rawBody ?? Buffer.alloc(0),
         });
