@@ -22,6 +22,8 @@ const ANSWERS: Readonly<Record<string, string>> = {
   "/several": `HTTP/1.1 102 Processing\r\n\r\n${HINT}${HINT}${OK}Content-Length: 4\r\n\r\nbody`,
   "/chunked": `HTTP/1.1 100 Continue\r\n\r\n${OK}Transfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
   "/unknown-coding": `${OK}Transfer-Encoding: unheard-of\r\nConnection: close\r\n\r\nbody`,
+  "/unknown-coding-and-length": `${HINT}${OK}Transfer-Encoding: unheard-of\r\nContent-Length: 2\r\n\r\nbody`,
+  "/hinted-without-length": `${HINT}${OK.replace("1.1", "1.0")}\r\nbody`,
   "/plain": `${OK}Content-Length: 4\r\n\r\nbody`,
 };
 
@@ -29,6 +31,26 @@ const RUBBISH: Readonly<Record<string, string>> = {
   "/torn": "HTTP/1.1 200 OK\r\nX-Never",
   "/no-http": "This is no HTTP.\r\n\r\n",
 };
+
+/** Written once, and then nothing more comes. */
+const BROKEN_OFF: Readonly<Record<string, string>> = {
+  "/broken/without-length": `${HINT}${OK}\r\nhalf`,
+  "/broken/unknown-coding": `${OK}Transfer-Encoding: unheard-of\r\n\r\nhalf`,
+  "/broken/length": `${HINT}${OK}Content-Length: 1000\r\n\r\nhalf`,
+  "/broken/chunked": `${HINT}${OK}Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n`,
+};
+
+const CHUNKS_IN_A_CODING: Readonly<Record<string, string>> = {
+  "/coded/one-line": `${OK}Transfer-Encoding: gzip, chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
+  "/coded/two-lines": `${OK}Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n`,
+};
+
+const ENDED = new Set([
+  "/unknown-coding",
+  "/unknown-coding-and-length",
+  "/hinted-without-length",
+  ...Object.keys(RUBBISH),
+]);
 
 interface OddOrigin {
   readonly port: number;
@@ -45,8 +67,9 @@ async function startOddOrigin(certificate?: { key: string; cert: string }): Prom
     socket.on("data", (head) => {
       heads.push(String(head));
       const path = String(head).split(" ")[1] ?? "";
-      socket.write(ANSWERS[path] ?? RUBBISH[path] ?? "");
-      if (path === "/unknown-coding" || path in RUBBISH) socket.end();
+      const text = { ...ANSWERS, ...RUBBISH, ...BROKEN_OFF, ...CHUNKS_IN_A_CODING }[path] ?? "";
+      if (ENDED.has(path)) socket.end(text);
+      else socket.write(text);
     });
   };
   const server = certificate === undefined ? createServer(speak) : createTlsServer(certificate, speak);
@@ -133,4 +156,29 @@ describe.each([
     expect(plain.heads).toHaveLength(1);
     expect(plain.heads[0]).not.toContain("Connection: close");
   });
+
+  test.each(Object.keys(BROKEN_OFF))(
+    "%s: an answer that breaks off is cut for the viewer, and never kept",
+    async (path) => {
+      const site = await odd({ readTimeoutSeconds: 1 });
+      const ask = () =>
+        site
+          .ask(path)
+          .then(({ status }) => status)
+          .catch(() => "cut");
+      expect(await ask()).toBe("cut");
+      plain.heads.length = 0;
+      expect(await ask()).toBe("cut");
+      expect(plain.heads).not.toEqual([]);
+    },
+  );
+
+  test.each(Object.keys(CHUNKS_IN_A_CODING))(
+    "%s: chunks within another coding are a 502, never the body",
+    async (path) => {
+      const site = await odd();
+      await site.ask("/hinted");
+      expect((await site.ask(path)).status).toBe(502);
+    },
+  );
 });

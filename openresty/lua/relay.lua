@@ -6,8 +6,9 @@
 local ngx = ngx
 local dict = ngx.shared.relayed
 local concat = table.concat
-local find, gmatch, gsub, lower, match = string.find, string.gmatch, string.gsub, string.lower, string.match
-local tonumber = tonumber
+local find, format, gmatch, gsub, lower, match = string.find, string.format, string.gmatch, string.gsub, string.lower,
+  string.match
+local ipairs, tonumber = ipairs, tonumber
 
 local KNOWN_SECONDS = 3600
 local HEAD_BYTES_MAX = 64 * 1024
@@ -68,20 +69,64 @@ local function read_head(sock)
   return nil, "too many interim answers"
 end
 
--- RFC 9112 § 6.3: where chunked is not the last coding, the answer ends with the connection.
-local function without_unknown_codings(head)
-  local kept, left_out = {}, 0
-  for line in gmatch(head .. "\r\n", "(.-)\r\n") do
-    local coding = match(lower(line), "^transfer%-encoding:%s*(.-)%s*$")
-    if coding and coding ~= "chunked" then left_out = left_out + 1 else kept[#kept + 1] = line end
-  end
-  return concat(kept, "\r\n") .. "\r\n\r\n", left_out
+-- nginx takes a bare line feed for the end of a line.
+local function lines_of(head)
+  local lines = {}
+  for line in gmatch(head .. "\r\n", "(.-)\r?\n") do lines[#lines + 1] = line end
+  return lines
 end
 
-local function hand_on(from, to)
+local function codings_of(lines)
+  local codings = {}
+  for _, line in ipairs(lines) do
+    for coding in gmatch(match(lower(line), "^transfer%-encoding:(.*)$") or "", "[^%s,]+") do
+      codings[#codings + 1] = coding
+    end
+  end
+  return codings
+end
+
+local function without(lines, unwanted)
+  local kept = {}
+  for _, line in ipairs(lines) do
+    if match(lower(line), "^([^:]*):") ~= unwanted then kept[#kept + 1] = line end
+  end
+  return kept
+end
+
+-- The lines of the head as nginx can read them, and whether codings were left out. nil: chunks within another coding are
+-- nobody's here. RFC 9112 § 6.3: where chunked is not the last coding, the answer ends with the connection.
+local function readable(lines)
+  local codings = codings_of(lines)
+  local is_chunked = false
+  for _, coding in ipairs(codings) do is_chunked = is_chunked or coding == "chunked" end
+  if is_chunked and #codings > 1 then return nil end
+  local plain = without(lines, "transfer-encoding")
+  if is_chunked or #plain == #lines then return lines, false end
+  return without(plain, "content-length"), true
+end
+
+-- Whether the answer ends with the connection: it has a body, and nothing says how long that is.
+local function ends_with_connection(lines, method)
+  local status = match(lines[1], "^%S+ (%d%d%d)")
+  if method == "HEAD" or status == "204" or status == "304" then return false end
+  return #without(without(lines, "transfer-encoding"), "content-length") == #lines
+end
+
+-- In chunks, an end by reset or time is not taken for the end of the answer.
+local function in_chunks(lines)
+  lines[1] = gsub(lines[1], "^HTTP/1%.0", "HTTP/1.1", 1)
+  lines[#lines + 1] = "Transfer-Encoding: chunked"
+end
+
+local function hand_on(from, to, is_in_chunks)
   while true do
-    local piece = from:receiveany(PIECE_BYTES_MAX)
-    if not piece or not to:send(piece) then return end
+    local piece, err = from:receiveany(PIECE_BYTES_MAX)
+    if not piece then
+      if is_in_chunks and err == "closed" then to:send("0\r\n\r\n") end
+      return
+    end
+    if not to:send(is_in_chunks and { format("%x\r\n", #piece), piece, "\r\n" } or piece) then return end
   end
 end
 
@@ -97,12 +142,15 @@ function M.serve()
   if not origin then return refuse(err) end
   local head, interim = read_head(origin)
   if not head then return refuse(interim) end
-  local plain, left_out = without_unknown_codings(head)
-  if interim + left_out > 0 then M.learn(wish) end
+  local lines, is_less = readable(lines_of(head))
+  if not lines then return refuse("chunks within another coding") end
+  if interim > 0 or is_less then M.learn(wish) end
+  local is_in_chunks = ends_with_connection(lines, ngx.var.request_method)
+  if is_in_chunks then in_chunks(lines) end
   local hop, problem = ngx.req.socket(true)
   if not hop then return refuse(problem) end
   hop:settimeouts(SEND_TIMEOUT_MS, SEND_TIMEOUT_MS, SEND_TIMEOUT_MS)
-  if hop:send(plain) then hand_on(origin, hop) end
+  if hop:send(concat(lines, "\r\n") .. "\r\n\r\n") then hand_on(origin, hop, is_in_chunks) end
   origin:close()
 end
 
