@@ -66,8 +66,11 @@ function M.put(record)
   return keep(record, record.body)
 end
 
+--- What is taken back leaves its place to any other, also to the last good one from before it.
 function M.remove(record)
-  if not is_old(record) then keep(record, "") end
+  if is_old(record) then return end
+  keep(record, "")
+  dict:delete("rev")
 end
 
 function M.clear()

@@ -66,6 +66,15 @@ function T.test_an_older_record_of_the_same_feed_changes_nothing()
   rev = 1000
 end
 
+function T.test_the_last_good_one_takes_the_place_of_one_that_is_taken_back()
+  put(body { children = {} })
+  shield.remove { kind = "shield", id = GROUP, rev = rev, op = "del", body = "" }
+  lu.assertTrue(put(body(), rev - 1))
+  lu.assertTrue(shield.is_child(CHILD))
+  lu.assertTrue(put(body { children = {} }, rev - 1))
+  lu.assertTrue(shield.is_child(CHILD))
+end
+
 function T.test_what_is_no_such_record_is_refused_and_changes_nothing()
   put(body())
   local node = { id = NODES[1].id, address = "192.0.2.1" }
