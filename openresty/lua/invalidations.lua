@@ -7,12 +7,17 @@ local url = require "url"
 local ngx = ngx
 local dict = ngx.shared.invalidated
 local md5_bin, now = ngx.md5_bin, ngx.now
-local find, gsub, lower, match, sub = string.find, string.gsub, string.lower, string.match, string.sub
+local concat = table.concat
+local find, gmatch, gsub, lower, match, sub = string.find, string.gmatch, string.gsub, string.lower, string.match,
+  string.sub
 local floor, max = math.floor, math.max
 
 local PER_DISTRIBUTION_MAX = 1000
 -- As long as an era: nothing older is found anyway.
 local KEPT_SECONDS = 31 * 86400
+
+-- An origin's header may be far longer than any URL that is cached.
+local REFERENCE_BYTES_MAX = 4096
 
 local M = {}
 
@@ -42,19 +47,27 @@ function M.note(id, host, target)
   dict:set(place, key, KEPT_SECONDS)
 end
 
--- RFC 3986 § 5.2.4, of a path that may begin with anything.
+-- RFC 3986 § 5.2.4; nil for what leads above the root.
 local function without_dots(path)
-  path = gsub(path, "/%./", "/")
-  while true do
-    local shorter, count = gsub(path, "/[^/]+/%.%./", "/", 1)
-    if count == 0 then return shorter end
-    path = shorter
+  local kept, size, last = {}, 0, nil
+  for segment in gmatch(path, "/([^/]*)") do
+    last = segment
+    if segment == ".." then
+      if size == 0 then return nil end
+      kept[size], size = nil, size - 1
+    elseif segment ~= "." then
+      size = size + 1
+      kept[size] = "/" .. segment
+    end
   end
+  if last == "." or last == ".." then kept[size + 1] = "/" end
+  return concat(kept)
 end
 
 --- The canonical target that a Location or Content-Location names on the same host, and its path; nil for another's.
 -- `target`: whose answer says it.
 function M.resolve(reference, host, target)
+  if #reference > REFERENCE_BYTES_MAX then return nil end
   local text = match(reference, "^[^#]*")
   local authority, rest = match(text, "^[hH][tT][tT][pP][sS]?://([^/?]*)(.*)$")
   if not authority then authority, rest = match(text, "^//([^/?]*)(.*)$") end
@@ -69,7 +82,8 @@ function M.resolve(reference, host, target)
     text = match(target, "^([^?]*/)") .. text
   end
   local path, query = match(text, "^([^?]*)(.*)$")
-  return url.canonical(without_dots(path) .. query)
+  local plain = without_dots(path)
+  return plain and url.canonical(plain .. query)
 end
 
 return M

@@ -55,13 +55,15 @@ function T.test_a_reference_of_the_same_host_is_found()
   for reference, target in pairs {
     ["/a?b"] = "/a?b", ["http://a.test/x"] = "/x", ["https://A.TEST:8443/x?y#z"] = "/x?y", ["//a.test/n"] = "/n",
     ["http://a.test"] = "/", ["http://a.test?q"] = "/?q", ["other"] = "/dir/other", ["?q=1"] = "/dir/page?q=1",
-    ["../up"] = "/up", ["./x/../y"] = "/dir/y", ["/a%7Eb"] = "/a~b",
+    ["../up"] = "/up", ["./x/../y"] = "/dir/y", ["/a%7Eb"] = "/a~b", ["/a/b/../../c"] = "/c", ["/a//../b"] = "/a/b",
+    ["."] = "/dir/", [".."] = "/", [("/a"):rep(2048)] = ("/a"):rep(2048),
   } do
     lu.assertEquals((invalidations.resolve(reference, "a.test", "/dir/page?old")), target, reference)
   end
   for _, reference in ipairs {
     "http://b.test/x", "//b.test/x", "http://a.test.b.test/", "http://a.test@b.test/", "mailto:x", "", "#x",
-    "/a%2fb", "/a\\b", "../../..",
+    "/a%2fb", "/a\\b", "../../..", "/../../x",
+    ("/a"):rep(2048) .. "/",
   } do
     lu.assertNil((invalidations.resolve(reference, "a.test", "/dir/page")), reference)
   end
