@@ -47,18 +47,26 @@ local function hide_h2()
   return false
 end
 
--- A TLS 1.3 ticket is bound to the bytes of its hello, and those have changed: without a readable ticket OpenSSL makes a
--- whole handshake, with one it would end the connection. Two bytes of the list's length, two of the first ticket's.
-local function hide_tickets()
-  local bytes, count = extension(PRE_SHARED_KEY)
-  if not bytes then return end
+--- Two bytes of the list's length, then identities: two bytes of length, the ticket, four of its age. Nothing beyond `count`
+-- bytes is read or written, whatever the viewer says.
+function M.blank_tickets(bytes, count)
+  if count < 2 then return end
   local at, stop = 2, bytes[0] * 256 + bytes[1] + 2
-  while at + 2 < stop and stop <= count do
+  if stop > count then return end
+  while at + 2 < stop do
     local size = bytes[at] * 256 + bytes[at + 1]
+    if at + 2 + size > stop then return end
     -- OpenSSL knows a ticket by the first bytes, its key's name.
     for index = at + 2, at + 2 + min(size, 16) - 1 do bytes[index] = UNREADABLE end
     at = at + 2 + size + 4
   end
+end
+
+-- A TLS 1.3 ticket is bound to the bytes of its hello, and those have changed: without a readable ticket OpenSSL makes a
+-- whole handshake, with one it would end the connection.
+local function hide_tickets()
+  local bytes, count = extension(PRE_SHARED_KEY)
+  if bytes then M.blank_tickets(bytes, count) end
 end
 
 function M.client_hello()
