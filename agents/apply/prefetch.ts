@@ -19,6 +19,7 @@ export async function keepPrefetching(edge: Edge, queue: PrefetchQueue, signal: 
     for (let wanted = await queue.next(signal); wanted !== undefined; wanted = await queue.next(signal)) {
       await untilRunning(edge, signal);
       if (!signal.aborted) await prefetch(edge, wanted, signal);
+      queue.done(wanted);
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -28,12 +29,13 @@ async function untilRunning({ nginx }: Edge, signal: AbortSignal): Promise<void>
   while (!nginx.running() && !signal.aborted) await delay(LOOK_AGAIN_MS, undefined, { signal }).catch(() => {});
 }
 
-async function prefetch(edge: Edge, { id, url }: Wanted, signal: AbortSignal): Promise<void> {
+async function prefetch(edge: Edge, wanted: Wanted, signal: AbortSignal): Promise<void> {
   const startedAt = performance.now();
+  const { id, scheme, host, target } = wanted;
   // A query may hold what is nobody's business.
-  const told = { prefetch: id, url: `${url.origin}${url.pathname}` };
+  const told = { prefetch: id, url: `${scheme}://${host}${target.replace(/\?.*/s, "")}` };
   try {
-    const answer = await ask(edge, url, signal);
+    const answer = await ask(edge, wanted, signal);
     const ms = Math.round(performance.now() - startedAt);
     edge.log.info({ ...told, ...answer, ms }, "prefetched");
   } catch (error) {
@@ -41,13 +43,17 @@ async function prefetch(edge: Edge, { id, url }: Wanted, signal: AbortSignal): P
   }
 }
 
-async function ask(edge: Edge, url: URL, signal: AbortSignal): Promise<{ status: number; bytes: number }> {
+async function ask(
+  edge: Edge,
+  { distribution, scheme, host, target }: Wanted,
+  signal: AbortSignal,
+): Promise<{ status: number; bytes: number }> {
   const running = await edge.structures.current();
   const doors = running === undefined ? [] : doorsOf(running.structure.probe);
-  const door = doors.find(({ scheme }) => `${scheme}:` === url.protocol);
-  if (door === undefined) throw new Error(`this edge has no listener for ${url.protocol}//`);
-  const headers = { "user-agent": USER_AGENT, "x-edge-prefetch": edge.progress.probeSecret };
-  const path = `${url.pathname}${url.search}`;
-  const asked = { door, host: url.hostname, path, headers, timeoutMs: ONE_TIMEOUT_MS, signal };
+  const door = doors.find((one) => one.scheme === scheme);
+  if (door === undefined) throw new Error(`this edge has no listener for ${scheme}://`);
+  // By it the edge answers for this distribution alone: a name may lead to another one by now.
+  const headers = { "user-agent": USER_AGENT, "x-edge-prefetch": `${edge.progress.probeSecret} ${distribution}` };
+  const asked = { door, host, path: target, headers, timeoutMs: ONE_TIMEOUT_MS, signal };
   return readAsViewer(asked, ONE_BYTES_MAX);
 }
