@@ -185,6 +185,18 @@ test("the origin does not steer the edge, nor set one viewer's cookie for all", 
   expect(Object.keys(headers).filter((name) => /^x-(edge|accel)-/.test(name))).toEqual([]);
 });
 
+test("nor does the origin steer it behind a thousand other lines", async () => {
+  origin.handle((_, response) => {
+    for (let line = 1; line <= 1010; line += 1) response.setHeader(`A${line}`, "");
+    response.setHeader("x-edge-anything", "1");
+    response.end("as it is");
+  });
+  const { status, body, headers } = await ask(edge, { path: "/many-lines" });
+  expect([status, body]).toEqual([200, "as it is"]);
+  expect(headers).toHaveProperty("a1010");
+  expect(headers).not.toHaveProperty("x-edge-anything");
+});
+
 test.each([["nothing"], ["no-cache"], ["max-age=0, must-revalidate"]])(
   "a cookie whose answer is not for all is handed on and nothing is kept, when Cache-Control says %s",
   async (said) => {
