@@ -4,6 +4,7 @@ import type { ServerResponse } from "node:http";
 import { request } from "undici";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { exampleCacheRule } from "../edge-templates/test-examples.ts";
+import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import type { SeenRequest } from "./test-origin.ts";
 import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
@@ -175,4 +176,20 @@ test("an absent file is absent", async () => {
   const site = await sliced();
   sites.origin.handle((_, response) => response.writeHead(404).end("no such file"));
   expect(await fetched(site, "/absent.mp4")).toMatchObject({ status: 404 });
+});
+
+test("on the oldest nginx, an origin that gives hints is lost on one request for a slice, and no more", async () => {
+  const old = await startTestSites({ nginx: await oldestTestNginx() });
+  try {
+    old.origin.handle((asked, response) => {
+      response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+      serving(Buffer.from("the film"), { etag: '"one"' })(asked, response);
+    });
+    const site = await old.serve({ cacheRules: [{ ...exampleCacheRule, isSliced: true, ttlSeconds: 600 }] });
+    await site.ask("/film.mp4");
+    const answer = await site.ask("/film.mp4");
+    expect([answer.status, answer.body]).toEqual([200, "the film"]);
+  } finally {
+    await old.stop();
+  }
 });

@@ -141,8 +141,9 @@ end
 local function was_interim(var, ctx, server)
   local status = ngx.status
   if status < 100 or status >= 200 or status == 101 then return false end
-  if not server or ctx.rounds > 0 or slices.is_slice(var.http_range) then return false end
+  if not server then return false end
   relay.learn(server)
+  if ctx.rounds > 0 or slices.is_slice(var.http_range) then return false end
   collapse.abandon(var)
   ngx.status = 204
   ngx.header["X-Accel-Redirect"] = "@again"
