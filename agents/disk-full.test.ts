@@ -80,8 +80,15 @@ test.runIf(maySplitOff)(
       return bytes;
     };
     let asked = 0;
+    const herd: (() => void)[] = [];
     const origin = createServer((request, response) => {
       asked += 1;
+      if (request.url === "/herd") {
+        const answer = () => response.writeHead(200, { "cache-control": "max-age=600" }).end("all");
+        // The header of the first tells that nothing is kept.
+        if (herd.push(answer) === 1) answer();
+        return;
+      }
       const size = request.url?.startsWith("/small") ? sizes["/small"] : sizes["/large"];
       response.writeHead(200, { "cache-control": "max-age=600", "content-length": size }).end(Buffer.alloc(size, "x"));
     });
@@ -101,6 +108,11 @@ test.runIf(maySplitOff)(
         expect(await bytesOf(`${path}/${turn}`)).toBe(size);
       }
     }
+    // Nobody waits for what is not going to be kept.
+    const asking = Array.from({ length: 20 }, () => bytesOf("/herd"));
+    await expect.poll(() => herd.length, { timeout: 3_000 }).toBe(asking.length);
+    for (const answer of herd.slice(1)) answer();
+    expect(new Set(await Promise.all(asking))).toEqual(new Set(["all".length]));
     await rm(join(agent.disk, "filler"));
     await expect
       .poll(

@@ -159,6 +159,28 @@ describe.each([
     expect(asked()).toBe(before + 4);
   });
 
+  test("a herd for what has run out makes one request, though the 304 says nothing of freshness", async () => {
+    slowly({ "cache-control": "max-age=60, must-revalidate", age: "58", etag: '"one"' }, { ms: 0 });
+    await herd.get(site, "/renewed");
+    await wait(3100);
+    slowly({}, { status: 304 });
+    const answers = await herd.all(site, "/renewed", COUNT);
+    expect(asked()).toBe(2);
+    expect([caches(answers, "REVALIDATED"), caches(answers, "HIT")]).toEqual([1, COUNT - 1]);
+  });
+
+  test("what nginx does not keep for its long Vary is waited for no more than what the origin forbids to keep", async () => {
+    const vary = Array.from({ length: 20 }, (_name, index) => `x-kind-${index}`).join(",");
+    expect(vary.length).toBeGreaterThan(128);
+    const noticed = noticing({ "cache-control": "max-age=60", vary });
+    // Fewer than the variants of one URL that are kept (openresty/lua/variants.lua).
+    const count = 30;
+    await herd.all(site, "/vary", count);
+    noticed.most = 0;
+    await herd.all(site, "/vary", count);
+    expect([asked(), noticed.most]).toEqual([2 * count, count]);
+  });
+
   test("a thousand different misses at once are a thousand answers", async () => {
     slowly({ "cache-control": "max-age=60" });
     const answers = await herd.all(site, "/", 1000, (index) => ({ path: `/each/${index}` }));

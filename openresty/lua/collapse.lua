@@ -17,6 +17,8 @@ local pairs = pairs
 
 -- No viewer waits for requests of others for longer than this, whatever becomes of them.
 local WAIT_SECONDS = 5
+-- Who has waited for this long in vain speaks for the others.
+local TELLING_SECONDS = WAIT_SECONDS / 2
 -- A flight is of the worker with this process id, or one of these.
 local IS_LANDED, PASSES = "landed", "passes"
 -- The leader's answer is in the outer hop's hands, which may still be writing it down.
@@ -143,12 +145,18 @@ local function try_to_lead(var, flight)
   return true
 end
 
+-- Whoever asks in the next seconds does so by himself.
+local function let_pass(flight, seconds)
+  flights:set(flight, PASSES, seconds)
+  wake(flight)
+end
+
 -- The answer should be there, and was not when the outer hop looked. Whether to look once more: it may still be on its
--- way there. One whom it does not reach leads again.
+-- way there. What does not come then was not kept for some reason of nginx's: the next leader would come to no more.
 local function look_once_more(flight, rounds)
   local pause = PAUSES_SECONDS[rounds]
   if not pause then
-    flights:delete(flight)
+    let_pass(flight, PASS_AFTER_FAILURE_SECONDS)
     return false
   end
   if pause > 0 then sleep(pause) end
@@ -159,7 +167,8 @@ end
 -- `rounds`: how often it came back already; `waited`: for how many seconds the viewer has.
 function M.enter(var, key, rounds, waited)
   if (var.edge_flight or "") ~= "" then return false end
-  local plain, deadline = plain_key(var, key), now() + WAIT_SECONDS - waited
+  local plain, began = plain_key(var, key), now()
+  local deadline = began + WAIT_SECONDS - waited
   while true do
     local flight = flight_of(var, plain, flights:get(vary_key(plain)))
     local state = flights:get(flight)
@@ -170,9 +179,9 @@ function M.enter(var, key, rounds, waited)
     elseif state == IS_LANDED then
       if look_once_more(flight, rounds) then return true end
     elseif not wait_for(flight, state, deadline) then
-      -- Who comes now would wait as long, one after the other.
-      flights:set(flight, PASSES, PASS_AFTER_FAILURE_SECONDS)
-      wake(flight)
+      -- Who comes now would wait as long, one after the other. Of a flight that has only begun, a viewer whose time went
+      -- by elsewhere (a header that came slowly) says nothing.
+      if now() - began >= TELLING_SECONDS then let_pass(flight, PASS_AFTER_FAILURE_SECONDS) end
       return take_part(var, FOLLOWS, flight)
     elseif flights:get(flight) == IS_LANDED then
       return true
@@ -181,17 +190,16 @@ function M.enter(var, key, rounds, waited)
 end
 
 --- The header of an answer is here. `is_kept`: others may have it from the cache. `vary`: that of the answer; `renewed`: of
--- a stored one, by a 304, which may leave it out.
+-- a stored one, by a 304, which may leave it out, and does not always tell for how long.
 function M.answered(var, is_kept, vary, renewed)
   local part, flight = sub(var.edge_flight, 1, 1), sub(var.edge_flight, 2)
   if part == "" then return end
   if not is_kept then
-    flights:set(flight, PASSES, ngx.status >= 500 and PASS_AFTER_FAILURE_SECONDS or PASS_SECONDS)
-    wake(flight)
+    let_pass(flight, ngx.status >= 500 and PASS_AFTER_FAILURE_SECONDS or PASS_SECONDS)
     take_part(var, FOLLOWS, flight)
   elseif part == LEADS then
     take_part(var, renewed and IS_RENEWED or IS_KEPT, flight .. (vary or ""))
-  elseif flights:get(flight) == PASSES then
+  elseif not renewed and flights:get(flight) == PASSES then
     flights:delete(flight)
   end
 end
@@ -227,8 +235,7 @@ function M.finish(var, key)
   if part == IS_KEPT or part == IS_RENEWED then
     land(flight)
   elseif part == LEADS then
-    flights:set(flight, PASSES, PASS_AFTER_FAILURE_SECONDS)
-    wake(flight)
+    let_pass(flight, PASS_AFTER_FAILURE_SECONDS)
   end
 end
 

@@ -12,6 +12,8 @@ local seconds = cache_control.seconds
 local HEURISTIC_SHARE = 0.1
 local STALE_IF_ERROR_DEFAULT = 3600
 local AGE_MAX = 2147483648
+-- nginx keeps no answer with more (NGX_HTTP_CACHE_VARY_LEN).
+local VARY_BYTES_MAX = 128
 
 -- RFC 9110 § 15.1, without those that a client's own fault provokes: 414 and 501 must not be cached by guess.
 local HEURISTIC = { [200] = true, [203] = true, [204] = true, [300] = true, [301] = true, [308] = true, [404] = true,
@@ -113,7 +115,8 @@ local function is_private(answer, words, said)
 end
 
 local function cannot_be_kept(answer)
-  if answer.vary and find(answer.vary, "*", 1, true) then return true end
+  local vary = answer.vary
+  if vary and (#vary > VARY_BYTES_MAX or find(vary, "*", 1, true)) then return true end
   -- Parts are cut from whole answers by the outer hop; a part of its own is not one.
   return answer.status == 206
 end

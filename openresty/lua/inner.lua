@@ -28,12 +28,13 @@ local max, tonumber, type = math.max, tonumber, type
 local M = {}
 
 -- The hop header: the outer hop's cache status, the version of the slices before this one, a mark for each time that this
--- request was sent back to look again, for how many seconds the viewer waits already, and the cache key, which begins with
--- the distribution; blanks between them.
+-- request was sent back to look again, with another behind them where the outer hop's disk is full, for how many seconds
+-- the viewer waits already, and the cache key, which begins with the distribution; blanks between them.
 local function read_hop(ctx, hop)
-  local status, version, marks, waited, key = match(hop or "", "^(%u*) (%x*) (%+*) ([%d.]+) (.+)$")
+  local status, version, marks, full, waited, key = match(hop or "", "^(%u*) (%x*) (%+*)(!?) ([%d.]+) (.+)$")
   if not key then return nil end
   ctx.status, ctx.slices_before, ctx.rounds, ctx.waited, ctx.key = status, version, #marks, tonumber(waited), key
+  ctx.has_room = full == ""
   return sub(key, 1, 36)
 end
 
@@ -193,6 +194,12 @@ local function renew(var, ctx, answer, stored)
     answer.expires)
 end
 
+-- Whether the stored answer is renewed, and whether without a word on freshness: then its own count again, as nginx knows.
+local function renews(answer)
+  if ngx.status ~= 304 then return false, false end
+  return true, not (answer.cache_control or answer.cdn_cache_control or answer.expires)
+end
+
 -- Of slices, the first counts for all.
 local function may_be_variant(ctx, answer)
   if not answer.vary or ctx.status ~= "MISS" or ctx.slices_before ~= "" then return true end
@@ -221,14 +228,16 @@ function M.header_filter()
   if not fits then return ngx.exit(ngx.ERROR) end
   local storable, ttl, while_revalidate, if_error, initial_age = freshness.decide(answer, now, ctx.rule)
   storable = storable and may_stay and may_be_variant(ctx, answer)
-  collapse.answered(var, storable and ttl > 0, answer.vary, ngx.status == 304)
+  local is_renewal, is_unspoken = renews(answer)
+  -- A renewed answer lies on the disk already.
+  local is_kept = storable and ttl > 0 and (is_renewal or ctx.has_room)
+  collapse.answered(var, is_unspoken or is_kept, answer.vary, is_renewal)
   local stored = now .. "," .. initial_age .. "," .. ttl
   header["Age"] = nil
   header["Expires"] = nil
-  if ngx.status == 304 then
+  if is_renewal then
     renew(var, ctx, answer, stored .. tags.suffix(hashes, ""))
-    -- Without a word on freshness the stored one counts again: nginx knows it.
-    if not (answer.cache_control or answer.cdn_cache_control or answer.expires) then return end
+    if is_unspoken then return end
   end
   header["X-Edge-Stored"] = stored .. tags.suffix(hashes, tags.vary(answer.vary))
   header["X-Edge-Cache-Control"] = answer.cache_control

@@ -27,7 +27,7 @@ local url = require "url"
 local ngx = ngx
 local exec, exit, header, now, redirect = ngx.exec, ngx.exit, ngx.header, ngx.now, ngx.redirect
 local set_request_header = ngx.req.set_header
-local sub = string.sub
+local match, sub = string.match, string.sub
 
 local M = {}
 
@@ -82,7 +82,7 @@ function M.look_up(var, id, document, target, path, scheme)
   var.edge_key = cache_key.of(var, id, target, path, rule, scheme)
   -- RFC 9110 § 13.1.3: beside If-None-Match, nginx would look at both.
   if var.http_if_none_match and var.http_if_modified_since then ngx.req.clear_header("If-Modified-Since") end
-  if room.lacks_for(var) then var.edge_no_room = "1" end
+  if room.lacks_for(var) then var.edge_no_room = "!" end
   if rule and rule.sliced then
     var.edge_slice_turn = slices.turn(var.edge_key)
     return exec("@sliced")
@@ -100,11 +100,11 @@ local function is_spoken(var, id, document)
   return document.https and connection.may_ask(var, id)
 end
 
--- The agent fetches what is to be kept: that is nobody's visit. Asked only where it matters: each request would pay for it.
-local function is_prefetch(var)
-  if var.edge_is_unusual == "" then return false end
-  local secret = var.http_x_edge_prefetch
-  return secret and probe.is_asked(secret)
+-- The agent fetches what is to be kept: that is nobody's visit. It says whose that is, since a name may have gone to another
+-- distribution, whose rules stand.
+local function prefetched_for(var)
+  local secret, id = match(var.http_x_edge_prefetch or "", "^(%S+) (%S+)$")
+  return secret and probe.is_asked(secret) and id or nil
 end
 
 -- nil for who asks too often: it is answered.
@@ -124,16 +124,16 @@ end
 
 -- A request whose distribution and canonical target are known, in the order that viewers and customers expect.
 local function serve(var, id, document, target, path)
-  if not is_spoken(var, id, document) then return exit(421) end
+  local wanted = var.edge_is_unusual ~= "" and prefetched_for(var)
+  if wanted and wanted ~= id or not is_spoken(var, id, document) then return exit(421) end
   if document.redirect_to_https and var.scheme == "http" then return redirect_to_https(var, target) end
-  local is_viewer = (document.access or document.limits) and not is_prefetch(var)
-  if document.access and is_viewer then
+  if document.access and not wanted then
     local is_let_in, meant, meant_path = access_rules.admit(document.access, var, target, path)
     if not is_let_in then return exit(403) end
     if meant_path ~= path then var.edge_path = meant_path end
     target, path = meant, meant_path
   end
-  if document.limits and is_viewer and not has_waited(var, id, document.limits, path) then return end
+  if document.limits and not wanted and not has_waited(var, id, document.limits, path) then return end
   local location, status = elsewhere(document, path, sub(target, #path + 1))
   if location then return redirect(location, status) end
   if document.cors and cors.is_preflight(var) then return cors.answer_preflight(var, document.cors) end

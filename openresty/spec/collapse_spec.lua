@@ -54,14 +54,32 @@ function T.test_nobody_waits_for_what_is_not_kept_until_it_is_kept_after_all()
   lu.assertEquals(part_of(next_one), "?")
 end
 
-function T.test_nobody_waits_beyond_his_time_and_who_gives_up_lets_others_go()
-  local key, leader, tired, fresh = new_key(), a_request(), a_request(), a_request()
+function T.test_nobody_waits_beyond_his_time_and_who_came_late_gives_up_alone()
+  local key, leader, tired = new_key(), a_request(), a_request()
   collapse.enter(leader, key, 0, 0)
   lu.assertFalse(enter_tired(tired, key))
   lu.assertEquals(part_of(tired), "-")
-  local began = ngx.now()
-  lu.assertFalse(collapse.enter(fresh, key, 0, 0))
-  lu.assertTrue(ngx.now() - began < 1)
+  lu.assertEquals(ngx.shared.flights:get(leader.edge_flight:sub(2)), ngx.worker.pid())
+end
+
+function T.test_what_never_reaches_those_who_were_sent_back_is_not_waited_for_again()
+  local key, leader, returned, other = new_key(), a_request(), a_request(), a_request()
+  collapse.enter(leader, key, 0, 0)
+  collapse.answered(leader, true)
+  collapse.finish(leader, key)
+  lu.assertFalse(collapse.enter(returned, key, 5, 0))
+  lu.assertFalse(collapse.enter(other, key, 0, 0))
+  lu.assertEquals({ part_of(returned), part_of(other) }, { "-", "-" })
+end
+
+function T.test_a_renewal_ends_no_pass_for_it_may_not_have_said_for_how_long()
+  local key, leader, renewing, later = new_key(), a_request(), a_request(), a_request()
+  collapse.enter(leader, key, 0, 0)
+  collapse.answered(leader, false)
+  collapse.enter(renewing, key, 0, 0)
+  collapse.answered(renewing, true, nil, true)
+  collapse.enter(later, key, 0, 0)
+  lu.assertEquals(part_of(later), "-")
 end
 
 function T.test_a_leader_that_comes_to_nothing_lets_others_go()

@@ -52,6 +52,8 @@ function T.test_what_must_not_be_stored()
     { cache_control = 'private="x-a", max-age=60' },
     { cdn_cache_control = "no-store", cache_control = "max-age=60" },
     { cache_control = "max-age=60", vary = "Accept, *" },
+    -- nginx would not.
+    { cache_control = "max-age=60", vary = ("x"):rep(129) },
     { cache_control = "max-age=60", status = 206 },
     { cache_control = "max-age=60", authorized = true },
     { sets_cookie = true, last_modified = ngx.http_time(NOW - 86400) },
