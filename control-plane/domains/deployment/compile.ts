@@ -123,6 +123,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
   async function deployKeyring(groupId: string): Promise<void> {
     const courier = await edgeSecrets.ready();
     await inTransaction(db, async (tx) => {
+      if ((await findGroup(tx, groupId)) === undefined) return;
       const writer = await writerOf(tx);
       await openScope(tx, groupId);
       await courier.renewKeyring(tx, writer, groupId);

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Refusal } from "../../../agents/contract.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
@@ -295,6 +296,13 @@ describe("a report", () => {
     await world.reports.settleAll(group, new AbortController().signal);
     expect(await active()).toBe(130);
   });
+});
+
+test("jobs of a group that is gone end quietly", async () => {
+  const gone = randomUUID();
+  await world.compiler.deployKeyring(gone);
+  await world.reports.settleAll(gone, new AbortController().signal);
+  expect(await world.db("feed_scope").where({ scope: gone })).toEqual([]);
 });
 
 describe("a group", () => {

@@ -4,7 +4,7 @@ import type { Refusal, ReportReply, ReportRequest } from "../../../agents/contra
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { findProgress, findRefusingNodes, recordReport, seenSince } from "../edge-node/index.ts";
+import { findGroup, findProgress, findRefusingNodes, recordReport, seenSince } from "../edge-node/index.ts";
 import { findFeed, findScope, lockScope } from "../feed/index.ts";
 import { settlePurges } from "../purge/index.ts";
 import { settleDeployments } from "./jobs.ts";
@@ -31,11 +31,12 @@ export function createEdgeReportService({ db, clock }: { db: Database; clock: ()
       if (recorded !== undefined) {
         const previous = recorded.previous?.feed_id === feedId ? recorded.previous.refused : [];
         const moment = await momentOf(tx, edge.scope, feedId, now);
-        await settlePurges(tx, moment);
         await follow(tx, moment, {
           appeared: documentsOf(request.refused, previous, recorded.node.name),
           withdrawn: documentsOf(previous, request.refused, recorded.node.name),
         });
+        // Behind the scope's lock: whoever appends takes it before these rows.
+        await settlePurges(tx, moment);
       }
       return { resync: request.applied === scope.rev && request.state_hash !== scope.state_hash };
     });
@@ -47,7 +48,8 @@ export function createEdgeReportService({ db, clock }: { db: Database; clock: ()
       signal.throwIfAborted();
       const settled = await inTransaction(db, async (tx) => {
         const feed = await findFeed(tx);
-        if (feed === undefined) return 0;
+        // A group that is gone has nothing to settle.
+        if (feed === undefined || (await findGroup(tx, scope)) === undefined) return 0;
         await lockScope(tx, scope);
         const moment = await momentOf(tx, scope, feed.feed_id, clock());
         const ids = moment.isAbandoned

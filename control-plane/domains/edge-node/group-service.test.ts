@@ -6,6 +6,7 @@ import { inTransaction } from "../../database/transaction.ts";
 import { platformActor } from "../../http/caller.ts";
 import { createEdgeGroupInput, type EdgeGroupReply, patchEdgeGroupInput } from "./group-schema.ts";
 import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
+import { holdGroups, lockGroup } from "./group-store.ts";
 
 const operator = { ...platformActor, userId: randomUUID() };
 const nowhere = randomUUID();
@@ -51,6 +52,23 @@ async function jobs(): Promise<readonly unknown[]> {
 
 const faultAt = (pointer: string, detail: RegExp) => ({
   errors: expect.arrayContaining([{ pointer, detail: expect.stringMatching(detail) }]),
+});
+
+test("whoever writes a group holds nobody up who only names it; whoever writes it too takes turns", async () => {
+  const { id } = await create();
+  await inTransaction(database.db, async (writer) => {
+    await lockGroup(writer, id);
+    const holding = inTransaction(database.db, async (tx) => {
+      await tx.raw("set local lock_timeout = '5s'");
+      return holdGroups(tx, [id]);
+    });
+    expect([...(await holding)]).toEqual([id]);
+    const writing = inTransaction(database.db, async (tx) => {
+      await tx.raw("set local lock_timeout = '50ms'");
+      return lockGroup(tx, id);
+    });
+    await expect(writing).rejects.toMatchObject({ nativeError: { code: "55P03" } });
+  });
 });
 
 describe("a group", () => {

@@ -32,6 +32,7 @@ import {
   listGroups,
   lockGroup,
   lockGroups,
+  lockGroupWhole,
   updateGroup,
 } from "./group-store.ts";
 import { edgeGroupChanged, edgeGroupPlaced } from "./jobs.ts";
@@ -174,7 +175,7 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
   async function remove(actor: Actor, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
     await inTransaction(db, async (tx) => {
       const others = await lockGroups(tx);
-      const before = assertFound(await lockGroup(tx, id));
+      const before = assertFound(await lockGroupWhole(tx, id));
       assertUnchanged(await replyOf(tx, before));
       const obstacle = await findObstacle(tx, id, others);
       if (obstacle !== undefined) throw new Problem(edgeGroupInUse, obstacle);

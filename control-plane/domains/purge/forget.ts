@@ -22,6 +22,7 @@ import {
   findHalfway,
   findMarkCount,
   findNewestAll,
+  lockHeads,
   lockLive,
   recountMarks,
 } from "./store.ts";
@@ -78,6 +79,7 @@ async function removeUpTo(
     const removed = await inTransaction(db, async (tx) => {
       const rows = await lockLive(tx, { distributionId, upTo, limit: BATCH_MAX });
       if (rows.length === 0) return { count: 0, appendedTo: [] };
+      await lockHeads(tx, [distributionId]);
       const writer = await openWriter(tx, { signer, now: clock() });
       const groups = await appendToGroups(tx, writer, async () =>
         rows.map(({ id, epoch }) => tombstone("purge", id, epoch)),

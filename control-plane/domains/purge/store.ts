@@ -147,14 +147,19 @@ export async function endLives(tx: Tx, ids: readonly string[]): Promise<void> {
   await tx<PurgeRow>("purge").whereIn("id", ids).update({ is_live: false });
 }
 
-/** Counts a distribution's live marks anew: some purges are live no more. */
-export async function recountMarks(tx: Tx, distributionIds: readonly string[]): Promise<void> {
-  // Held first: a purge that comes meanwhile waits, and what it added before is seen by the count.
+/** Behind the purges' own rows, and before any scope. */
+export async function lockHeads(tx: Tx, distributionIds: readonly string[]): Promise<void> {
   await tx("purge_head")
     .select("epoch")
     .whereIn("distribution_id", distributionIds)
     .orderBy("distribution_id")
     .forUpdate();
+}
+
+/** Counts a distribution's live marks anew: some purges are live no more. */
+export async function recountMarks(tx: Tx, distributionIds: readonly string[]): Promise<void> {
+  // Held first: a purge that comes meanwhile waits, and what it added before is seen by the count.
+  await lockHeads(tx, distributionIds);
   await tx.raw(
     `update purge_head h set marks = coalesce(
        (select sum(p.marks) from purge p where p.distribution_id = h.distribution_id and p.is_live), 0)
