@@ -34,6 +34,7 @@ const readyReply = z
 const healthReply = z.object({ status: z.literal("ok") }).meta({ examples: [{ status: "ok" }] });
 
 export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
+  let asking: Promise<readonly DependencyState[]> | undefined;
   return [
     defineRoute({
       method: "GET",
@@ -55,10 +56,14 @@ export function healthRoutes(dependencies: readonly Dependency[]): Route[] {
       access: { kind: "public" },
       unlimited: true,
       reply: { status: 200, body: readyReply },
-      handle: async ({ facts }) => {
-        const states = await Promise.all(dependencies.map((dependency) => stateOf(dependency, facts.signal)));
+      handle: async () => {
+        // Anybody may ask, as often as they like: whoever asks meanwhile gets the same answer.
+        asking ??= Promise.all(dependencies.map(stateOf)).finally(() => {
+          asking = undefined;
+        });
+        const states = await asking;
         const status = readinessOf(states);
-        return { status: status === "not_ready" ? 503 : 200, body: { status, dependencies: states } };
+        return { status: status === "not_ready" ? 503 : 200, body: { status, dependencies: [...states] } };
       },
     }),
   ];
@@ -70,19 +75,17 @@ function readinessOf(states: readonly DependencyState[]): "ready" | "degraded" |
   return failed.every((state) => state.optional) ? "degraded" : "not_ready";
 }
 
-async function stateOf(dependency: Dependency, signal: AbortSignal): Promise<DependencyState> {
+async function stateOf(dependency: Dependency): Promise<DependencyState> {
   const { name, optional = false } = dependency;
   const startedAt = performance.now();
-  const reason = await failureOf(dependency, signal);
+  const reason = await failureOf(dependency);
   const ms = Math.round((performance.now() - startedAt) * 10) / 10;
   return { name, status: reason === null ? "ok" : "failed", optional, reason, ms };
 }
 
 /** Null when the check passes. The deadline holds even when the check does not heed its signal. */
-async function failureOf(dependency: Dependency, signal: AbortSignal): Promise<string | null> {
+async function failureOf(dependency: Dependency): Promise<string | null> {
   const deadline = new AbortController();
-  const stop = () => deadline.abort(new Error("the client went away"));
-  signal.addEventListener("abort", stop, { once: true });
   const timer = setTimeout(
     () => deadline.abort(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)),
     CHECK_TIMEOUT_MS,
@@ -97,7 +100,6 @@ async function failureOf(dependency: Dependency, signal: AbortSignal): Promise<s
     return reasonOf(error);
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener("abort", stop);
   }
 }
 

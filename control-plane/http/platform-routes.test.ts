@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Dependency } from "./health.ts";
+import { type Dependency, healthRoutes } from "./health.ts";
 import { type BookApi, startBookApi } from "./test-books.ts";
 
 let api: BookApi;
@@ -48,6 +48,28 @@ test("readiness names each dependency; one that hangs is given up on, one that i
     200,
     { status: "degraded", dependencies: [{}, {}, { reason: "refused at ::1; refused at 127.0.0.1" }] },
   ]);
+});
+
+test("whoever asks for readiness while it is asked for gets the same answer", async () => {
+  let asked = 0;
+  const database: Dependency = {
+    name: "database",
+    check: async () => {
+      asked += 1;
+    },
+  };
+  const ready = healthRoutes([database]).find(({ path }) => path === "/ready");
+  if (ready === undefined) throw new Error("there is no such route");
+  const facts = {
+    ...{ requestId: "1", clientAddress: "127.0.0.1", header: () => undefined, rawBody: undefined, waitSeconds: 0 },
+    signal: new AbortController().signal,
+  };
+  const ask = () => ready.run({ params: {}, query: {}, body: undefined, caller: undefined, facts });
+  const replies = await Promise.all([ask(), ask(), ask()]);
+  expect(asked).toBe(1);
+  for (const reply of replies) expect(reply).toMatchObject({ status: 200, body: { status: "ready" } });
+  await ask();
+  expect(asked).toBe(2);
 });
 
 test("the docs page, its files, the description and the metrics are served", async () => {

@@ -31,20 +31,35 @@ export async function retryFailedJobs(tx: Tx): Promise<number> {
   return retried;
 }
 
-/** Counted when Prometheus asks. While Postgres is away the last number stands. */
-export function meterFailedJobs(registry: Registry, db: Database): void {
+/** Anybody may ask for the metrics, and counting reads the outbox. */
+const COUNT_KEPT_MS = 5_000;
+
+/** Counted when Prometheus asks, once for all who ask at a time. While Postgres is away the last number stands. */
+export function meterFailedJobs(registry: Registry, db: Database, clock: () => Date): void {
+  let counting: Promise<void> | undefined;
+  let countedAt: Date | undefined;
+
   const gauge = new Gauge({
     name: "edgewright_outbox_failed",
     help: "Jobs that failed for good; `edgewright jobs:failed` lists them",
     registers: [registry],
     async collect() {
-      const row: unknown = await db("outbox")
-        .whereNotNull("failed_at")
-        .count({ failed: "*" })
-        .first()
-        .catch(() => undefined);
-      const counted = countSchema.safeParse(row);
-      if (counted.success) gauge.set(counted.data.failed);
+      if (countedAt !== undefined && clock().getTime() - countedAt.getTime() < COUNT_KEPT_MS) return;
+      counting ??= count().finally(() => {
+        counting = undefined;
+      });
+      await counting;
     },
   });
+
+  async function count(): Promise<void> {
+    const row: unknown = await db("outbox")
+      .whereNotNull("failed_at")
+      .count({ failed: "*" })
+      .first()
+      .catch(() => undefined);
+    const counted = countSchema.safeParse(row);
+    if (counted.success) gauge.set(counted.data.failed);
+    countedAt = clock();
+  }
 }

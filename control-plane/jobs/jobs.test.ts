@@ -151,7 +151,12 @@ test("what failed for good is counted, listed without its payload, and done once
   let isMended = false;
   const broken = defineJob({ name: "test.broken", payload: z.object({ n: z.int() }), attempts: 1 });
   const registry = new Registry();
-  meterFailedJobs(registry, db);
+  let now = Date.now();
+  meterFailedJobs(registry, db, () => new Date(now));
+  const countedAfter = (ms: number) => {
+    now += ms;
+    return registry.metrics();
+  };
   relay();
   work([
     handleJob(broken, async () => {
@@ -159,14 +164,22 @@ test("what failed for good is counted, listed without its payload, and done once
     }),
   ]);
   await enqueue(1, broken);
-  await vi.waitFor(async () => expect(await registry.metrics()).toContain("edgewright_outbox_failed 1"), WAIT);
+  await vi.waitFor(async () => expect(await countedAfter(5_000)).toContain("edgewright_outbox_failed 1"), WAIT);
   const [failed] = await listFailedJobs(db);
   expect(failed).toMatchObject({ job: "test.broken", failure: "Error: the cause" });
   expect(failed).not.toHaveProperty("payload");
   isMended = true;
   expect(await inTransaction(db, retryFailedJobs)).toBe(1);
   await vi.waitFor(async () => expect(await countRows()).toBe(0), WAIT);
-  expect(await registry.metrics()).toContain("edgewright_outbox_failed 0");
+  expect(await countedAfter(4_999)).toContain("edgewright_outbox_failed 1");
+  const asked: unknown[] = [];
+  const listen = (query: { sql: string }) => asked.push(...(/failed_at.* is not null/.test(query.sql) ? [query] : []));
+  db.on("query", listen);
+  for (const metrics of await Promise.all([countedAfter(1), registry.metrics(), registry.metrics()])) {
+    expect(metrics).toContain("edgewright_outbox_failed 0");
+  }
+  db.off("query", listen);
+  expect(asked).toHaveLength(1);
 });
 
 test("while a service is away a job fails as often as it takes, and is done in the end", async () => {

@@ -51,7 +51,7 @@ const COUNT_TIMEOUT_MS = 250;
 export async function startApi(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const connections = await openConnections(config, "api", log);
   const services = createServices(config, connections, log);
-  meterFailedJobs(connections.registry, connections.db);
+  meterFailedJobs(connections.registry, connections.db, clock);
   const gateway = startFeedGateway({ db: connections.db, clock, log });
   // A connection that listens can do nothing else.
   const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });
