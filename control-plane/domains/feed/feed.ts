@@ -53,16 +53,21 @@ export async function openFeed(db: Database, { signer, now }: { signer: FeedSign
 }
 
 /**
- * An agent knows revisions that this database does not: it was restored. `feedId` is what the agent follows. False when
- * the feed was made anew for another agent already.
+ * An agent says that it knows revisions which this database does not: it may have been restored. `feedId` is what the agent
+ * follows. Answers where each scope of that feed ended; undefined when the feed was made anew for another agent already.
+ * Nothing is purged on the word of one edge: see restore-claims.ts.
  */
-export async function renewRestoredFeed(db: Database, feedId: string, now: Date): Promise<boolean> {
+export async function renewRestoredFeed(
+  db: Database,
+  feedId: string,
+  now: Date,
+): Promise<ReadonlyMap<string, number> | undefined> {
   return await inTransaction(db, async (tx) => {
     const feed = await lockFeed(tx);
-    if (feed?.feed_id !== feedId) return false;
+    if (feed?.feed_id !== feedId) return undefined;
+    const ends = new Map((await findScopes(tx)).map(({ scope, rev }) => [scope, rev]));
     await makeAnew(tx, now, feed.database_identity);
-    await enqueueJob(tx, feedRestored, { after: null });
-    return true;
+    return ends;
   });
 }
 

@@ -299,6 +299,27 @@ describe("an agent that knows more than the database", () => {
     expect(await recordsOf(world, scope)).toMatchObject([{ feed_id: known }]);
   });
 
+  test("has everything purged only where a second edge of the same feed is ahead of it too", async () => {
+    const [scope, other] = [await createScope(world), await createScope(world)];
+    await append(world, scope, [aDocument()]);
+    await append(world, other, [aDocument()]);
+    await world.db("outbox").where({ job: "feed.restored" }).delete();
+    const purges = () => world.db("outbox").where({ job: "feed.restored" });
+    const known = await rebuild();
+    const claim = (of: string, since: number, edgeId: string = randomUUID()) =>
+      ask(of, { since, edgeId, feedId: known }).catch((error: unknown) => problemOf(error).body());
+    const liar = randomUUID();
+    await expect.poll(() => claim(scope, 9e15, liar), { timeout: 5_000 }).toMatchObject({ status: 409 });
+    expect(await feedIdOf(world)).not.toBe(known);
+    await claim(other, 9e15, liar);
+    // As far as the feed went, and no further.
+    await claim(other, (await scopeOf(world, other)).rev);
+    expect(await purges()).toEqual([]);
+    await claim(other, 99);
+    await claim(scope, 99);
+    expect(await purges()).toMatchObject([{ payload: { after: null } }]);
+  });
+
   test("is not believed twice within ten minutes, while another edge is", async () => {
     const scope = await createScope(world);
     await append(world, scope, [aDocument()]);

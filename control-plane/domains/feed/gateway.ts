@@ -11,6 +11,7 @@ import type { FeedHeads } from "./changes-store.ts";
 import { renewRestoredFeed } from "./feed.ts";
 import { watchHeads } from "./heads-watch.ts";
 import { anotherFeed, changesForgotten, feedNotReady, tooManyWaiting } from "./problems.ts";
+import { createRestoreClaims } from "./restore-claims.ts";
 import { createScopeTail, type ScopeTail } from "./scope-tail.ts";
 
 const WAITING_MAX = 20_000;
@@ -18,7 +19,7 @@ const WAITING_MAX = 20_000;
 const TAILS_MAX = 1_000;
 const RETRY_AFTER_S = "5";
 // An edge that claims revisions which do not exist may be right (a restore) or broken: a broken one, which is ahead of the
-// new feed too, has the feed made anew once in this time and not more often. Any other edge is believed at once.
+// new feed too, may try to have the feed made anew once in this time and not more often. Any other edge may at once.
 const RENEWAL_PAUSE_MS = 10 * 60_000;
 /** Edges whose renewals are remembered. */
 const RENEWERS_MAX = 10_000;
@@ -46,6 +47,7 @@ interface GatewaySettings {
 export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGateway {
   const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
   const renewedAt = new LRUCache<string, Date>({ max: RENEWERS_MAX });
+  const claims = createRestoreClaims(db);
   const getPage = createChangesPages(db);
   const watch = watchHeads({
     ...{ db, log, meet: meetHeads },
@@ -104,6 +106,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
     if (since <= tail.rev()) return;
     const facts = { edge_id: edgeId, scope: tail.scope, since, rev: tail.rev() };
     log.warn(facts, "an edge knows revisions that the database does not");
+    await claims.add(edgeId, tail.feedId);
     const now = clock();
     const before = renewedAt.get(edgeId);
     if (before !== undefined && now.getTime() - before.getTime() < RENEWAL_PAUSE_MS) {
@@ -112,7 +115,10 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
         headers: { "retry-after": RETRY_AFTER_S },
       });
     }
-    if (await renewRestoredFeed(db, tail.feedId, now)) renewedAt.set(edgeId, now);
+    // Also what comes to nothing counts: a lock on the feed holds every append up.
+    renewedAt.set(edgeId, now);
+    const ends = await renewRestoredFeed(db, tail.feedId, now);
+    if (ends !== undefined) claims.end(tail.feedId, ends);
     throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
   }
 
@@ -131,6 +137,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
   async function changes(edge: EdgeCaller, query: ChangesQuery, signal: AbortSignal): Promise<Buffer | undefined> {
     const { since } = query;
     const endsAt = performance.now() + query.waitMs;
+    await claims.meet(edge, query);
     for (;;) {
       const tail = tailOf(edge.scope, await headsFor(query.feedId));
       await assertNotAhead(edge, tail, since);

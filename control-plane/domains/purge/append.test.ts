@@ -12,7 +12,7 @@ import {
   scopeOf,
   type TestWorld,
 } from "../deployment/test-world.ts";
-import { renewRestoredFeed } from "../feed/feed.ts";
+import { openFeed } from "../feed/feed.ts";
 import { createFeedRebuild } from "../feed/index.ts";
 import { appendWaiting } from "./append.ts";
 import { renumberPurges } from "./delivery-store.ts";
@@ -204,7 +204,8 @@ test("after a restore whatever was ever purged is purged as a whole: what came s
   await append();
   const never = await deployed();
   world.passTime(MINUTE_MS);
-  await renewRestoredFeed(world.db, await feedIdOf(world), world.clock());
+  await world.db("feed").update({ database_identity: "another database" });
+  await openFeed(world.db, { signer: world.signer, now: world.clock() });
   expect(await world.db("outbox").where({ job: "feed.restored" })).toMatchObject([{ payload: { after: null } }]);
   await rebuildFeed();
   await purgeRestored(settings(), null);
