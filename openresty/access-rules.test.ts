@@ -211,6 +211,28 @@ describe("signed URLs", () => {
   });
 });
 
+test("a prefetch passes the rules of the distribution that it was wanted for, and no others", async () => {
+  const closed: Parameters<TestSites["serve"]>[0] = {
+    accessRules: [{ type: "ip", action: "deny", networks: ["127.0.0.0/8"], paths: [] }],
+    rateLimits: [{ paths: [], requests: 1, perSeconds: 60, burst: 0 }],
+  };
+  const [site, other] = [await sites.serve(closed), await sites.serve(closed)];
+  const { probe_secret: secret } = await sites.edge.state();
+  const prefetch = async (path: string, said: string) =>
+    (await site.ask(path, { headers: [`X-Edge-Prefetch: ${said}`] })).status;
+  expect(await prefetch("/a", `${secret} ${site.distribution.id}`)).toBe(200);
+  expect(await prefetch("/b", `${secret} ${site.distribution.id}`)).toBe(200);
+  expect(await prefetch("/c", `${secret} ${other.distribution.id}`)).toBe(421);
+  const guessed = "0".repeat(secret.length);
+  for (const said of [`${guessed} ${site.distribution.id}`, secret, `${secret} `, site.distribution.id]) {
+    expect(await prefetch("/d", said), said).toBe(403);
+  }
+  const open = await sites.serve();
+  const headers = [`X-Edge-Prefetch: ${secret} ${site.distribution.id}`];
+  expect((await open.ask("/e", { headers })).status).toBe(421);
+  expect(sites.origin.seen.map(({ url }) => url)).toEqual(["/a", "/b"]);
+});
+
 test("an edge without a country file refuses a document that needs one, and keeps what it had", async () => {
   const blind = await startTestSites();
   try {
