@@ -278,6 +278,13 @@ test("an edge that lies changes no report: of another's distribution, of one it 
   expect((await getTraffic(period, "stranger")).data).toMatchObject([{ requests: 0, bytes: 0 }]);
 });
 
+test("a line that waited while its group's sample was changed counts for what it was then", async () => {
+  const late = { time: secondsOf(`${DAY}T05:30:00Z`), account: owner.accountId, distribution: mine };
+  await sendLogs(batchOf([line({ ...late, weight: 20 }), line({ ...late, weight: 25 })]));
+  const period = `from=${DAY}T05:00:00Z&to=${DAY}T06:00:00Z&interval=hour&metrics=requests`;
+  expect((await getTraffic(period)).data).toMatchObject([{ requests: 20 }]);
+});
+
 test("without ClickHouse both ways are a 503 that names it", async () => {
   const nobody = connectClickHouse("http://127.0.0.1:9/edgewright");
   const lonely = await startApi(nobody.clickhouse);

@@ -2,10 +2,14 @@
 import { randomUUID } from "node:crypto";
 import type { Database } from "../../database/transaction.ts";
 
-/** The group logs one request in 40. */
+/** The group logs one request in 40, and logged one in 20 before. */
 export async function insertSamplingGroup(db: Database): Promise<string> {
   const id = randomUUID();
   await db("edge_group").insert({ id, name: id, settings: JSON.stringify({ logs: { one_in: 40 } }) });
+  const configuration = JSON.stringify({ name: id, settings: { logs: { one_in: 20 } }, is_canary: false });
+  await db("edge_group_version").insert({
+    ...{ group_id: id, number: 1, action: "edge-group.create", created_at: new Date(), configuration, changes: "[]" },
+  });
   await db("feed_scope")
     .insert({ scope: id, state_hash: "0".repeat(64) })
     .onConflict()
