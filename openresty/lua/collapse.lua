@@ -24,7 +24,7 @@ local IS_LANDED, PASSES = "landed", "passes"
 -- The leader's answer is in the outer hop's hands, which may still be writing it down.
 local LANDED_SECONDS = 0.2
 -- How long who comes back without the answer pauses before the next look.
-local PAUSES_SECONDS = { [0] = 0, 0.002, 0.01, 0.03, 0.1 }
+local PAUSES_SECONDS = { [0] = 0, 0.002, 0.01, 0.03, 0.1, 0.2 }
 -- nginx follows ten redirections.
 local ROUNDS_MAX = 8
 -- Forgotten at once when an answer is kept after all, so it may be long.

@@ -67,7 +67,7 @@ function T.test_what_never_reaches_those_who_were_sent_back_is_not_waited_for_ag
   collapse.enter(leader, key, 0, 0)
   collapse.answered(leader, true)
   collapse.finish(leader, key)
-  lu.assertFalse(collapse.enter(returned, key, 5, 0))
+  lu.assertFalse(collapse.enter(returned, key, 6, 0))
   lu.assertFalse(collapse.enter(other, key, 0, 0))
   lu.assertEquals({ part_of(returned), part_of(other) }, { "-", "-" })
 end
