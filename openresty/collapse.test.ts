@@ -7,6 +7,8 @@ import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
 const ORIGIN_MS = 100;
 const COUNT = 100;
+/** Less than anybody waits for anybody. */
+const GATHERED_WITHIN_MS = 3_000;
 
 describe.each([
   ["the newest nginx", undefined],
@@ -43,17 +45,29 @@ describe.each([
     });
   }
 
-  /** How many requests were at the origin at once, at most. */
-  function noticing(headers: Readonly<Record<string, string>>): { most: number } {
-    const noticed = { most: 0 };
+  /** How many requests were at the origin at once, at most. None is answered before `gather` are there, or too long away. */
+  function noticing(headers: Readonly<Record<string, string>>): { most: number; gather: number } {
+    const noticed = { most: 0, gather: 0 };
+    const held = new Set<() => void>();
     let now = 0;
+    const answerHeld = () => {
+      for (const answer of held) answer();
+      held.clear();
+    };
     sites.origin.handle((_asked, response) => {
       now += 1;
       noticed.most = Math.max(noticed.most, now);
-      setTimeout(() => {
+      const answer = () => {
         now -= 1;
         response.writeHead(200, headers).end("mine");
-      }, ORIGIN_MS);
+      };
+      if (noticed.gather === 0) {
+        setTimeout(answer, ORIGIN_MS);
+        return;
+      }
+      if (held.size === 0) setTimeout(answerHeld, GATHERED_WITHIN_MS);
+      held.add(answer);
+      if (held.size === noticed.gather) answerHeld();
     });
     return noticed;
   }
@@ -91,7 +105,7 @@ describe.each([
     expect(caches(await herd.all(site, "/own", COUNT), "MISS")).toBe(COUNT);
     expect(asked()).toBe(COUNT);
     expect(noticed.most).toBeLessThan(COUNT);
-    noticed.most = 0;
+    Object.assign(noticed, { most: 0, gather: COUNT });
     await herd.all(site, "/own", COUNT);
     expect([asked(), noticed.most]).toEqual([2 * COUNT, COUNT]);
     // Of this URL alone.
@@ -103,7 +117,7 @@ describe.each([
   test("answers that have to be asked about each time are not waited for either", async () => {
     const noticed = noticing({ "cache-control": "no-cache", etag: '"one"' });
     await herd.all(site, "/asked-about", COUNT);
-    noticed.most = 0;
+    Object.assign(noticed, { most: 0, gather: COUNT });
     await herd.all(site, "/asked-about", COUNT);
     expect(noticed.most).toBe(COUNT);
   });
@@ -176,7 +190,7 @@ describe.each([
     // Fewer than the variants of one URL that are kept (openresty/lua/variants.lua).
     const count = 30;
     await herd.all(site, "/vary", count);
-    noticed.most = 0;
+    Object.assign(noticed, { most: 0, gather: count });
     await herd.all(site, "/vary", count);
     expect([asked(), noticed.most]).toEqual([2 * count, count]);
   });
