@@ -1,7 +1,7 @@
 // From desired state to the feed: reads one snapshot, compiles, appends what is new to every group's scope. A document
 // that does not compile is quarantined alone, with the reason on its distribution; the last good one stays.
 import type { z } from "zod";
-import { hashOf, type NodeBody } from "../../../agents/contract.ts";
+import type { NodeBody } from "../../../agents/contract.ts";
 import { compileStructure, type DesiredGroup } from "../../../edge-templates/index.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { Seal } from "../../../platform/seal.ts";
@@ -22,6 +22,7 @@ import {
   appendRecords,
   BATCH_MAX,
   type Candidate,
+  candidate,
   type FeedSigner,
   type FeedWriter,
   holdFeed,
@@ -170,8 +171,6 @@ type Recompilation = z.output<typeof recompileDistributions.payload>;
 
 /** `version` is where a node's own count stood when it went. */
 function nodeRecord(id: string, node: EdgeNodeRecord | undefined, version: number): Candidate {
-  const common = { kind: "node", id, compilerVersion: 1 } as const;
-  if (node === undefined) return { ...common, op: "del", body: "", hash: hashOf(""), sourceVersion: version };
-  const body = JSON.stringify({ format: 1, state: node.state } satisfies NodeBody);
-  return { ...common, op: "put", body, hash: hashOf(body), sourceVersion: node.version };
+  const body = node === undefined ? "" : JSON.stringify({ format: 1, state: node.state } satisfies NodeBody);
+  return candidate({ kind: "node", id }, body, { sourceVersion: node?.version ?? version, compilerVersion: 1 });
 }

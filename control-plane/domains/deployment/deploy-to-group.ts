@@ -1,12 +1,12 @@
 // What one group of edges gets of a batch of compiled distributions, in the order in which its edges need it, and how far
 // its deployments are then.
-import { hashOf } from "../../../agents/contract.ts";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { SecretCourier } from "../edge-secret/index.ts";
 import {
   appendRecords,
   type Candidate,
+  candidate,
   type FeedWriter,
   findRecordHeads,
   findScope,
@@ -79,15 +79,13 @@ function arrivingAmong(compilations: readonly Compilation[]): readonly string[] 
   return compilations.flatMap(({ id, kind }) => (kind === "document" ? [id] : []));
 }
 
-// A tombstone has no body.
-const EMPTY_HASH = hashOf("");
-
 function candidateOf(compilation: Compilation): Candidate[] {
   const { id, kind, sourceVersion } = compilation;
-  const common = { kind: "document", id, ...provenanceOf(sourceVersion) } as const;
+  const key = { kind: "document", id } as const;
+  const provenance = provenanceOf(sourceVersion);
   if (kind === "refusal") return [];
-  if (kind === "nothing") return [{ ...common, op: "del", body: "", hash: EMPTY_HASH }];
-  return [{ ...common, op: "put", body: compilation.body, hash: compilation.hash }];
+  if (kind === "nothing") return [candidate(key, "", provenance)];
+  return [{ ...key, ...provenance, op: "put", body: compilation.body, hash: compilation.hash }];
 }
 
 /** Those whose source is newer than what the group has; not those that only the compiler made otherwise. */

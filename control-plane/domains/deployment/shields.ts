@@ -1,12 +1,11 @@
 // The origin shield in the feed: every group that has a parent or children has a record that names them. Settings of groups
 // and states of nodes all end here, and whatever changed, each record is made anew and appended when it says something else.
-import { hashOf } from "../../../agents/contract.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { type EdgeNodeRecord, findGroups, findNodesOfGroup } from "../edge-node/index.ts";
 import {
+  type AppendSettings,
   appendRecords,
-  type Candidate,
-  type FeedSigner,
+  candidate,
   findRecordHeads,
   findRecordsById,
   openScope,
@@ -14,16 +13,8 @@ import {
 } from "../feed/index.ts";
 import { shieldOf } from "./shield-rules.ts";
 
-export interface ShieldSettings {
-  readonly db: Database;
-  readonly signer: FeedSigner;
-  readonly clock: () => Date;
-  /** Wakes the agents of a scope, after the commit. */
-  readonly announce: (scope: string) => void;
-}
-
 /** Returns how many groups were told something new. */
-export async function deployShields(settings: ShieldSettings): Promise<number> {
+export async function deployShields(settings: AppendSettings): Promise<number> {
   const { db, announce } = settings;
   const changed = await findChanged(db);
   for (const groupId of changed) {
@@ -40,18 +31,16 @@ async function findChanged(db: Database): Promise<readonly string[]> {
 }
 
 /** Looked at once more under the scope's lock: whoever comes last has seen every change that was before. */
-async function appendShield(tx: Tx, { signer, clock }: ShieldSettings, groupId: string): Promise<void> {
+async function appendShield(tx: Tx, { signer, clock }: AppendSettings, groupId: string): Promise<void> {
   const writer = await openWriter(tx, { signer, now: clock() });
   const scope = await openScope(tx, groupId);
   const key = { kind: "shield", id: groupId } as const;
   const [head] = await findRecordHeads(tx, groupId, [key]);
   const body = (await bodiesOf(tx)).get(groupId) ?? "";
-  const op = body === "" ? "del" : "put";
-  const hash = hashOf(body);
-  if (head?.op === op && head.hash === hash) return;
   const sourceVersion = (head?.source_version ?? 0) + 1;
-  const candidate: Candidate = { ...key, op, body, hash, sourceVersion, compilerVersion: 1 };
-  await appendRecords(tx, writer, scope, [candidate]);
+  const wanted = candidate(key, body, { sourceVersion, compilerVersion: 1 });
+  if (head?.op === wanted.op && head.hash === wanted.hash) return;
+  await appendRecords(tx, writer, scope, [wanted]);
 }
 
 /** By group; empty where there is nothing to know. */

@@ -1,8 +1,8 @@
 // Appending to one scope of the feed: under the scope's lock a batch gets the next revisions, without gaps and in the
 // order of commits, so that whoever reads up to a revision has seen everything before it.
-import { type RecordKind, recordSigningText } from "../../../agents/contract.ts";
+import { hashOf, type RecordKind, recordSigningText } from "../../../agents/contract.ts";
 import type { Tx } from "../../database/transaction.ts";
-import { addToStateHash, type Content, decideAppend, termOf } from "./rules.ts";
+import { addToStateHash, type Content, decideAppend, type Provenance, termOf } from "./rules.ts";
 import type { FeedSigner } from "./signer.ts";
 import {
   advanceProvenance,
@@ -21,6 +21,15 @@ export interface Candidate extends Content {
   readonly kind: RecordKind;
   readonly id: string;
   readonly body: string;
+}
+
+/** A record as it is to be appended. Without a body it goes: a tombstone has none. */
+export function candidate(
+  key: { readonly kind: RecordKind; readonly id: string },
+  body: string,
+  provenance: Provenance,
+): Candidate {
+  return { ...key, ...provenance, op: body === "" ? "del" : "put", body, hash: hashOf(body) };
 }
 
 export interface AppendResult {

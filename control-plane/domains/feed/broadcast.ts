@@ -1,11 +1,20 @@
 // Appending the same to the feeds of several groups: each is asked under its lock what it is to get.
-import type { Reads, Tx } from "../../database/transaction.ts";
+import type { Database, Reads, Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { findGroups } from "../edge-node/index.ts";
 import { type AppendResult, appendRecords, type Candidate, type FeedWriter } from "./append.ts";
 import { recompileDistributions } from "./jobs.ts";
 import type { FeedSigner } from "./signer.ts";
 import { findRecordHeads, holdFeed, lockScope } from "./store.ts";
+
+/** What a worker needs that appends. */
+export interface AppendSettings {
+  readonly db: Database;
+  readonly signer: FeedSigner;
+  readonly clock: () => Date;
+  /** Wakes the agents of a scope, after the commit. */
+  readonly announce: (scope: string) => void;
+}
 
 /** A new scope lacks every document that is older than it. */
 export async function openScope(tx: Tx, scope: string) {
@@ -39,8 +48,27 @@ export async function appendToGroups(
   return groups;
 }
 
+/** Something of a distribution. */
+export interface OfDistribution {
+  readonly distributionId: string;
+  readonly candidate: Candidate;
+}
+
+/** Each to the groups whose edges have the document of its distribution. */
+export async function appendToCarriers(
+  tx: Tx,
+  writer: FeedWriter,
+  items: readonly OfDistribution[],
+): Promise<readonly GroupAppend[]> {
+  const ids = [...new Set(items.map(({ distributionId }) => distributionId))];
+  return appendToGroups(tx, writer, async (scope) => {
+    const carried = await findCarried(tx, scope, ids);
+    return items.flatMap(({ distributionId, candidate }) => (carried.has(distributionId) ? [candidate] : []));
+  });
+}
+
 /** Those of the distributions whose document the group's edges have. */
-export async function findCarried(tx: Reads, scope: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
+async function findCarried(tx: Reads, scope: string, ids: readonly string[]): Promise<ReadonlySet<string>> {
   const heads = await findRecordHeads(
     tx,
     scope,

@@ -1,6 +1,22 @@
 // The feed: what every edge of a group is to run, numbered, signed and handed out. The only door of this domain.
-export { type AppendResult, appendRecords, BATCH_MAX, type Candidate, type FeedWriter, keyOf } from "./append.ts";
-export { appendToGroups, findCarried, openScope, openWriter, scopesOf } from "./broadcast.ts";
+export {
+  type AppendResult,
+  appendRecords,
+  BATCH_MAX,
+  type Candidate,
+  candidate,
+  type FeedWriter,
+  keyOf,
+} from "./append.ts";
+export {
+  type AppendSettings,
+  appendToCarriers,
+  appendToGroups,
+  type GroupAppend,
+  openScope,
+  openWriter,
+  scopesOf,
+} from "./broadcast.ts";
 export { announceOver, listenForChanges } from "./channel.ts";
 export { createCheckpointWriter } from "./checkpoint.ts";
 export { createFeedRebuild, openFeed } from "./feed.ts";
@@ -20,3 +36,4 @@ export {
   lockScope,
   type RecordRow,
 } from "./store.ts";
+export { appendAllWaiting } from "./waiting.ts";

@@ -1,69 +1,39 @@
-// Purges on their way into the feeds: what waits is appended to every group that has the distribution, signed, as one
-// batch, without compiling anything.
-import { hashOf, type PurgeBody } from "../../../agents/contract.ts";
-import { type Database, inTransaction, type Reads } from "../../database/transaction.ts";
+// Purges as records, and on their way into the feeds.
+import type { PurgeBody } from "../../../agents/contract.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
 import {
-  appendToGroups,
+  type AppendSettings,
+  appendAllWaiting,
   BATCH_MAX,
   type Candidate,
-  type FeedSigner,
-  findCarried,
+  candidate,
+  type GroupAppend,
   keyOf,
-  openWriter,
-  scopesOf,
 } from "../feed/index.ts";
 import { insertDeliveries } from "./delivery-store.ts";
-import { withinBytes } from "./extent.ts";
 import { MARK_LIFETIME_MS } from "./lifetime.ts";
 import { findEpochsOfArrivals, findPurges, lockWaiting, markAppended, type PurgeRow } from "./store.ts";
 
 // A put and the tombstone behind it come from the same epoch: the later one wins by this.
 const PUT_VERSION = 1;
 
-export interface PurgeWorkerSettings {
-  readonly db: Database;
-  readonly signer: FeedSigner;
-  readonly clock: () => Date;
-  /** Wakes the agents of a scope, after the commit. */
-  readonly announce: (scope: string) => void;
+export function appendWaiting(settings: AppendSettings): Promise<void> {
+  return appendAllWaiting(settings, { batchMax: BATCH_MAX, lock: lockWaiting, find: findPurges, candidateOf, settle });
 }
 
-/**
- * Each waiting purge has a job of its own: it finds its purge done, or in hand of another. So one batch is enough, but for
- * what was locked and had no room in it: the jobs of those may have passed it by.
- */
-export async function appendWaiting(settings: PurgeWorkerSettings): Promise<void> {
-  while (await appendBatch(settings));
-}
-
-/** True when some that wait had no room. */
-async function appendBatch({ db, signer, clock, announce }: PurgeWorkerSettings): Promise<boolean> {
-  const { appendedTo, isMore } = await inTransaction(db, async (tx) => {
-    const locked = await lockWaiting(tx, BATCH_MAX);
-    if (locked.length === 0) return { appendedTo: [], isMore: false };
-    const waiting = await findPurges(tx, withinBytes(locked));
-    const now = clock();
-    const distributions = [...new Set(waiting.map((row) => row.distribution_id))];
-    const groups = await appendToGroups(tx, await openWriter(tx, { signer, now }), async (scope) => {
-      const carried = await findCarried(tx, scope, distributions);
-      return waiting.filter((row) => carried.has(row.distribution_id)).map(candidateOf);
-    });
-    const deliveries = groups.flatMap(({ scope, appended }) =>
-      waiting.flatMap(({ id }) => {
-        const rev = appended.get(keyOf({ kind: "purge", id }))?.rev;
-        return rev === undefined ? [] : [{ purge_id: id, scope, rev }];
-      }),
-    );
-    await insertDeliveries(tx, deliveries);
-    await markAppended(
-      tx,
-      waiting.map(({ id }) => id),
-      now,
-    );
-    return { appendedTo: scopesOf(groups), isMore: waiting.length < locked.length };
-  });
-  for (const scope of appendedTo) announce(scope);
-  return isMore;
+async function settle(tx: Tx, rows: readonly PurgeRow[], groups: readonly GroupAppend[], now: Date): Promise<void> {
+  const deliveries = groups.flatMap(({ scope, appended }) =>
+    rows.flatMap(({ id }) => {
+      const rev = appended.get(keyOf({ kind: "purge", id }))?.rev;
+      return rev === undefined ? [] : [{ purge_id: id, scope, rev }];
+    }),
+  );
+  await insertDeliveries(tx, deliveries);
+  await markAppended(
+    tx,
+    rows.map(({ id }) => id),
+    now,
+  );
 }
 
 export function bodyOf({ distribution_id, epoch, type, items }: PurgeContent): string {
@@ -84,9 +54,8 @@ export function foldCandidate(distributionId: string, epoch: number): Candidate 
 }
 
 function purgeCandidate(id: string, content: PurgeContent): Candidate {
-  const body = bodyOf(content);
   const provenance = { sourceVersion: content.epoch, compilerVersion: PUT_VERSION };
-  return { kind: "purge", id, op: "put", body, hash: hashOf(body), ...provenance };
+  return candidate({ kind: "purge", id }, bodyOf(content), provenance);
 }
 
 /**

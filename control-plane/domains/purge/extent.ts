@@ -1,11 +1,8 @@
-// How much one purge or prefetch may name, how much of it one transaction takes on, and how much the audit log keeps. No
-// input or output.
+// How much one purge or prefetch may name, and how much of it the audit log keeps. No input or output.
 import { PURGE_BODY_BYTES_MAX } from "../../../agents/contract.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
 import { invalidRequest } from "../../http/problems.ts";
 
-/** Of bodies, in one transaction. */
-const BATCH_BYTES_MAX = 8 * 1024 * 1024;
 /** The log is no archive. */
 const AUDITED_ITEMS_MAX = 50;
 const AUDITED_BYTES_MAX = 8 * 1024;
@@ -19,15 +16,6 @@ export function assertNotTooMuch(field: string, texts: readonly string[]): void 
 export function tooMuch(field: string): FieldFault {
   const detail = `must have at most ${PURGE_BODY_BYTES_MAX / 1024} KB together: send them in several requests.`;
   return { pointer: `/${field}`, detail };
-}
-
-/** The first of them, as many as one transaction takes on; at least one. */
-export function withinBytes(rows: readonly { readonly id: string; readonly bytes: number }[]): readonly string[] {
-  let bytes = 0;
-  return rows.flatMap((row, index) => {
-    bytes += row.bytes;
-    return index === 0 || bytes <= BATCH_BYTES_MAX ? [row.id] : [];
-  });
 }
 
 /** The first of them. */

@@ -1,18 +1,18 @@
 // What makes purges needless: a newer one that says the same and more, too many of them, and time.
-import { hashOf } from "../../../agents/contract.ts";
-import { type Database, inTransaction } from "../../database/transaction.ts";
+import { inTransaction } from "../../database/transaction.ts";
 import {
+  type AppendSettings,
+  appendToCarriers,
   appendToGroups,
   BATCH_MAX,
   type Candidate,
-  type FeedSigner,
-  findCarried,
+  candidate,
   findPassed,
   keyOf,
   openWriter,
   scopesOf,
 } from "../feed/index.ts";
-import { appendWaiting, foldCandidate, type PurgeWorkerSettings } from "./append.ts";
+import { appendWaiting, foldCandidate } from "./append.ts";
 import { moveDeliveries } from "./delivery-store.ts";
 import { MARK_LIFETIME_MS } from "./lifetime.ts";
 import {
@@ -34,11 +34,10 @@ const DAY_MS = 24 * 3_600_000;
 const KEPT_MS = 90 * DAY_MS;
 const DELETED_AT_ONCE = 5_000;
 const TOMBSTONE_VERSION = 2;
-const EMPTY_HASH = hashOf("");
 
 /** Makes older purges of a distribution tombstones, behind the mark that says what they said. */
 export async function foldPurges(
-  settings: PurgeWorkerSettings & { readonly marksMax?: number },
+  settings: AppendSettings & { readonly marksMax?: number },
   distributionId: string,
   signal: AbortSignal,
 ): Promise<void> {
@@ -53,24 +52,21 @@ export async function foldPurges(
 }
 
 async function appendFold(
-  { db, signer, clock, announce }: PurgeWorkerSettings,
+  { db, signer, clock, announce }: AppendSettings,
   distributionId: string,
   epoch: number,
 ): Promise<void> {
   const appendedTo = await inTransaction(db, async (tx) => {
     const writer = await openWriter(tx, { signer, now: clock() });
-    const groups = await appendToGroups(tx, writer, async (scope) => {
-      const carried = await findCarried(tx, scope, [distributionId]);
-      return carried.has(distributionId) ? [foldCandidate(distributionId, epoch)] : [];
-    });
-    return scopesOf(groups);
+    const fold = { distributionId, candidate: foldCandidate(distributionId, epoch) };
+    return scopesOf(await appendToCarriers(tx, writer, [fold]));
   });
   for (const scope of appendedTo) announce(scope);
 }
 
 /** A batch at a time: a killed worker's successor goes on where it stopped. */
 async function removeUpTo(
-  { db, signer, clock, announce }: PurgeWorkerSettings,
+  { db, signer, clock, announce }: AppendSettings,
   { distributionId, upTo }: { distributionId: string; upTo: number },
   signal: AbortSignal,
 ): Promise<void> {
@@ -105,7 +101,7 @@ async function removeUpTo(
 }
 
 /** Nothing that edges keep is as old as these any more; and what nobody asks for goes. */
-export async function forgetPurges(settings: PurgeWorkerSettings, signal: AbortSignal): Promise<void> {
+export async function forgetPurges(settings: AppendSettings, signal: AbortSignal): Promise<void> {
   const { db, clock } = settings;
   const now = clock().getTime();
   const outlived = now - MARK_LIFETIME_MS;
@@ -129,7 +125,7 @@ interface Passed {
 
 /** Takes records out of all feeds whose time is over. Agents need not be woken for that. */
 export async function forgetPassed(
-  { db, signer, clock }: { db: Database; signer: FeedSigner; clock: () => Date },
+  { db, signer, clock }: AppendSettings,
   { kind, before }: Passed,
   signal: AbortSignal,
 ): Promise<void> {
@@ -150,5 +146,5 @@ async function untilNone(signal: AbortSignal, work: () => Promise<number>): Prom
 }
 
 function tombstone(kind: Passed["kind"], id: string, sourceVersion: number): Candidate {
-  return { kind, id, op: "del", body: "", hash: EMPTY_HASH, sourceVersion, compilerVersion: TOMBSTONE_VERSION };
+  return candidate({ kind, id }, "", { sourceVersion, compilerVersion: TOMBSTONE_VERSION });
 }

@@ -1,8 +1,8 @@
 // Which job does what, and what recurs: for the worker and the scheduler role.
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
-import { feedRestored } from "../feed/index.ts";
-import { appendWaiting, type PurgeWorkerSettings } from "./append.ts";
+import { type AppendSettings, feedRestored } from "../feed/index.ts";
+import { appendWaiting } from "./append.ts";
 import { foldPurges as fold, forgetPurges as forget } from "./forget.ts";
 import { appendPurges, foldPurges, forgetPurges } from "./jobs.ts";
 import { purgeRestored } from "./restored.ts";
@@ -10,7 +10,7 @@ import { purgeRestored } from "./restored.ts";
 const APPEND_EVERY_MS = 60_000;
 const FORGET_EVERY_MS = 10 * 60_000;
 
-export function purgeHandlers(settings: PurgeWorkerSettings): JobHandler[] {
+export function purgeHandlers(settings: AppendSettings): JobHandler[] {
   return [
     handleJob(appendPurges, () => appendWaiting(settings)),
     handleJob(foldPurges, ({ distribution_id }, signal) => fold(settings, distribution_id, signal)),

@@ -1,7 +1,7 @@
 // Purges: what customers ask for, its way into the feeds, and how far each edge got. The only door of this domain.
 export { marksForArrivals } from "./append.ts";
 export { renumberPurges, settlePurges } from "./delivery-store.ts";
-export { assertNotTooMuch, auditedItems, tooMuch, withinBytes } from "./extent.ts";
+export { assertNotTooMuch, auditedItems, tooMuch } from "./extent.ts";
 export { forgetPassed } from "./forget.ts";
 export { purgeHandlers, purgeSchedules } from "./handlers.ts";
 export { purgeRoutes } from "./routes.ts";
