@@ -1,7 +1,9 @@
 import { Redis } from "ioredis";
 import { expect, test } from "vitest";
+import { createTestLink } from "../cache/test-link.ts";
 import { connectDatabase } from "./connection.ts";
 import { outageOf } from "./outage.ts";
+import { createTestDatabase } from "./test-database.ts";
 
 // A port where nothing listens: port 1 is never given to anybody.
 const NOWHERE = "127.0.0.1:1";
@@ -19,6 +21,26 @@ test("a database that nobody serves is an outage of the database", async () => {
   const { db, part } = connectDatabase(`postgres://u:p@${NOWHERE}/d`, { poolMax: 1, applicationName: "test" });
   expect(outageOf(await failureOf(db.raw("select 1")))).toBe("database");
   await part.stop();
+});
+
+test("a connection that breaks in a statement, and before the next one of its transaction, is an outage of the database", async () => {
+  const database = await createTestDatabase();
+  const link = await createTestLink(database.url);
+  const { db, part } = connectDatabase(link.url, { poolMax: 2, applicationName: "test" });
+  const reading = failureOf(db.raw("select pg_sleep(10)"));
+  const writing = failureOf(
+    db.transaction(async (tx) => {
+      await tx.raw("select 1");
+      link.cut();
+      await reading;
+      await tx.raw("select 2");
+    }),
+  );
+  expect(outageOf(await reading)).toBe("database");
+  expect(outageOf(await writing)).toBe("database");
+  await part.stop();
+  await link.stop();
+  await database.stop();
 });
 
 test("a Redis that nobody serves is an outage of Redis, however the connection is set up", async () => {

@@ -17,9 +17,9 @@ const SOCKET_CODES = new Set([
 ]);
 // SQLSTATE: 08 connection exceptions · 53300 too many connections · 57P01–57P03 shutting down, crashed, starting up.
 const SQLSTATES = /^(08[0-9A-Z]{3}|53300|57P0[123])$/;
-// pg and its pool name these by message alone.
+// pg and its pool name these by message alone; knex writes the statement in front of it (`ROLLBACK - Connection …`).
 const PG_MESSAGES =
-  /^(Connection terminated|Connection ended|timeout expired|Client (has encountered a connection error|was closed) and is not queryable)/;
+  /(?:^| - )(Connection terminated|Connection ended|timeout expired|Client (has encountered a connection error|was closed) and is not queryable)/;
 const REDIS_MESSAGES =
   /^(Connection is closed|Stream isn't writeable|Command timed out|LOADING |READONLY |MASTERDOWN |CLUSTERDOWN )/;
 
