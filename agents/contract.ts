@@ -213,6 +213,7 @@ export type NodeBody = z.infer<typeof nodeBodySchema>;
 
 // The body of a `shield` (its id is the group's): what the edges of the group need to know of their parents and children.
 export const SHIELD_NODES_MAX = 1000;
+export const SHIELD_CHILD_NODES_MAX = 5000;
 export const shieldBodySchema = z.strictObject({
   format: z.literal(1),
   /** Null: the origin is asked at once. */
@@ -227,6 +228,8 @@ export const shieldBodySchema = z.strictObject({
     .nullable(),
   /** The groups whose edges may ask. */
   children: z.array(id),
+  /** Those edges of them that may: one that was removed is not named any more. Absent: an older control plane names none. */
+  child_nodes: z.array(id).max(SHIELD_CHILD_NODES_MAX).optional(),
 });
 export type ShieldBody = z.infer<typeof shieldBodySchema>;
 

@@ -87,6 +87,24 @@ describe("the listener for children", () => {
     expect(shield.origin.seen).toEqual([]);
   });
 
+  test("has none for an edge that was removed, from that moment on", async () => {
+    const site = await shield.serve();
+    const children = [shield.childGroup];
+    const ids = [child.id, other.id];
+    const tell = (child_nodes: string[]) =>
+      Promise.all(shield.parents.map((one) => one.shield({ parent: null, children, child_nodes })));
+    await tell(ids);
+    // Over connections that are there already, too.
+    for (const one of [child, other]) {
+      expect(cacheStatus(await site.ask(one, `/known-${one.id}`))).toEqual(THROUGH_BOTH);
+    }
+    await tell([other.id]);
+    expect(cacheStatus(await site.ask(child, "/removed"))).toEqual(DIRECTLY);
+    expect(cacheStatus(await site.ask(other, "/stays"))).toEqual(THROUGH_BOTH);
+    await tell(ids);
+    expect(cacheStatus(await site.ask(child, "/again"))).toEqual(THROUGH_BOTH);
+  });
+
   test("has none for what it does not hold, and none for who speaks no TLS", async () => {
     const site = await shield.serve();
     const shown = shield.identity({ edgeId: randomUUID(), groupId: shield.childGroup });

@@ -21,14 +21,19 @@ local IS_CACHED = { HIT = true, STALE = true, UPDATING = true, REVALIDATED = tru
 
 local M = {}
 
--- nginx has checked who signed the certificate.
-local function group_of(subject) return match(subject or "", "OU=(%x+%-%x+%-%x+%-%x+%-%x+)") end
+local ID = "(%x+%-%x+%-%x+%-%x+%-%x+)"
+
+-- nginx has checked who signed the certificate, which names its edge and the edge's group.
+local function is_child(subject)
+  subject = subject or ""
+  return shield.is_child(match(subject, "OU=" .. ID), match(subject, "CN=" .. ID))
+end
 
 local function mark() header["X-Edge-Parent"] = "answered" end
 
 function M.access()
   local var = ngx.var
-  if not shield.is_child(group_of(var.ssl_client_s_dn)) then return exit(CLOSE) end
+  if not is_child(var.ssl_client_s_dn) then return exit(CLOSE) end
   -- Nobody else would find another end of it.
   if var.edge_looped == "1" then
     mark()

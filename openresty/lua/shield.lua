@@ -9,7 +9,7 @@ local find, md5 = string.find, ngx.md5
 local ipairs, type = ipairs, type
 
 local FORMAT = 1
-local PORT_MAX, NODES_MAX = 65535, 1000
+local PORT_MAX, NODES_MAX, CHILD_NODES_MAX = 65535, 1000, 5000
 -- A machine that is away must not hold a viewer up: the next one, or the origin, is there.
 local CONNECT_SECONDS = 2
 
@@ -30,6 +30,18 @@ local function parent_fault(parent)
   end
 end
 
+local function children_fault(groups, nodes)
+  if type(groups) ~= "table" then return "children" end
+  for index, group in ipairs(groups) do
+    if not is_id(group) then return "children." .. index - 1 end
+  end
+  if nodes == nil then return end
+  if type(nodes) ~= "table" or #nodes > CHILD_NODES_MAX then return "child_nodes" end
+  for index, node in ipairs(nodes) do
+    if not is_id(node) then return "child_nodes." .. index - 1 end
+  end
+end
+
 local function fault_of(decoded)
   if type(decoded) ~= "table" then return "not an object" end
   if decoded.format ~= FORMAT then return "not of a format that this edge knows" end
@@ -37,10 +49,7 @@ local function fault_of(decoded)
     local fault = parent_fault(decoded.parent)
     if fault then return fault end
   end
-  if type(decoded.children) ~= "table" then return "children" end
-  for index, group in ipairs(decoded.children) do
-    if not is_id(group) then return "children." .. index - 1 end
-  end
+  return children_fault(decoded.children, decoded.child_nodes)
 end
 
 -- Of the same feed an older revision changes nothing.
@@ -102,16 +111,23 @@ local function parents_of(parent)
 end
 
 -- What this worker has read.
-local changes, parents, children
+local changes, parents, children, child_nodes
+
+local function set_of(list)
+  local set = {}
+  for _, value in ipairs(list) do set[value] = true end
+  return set
+end
 
 local function look()
   local now = dict:get("changes")
   if now == changes and children then return end
-  changes, parents, children = now, nil, {}
+  changes, parents, children, child_nodes = now, nil, {}, nil
   local decoded = cjson.decode(dict:get("body") or "")
   if not decoded then return end
   parents = parents_of(decoded.parent)
-  for _, group in ipairs(decoded.children) do children[group] = true end
+  children = set_of(decoded.children)
+  child_nodes = decoded.child_nodes and set_of(decoded.child_nodes)
 end
 
 --- The edges of the parent group as an origin; nil when there are none.
@@ -120,10 +136,11 @@ function M.parents()
   return parents
 end
 
---- Whether the edges of this group may ask.
-function M.is_child(group)
+--- Whether this edge of this group may ask. A control plane that is older than this edge names the groups alone.
+function M.is_child(group, node)
   look()
-  return children[group] or false
+  if not children[group] then return false end
+  return child_nodes == nil or child_nodes[node] or false
 end
 
 return M

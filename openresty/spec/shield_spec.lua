@@ -43,6 +43,19 @@ function T.test_the_record_tells_who_is_asked_and_who_may_ask()
   lu.assertEquals(list, { "192.0.2.1", "[2001:db8::1]" })
 end
 
+function T.test_of_the_children_those_edges_may_ask_that_are_named()
+  local named, removed = NODES[1].id, NODES[2].id
+  lu.assertTrue(put(body { child_nodes = { named } }))
+  lu.assertTrue(shield.is_child(CHILD, named))
+  lu.assertFalse(shield.is_child(CHILD, removed))
+  lu.assertFalse(shield.is_child(CHILD, nil))
+  lu.assertFalse(shield.is_child(GROUP, named))
+  lu.assertTrue(put(body { child_nodes = {} }))
+  lu.assertFalse(shield.is_child(CHILD, named))
+  lu.assertTrue(put(body()), "an older control plane names none")
+  lu.assertTrue(shield.is_child(CHILD, removed))
+end
+
 function T.test_nobody_is_asked_without_nodes_a_parent_or_a_record()
   lu.assertTrue(put(body { parent = { group = GROUP, port = 8444, nodes = {} } }))
   lu.assertNil(shield.parents())
@@ -84,7 +97,8 @@ function T.test_what_is_no_such_record_is_refused_and_changes_nothing()
     return body { parent = parent }
   end
   for _, text in ipairs {
-    "", "[]", "{", '"x"', body { format = 2 }, body { children = "x" }, body { children = { "x" } }, with { group = "x.y" },
+    "", "[]", "{", '"x"', body { format = 2 }, body { children = "x" }, body { children = { "x" } },
+    body { child_nodes = "x" }, body { child_nodes = { "x" } }, body { child_nodes = { 1 } }, with { group = "x.y" },
     with { port = 0 }, with { port = 1.5 }, with { port = "8444" }, with { nodes = "x" }, with { nodes = { "x" } },
     with { nodes = { { id = NODES[1].id, address = "a.test" } } }, with { nodes = { { id = "x", address = "192.0.2.1" } } },
     with { nodes = { { id = NODES[1].id, address = "192.0.2.1 evil" } } },

@@ -42,12 +42,13 @@ test("a child knows the parent's edges that take requests, and the parent its ch
   const [one, draining] = [await edgeAt("203.0.113.1"), await edgeAt("2001:db8::2")];
   await edgeAt(null);
   await change(child, { parent_group_id: parent });
-  expect(await toldTo(parent)).toEqual({ format: 1, parent: null, children: [child] });
+  expect(await toldTo(parent)).toEqual({ format: 1, parent: null, children: [child], child_nodes: [] });
   const nodes = [
     { id: one, address: "203.0.113.1" },
     { id: draining, address: "2001:db8::2" },
   ].sort((a, b) => a.id.localeCompare(b.id, "en"));
-  expect(await toldTo(child)).toEqual({ format: 1, parent: { group: parent, port: 8444, nodes }, children: [] });
+  const asked = { group: parent, port: 8444, nodes };
+  expect(await toldTo(child)).toEqual({ format: 1, parent: asked, children: [], child_nodes: [] });
 
   await world.edgeNodes.updateNode(world.customer, draining, { state: "draining" });
   expect((await toldTo(child))?.parent?.nodes).toEqual([{ id: one, address: "203.0.113.1" }]);
@@ -56,6 +57,27 @@ test("a child knows the parent's edges that take requests, and the parent its ch
 
   await change(child, { parent_group_id: null });
   expect([await toldTo(parent), await toldTo(child)]).toEqual([undefined, undefined]);
+});
+
+test("a parent knows its children's edges by name: one that is removed is none from then on", async () => {
+  await change(child, { parent_group_id: parent });
+  const { edgeId: one } = await createEdge(world, child);
+  const { edgeId: draining } = await createEdge(world, child);
+  await createEdge(world, await createGroup(world, `nobody-${count}`));
+  await world.edgeNodes.updateNode(world.customer, draining, { state: "draining" });
+  expect((await toldTo(parent))?.child_nodes).toEqual([one, draining].sort());
+  await world.edgeNodes.removeNode(world.customer, one);
+  expect((await toldTo(parent))?.child_nodes).toEqual([draining]);
+});
+
+test("what a newer worker told stays: an older one knows too little to correct it", async () => {
+  await change(child, { parent_group_id: parent });
+  await deploy();
+  await world.db("feed_record").where({ kind: "shield", id: parent }).update({ compiler_version: 1_000 });
+  const before = (await recordsOf(world, parent)).find(({ kind }) => kind === "shield");
+  await createEdge(world, child);
+  await deploy();
+  expect((await recordsOf(world, parent)).find(({ kind }) => kind === "shield")).toEqual(before);
 });
 
 test("whoever has nothing new to know is told nothing", async () => {

@@ -14,6 +14,7 @@ export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./ser
 export {
   type EdgeNodeRecord,
   findNode,
+  findNodeIds,
   findNodeKeys,
   findNodesOfGroup,
   findProgress,

@@ -144,6 +144,25 @@ export async function findNodesOfGroup(reads: Reads, groupId: string): Promise<r
   return rows.map(nodeRecord);
 }
 
+/** By group. */
+export async function findNodeIds(
+  reads: Reads,
+  groupIds: readonly string[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const rows = await EdgeNodeModel.query(reads)
+    .select("id", "group_id")
+    .whereIn("group_id", groupIds)
+    .orderBy("id")
+    .limit(NODES_MAX);
+  const byGroup = new Map<string, string[]>();
+  for (const { id, groupId } of rows) {
+    const ids = byGroup.get(groupId) ?? [];
+    ids.push(id);
+    byGroup.set(groupId, ids);
+  }
+  return byGroup;
+}
+
 /** Has a node of the group reported since, and of the feed that is? */
 export async function hasReportedSince(
   reads: Reads,
