@@ -7,7 +7,8 @@ import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { deploymentHandlers } from "../domains/deployment/index.ts";
 import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
-import { mailHandlers } from "../domains/mail/index.ts";
+import { createPost, mailHandlers } from "../domains/mail/index.ts";
+import { notificationHandlers } from "../domains/notification/index.ts";
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
@@ -45,6 +46,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...signingKeys,
     ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),
     ...mailHandlers({ mailer, seal }),
+    ...notificationHandlers({ db, post: createPost(seal), clock }),
     ...idempotencyHandlers({ db, log }),
   ];
   try {

@@ -51,6 +51,19 @@ export async function findMember(
   return memberRow.optional().parse(row);
 }
 
+/** Where the account's owners and admins get letters: of those who may act here, and have an address. */
+export async function findPeopleInCharge(reads: Reads, accountId: string): Promise<readonly string[]> {
+  const rows: unknown = await reads("membership as member")
+    .join("user", "user.id", "member.user_id")
+    .where({ "member.account_id": accountId })
+    .whereIn("member.role", ["owner", "admin"])
+    .whereNotNull("user.email")
+    .whereNull("user.suspended_at")
+    .orderBy("user.email")
+    .pluck("user.email");
+  return z.array(z.string()).parse(rows);
+}
+
 const accountOfUserRow = z.object({
   id: z.uuid(),
   page_key: z.string(),

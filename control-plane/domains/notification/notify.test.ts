@@ -1,0 +1,85 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { inTransaction } from "../../database/transaction.ts";
+import { type Notification, notify } from "./index.ts";
+import { tell } from "./tell.ts";
+import { type NotificationWorld, openNotificationWorld } from "./test-world.ts";
+
+let world: NotificationWorld;
+beforeAll(async () => {
+  world = await openNotificationWorld();
+});
+afterAll(() => world.stop());
+
+function expiring(accountId: string, more: Partial<Notification> = {}): Notification {
+  return {
+    accountId,
+    event: "certificate.expiring",
+    subject: "The certificate Shop expires in 7 days",
+    text: "The certificate Shop ends on 2026-03-08.\n\nUpload its successor.",
+    data: { certificate_id: "c1", days_left: 7 },
+    now: world.clock(),
+    ...more,
+  };
+}
+
+const letterTo = (address: string) => world.mail.received.filter(({ to }) => to.includes(address));
+
+test("owners and admins of the account get a letter, and nobody else does", async () => {
+  const ada = await world.owner("ada");
+  await world.person("admin", ada.accountId, "admin");
+  await world.person("editor", ada.accountId, "editor");
+  const { userId } = await world.person("suspended", ada.accountId, "admin");
+  await world.db("user").where({ id: userId }).update({ suspended_at: world.clock() });
+  await world.owner("stranger");
+
+  await inTransaction(world.db, (tx) => notify(tx, expiring(ada.accountId)));
+  await world.doJobs();
+
+  expect(world.mail.received.flatMap(({ to }) => to).sort()).toEqual(["ada@example.com", "admin@example.com"]);
+  const [letter] = letterTo("ada@example.com");
+  expect(letter?.content).toContain("Subject: The certificate Shop expires in 7 days");
+  expect(letter?.content).toContain("Upload its successor.");
+  expect(letter?.content).toContain("an owner or an admin of ada");
+});
+
+test("nobody is told of what was not committed", async () => {
+  const bob = await world.owner("bob");
+  const undone = inTransaction(world.db, async (tx) => {
+    await notify(tx, expiring(bob.accountId));
+    throw new Error("changed our mind");
+  });
+  await expect(undone).rejects.toThrow("changed our mind");
+  expect(await world.doJobs()).toEqual([]);
+});
+
+test("what is said once is said once, also when two say it at the same time; to another account it is news", async () => {
+  const [eve, mallory] = [await world.owner("eve"), await world.owner("mallory")];
+  const once = "certificate.expiring:c1:1:7";
+  const say = (accountId: string) => inTransaction(world.db, (tx) => notify(tx, expiring(accountId, { once })));
+  await Promise.all([say(eve.accountId), say(eve.accountId), say(eve.accountId)]);
+  await say(mallory.accountId);
+  await world.doJobs();
+  await say(eve.accountId);
+  await world.doJobs();
+  expect(letterTo("eve@example.com")).toHaveLength(1);
+  expect(letterTo("mallory@example.com")).toHaveLength(1);
+});
+
+test("a job that comes again, or twice at once, makes no second letter", async () => {
+  const ida = await world.owner("ida");
+  await inTransaction(world.db, (tx) => notify(tx, expiring(ida.accountId)));
+  const { id } = await world.db("notification").where({ account_id: ida.accountId }).first();
+  await Promise.all([tell(world, id), tell(world, id)]);
+  await world.doJobs();
+  await tell(world, id);
+  await world.doJobs();
+  expect(letterTo("ida@example.com")).toHaveLength(1);
+});
+
+test("an account that is gone is told nothing", async () => {
+  const gone = await world.owner("gone");
+  await inTransaction(world.db, (tx) => notify(tx, expiring(gone.accountId)));
+  await world.db("account").where({ id: gone.accountId }).update({ deleted_at: world.clock() });
+  await world.doJobs();
+  expect(letterTo("gone@example.com")).toEqual([]);
+});

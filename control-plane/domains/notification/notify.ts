@@ -1,0 +1,29 @@
+// Tells an account something: a row and a job in the transaction of its cause. Letters and deliveries to webhooks are made
+// from the row afterwards (tell.ts), so that whoever has something to tell needs no more than a transaction.
+import { randomUUID } from "node:crypto";
+import type { Tx } from "../../database/transaction.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
+import type { NotificationEvent } from "./events.ts";
+import { tellNotification } from "./jobs.ts";
+import { insertNotification } from "./store.ts";
+
+export interface Notification {
+  readonly accountId: string;
+  readonly event: NotificationEvent;
+  /** The subject of the letter: one line that says what happened to what. */
+  readonly subject: string;
+  /** What happened and what to do, for a person: paragraphs with a blank line between. */
+  readonly text: string;
+  /** The same for a program, as a webhook gets it: snake_case, times in ISO 8601, ids; no secrets. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** With it, the account is told once and never again: such as `certificate.expiring:<id>:<version>:7`. */
+  readonly once?: string;
+  readonly now: Date;
+}
+
+export async function notify(tx: Tx, notification: Notification): Promise<void> {
+  const { accountId, event, subject, text: body, data: details, once = null, now } = notification;
+  const id = randomUUID();
+  const row = { id, accountId, event, subject, body, details, once, createdAt: now, toldAt: null };
+  if (await insertNotification(tx, row)) await enqueueJob(tx, tellNotification, { notification_id: id });
+}

@@ -1,0 +1,38 @@
+// The notification table. Models stay in this file; others see records.
+import { Model, snakeCaseMappers } from "objection";
+import type { Columns } from "../../database/columns.ts";
+import type { Tx } from "../../database/transaction.ts";
+import type { NotificationEvent } from "./events.ts";
+
+class NotificationModel extends Model {
+  static override tableName = "notification";
+  static override columnNameMappers = snakeCaseMappers();
+  static override jsonAttributes = ["details"];
+
+  declare id: string;
+  declare accountId: string;
+  declare event: NotificationEvent;
+  declare subject: string;
+  /** Paragraphs, with a blank line between. */
+  declare body: string;
+  declare details: Record<string, unknown>;
+  declare once: string | null;
+  declare createdAt: Date;
+  declare toldAt: Date | null;
+}
+export type NotificationRecord = Columns<NotificationModel>;
+
+/** False: the account was told already. */
+export async function insertNotification(tx: Tx, notification: NotificationRecord): Promise<boolean> {
+  await NotificationModel.query(tx).insert(notification).onConflict(["account_id", "once"]).ignore();
+  return (await NotificationModel.query(tx).findById(notification.id)) !== undefined;
+}
+
+/** The row, held until the transaction ends: of two who tell it, the second finds it told. */
+export async function lockNotification(tx: Tx, id: string): Promise<NotificationRecord | undefined> {
+  return NotificationModel.query(tx).findById(id).forUpdate();
+}
+
+export async function setTold(tx: Tx, id: string, now: Date): Promise<void> {
+  await NotificationModel.query(tx).findById(id).patch({ toldAt: now });
+}
