@@ -6,6 +6,7 @@ import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
+import { platformActor } from "../../http/caller.ts";
 import { createEdgeAuthority, edgeUri } from "./authority.ts";
 import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
 import { findGroup } from "./group-store.ts";
@@ -178,6 +179,13 @@ describe("enrolment", () => {
     expect(await database.db("edge_certificate").where({ edge_id: first.edge_id })).toHaveLength(1);
   });
 
+  test("under one name by two at once makes one node, and none of them fails", async () => {
+    const tokens = await Promise.all(Array.from({ length: 6 }, newToken));
+    const replies = await Promise.all(tokens.map(({ token }) => edgeNodes.enrol(request(token, { name: "twin" }))));
+    expect(new Set(replies.map(({ edge_id }) => edge_id)).size).toBe(1);
+    expect(await database.db("edge_certificate").where({ edge_id: replies[0]?.edge_id })).toHaveLength(1);
+  });
+
   test("waits while there is no feed key to pin", async () => {
     const authority = createEdgeAuthority({ db: database.db, seal, clock });
     const early = createEdgeNodeService({ db: database.db, authority, clock, feedKeys: async () => ({}) });
@@ -209,6 +217,12 @@ test("a renewal leaves the old certificate usable for a day, however often it is
   expect(await usable()).toHaveLength(3);
   now = new Date(now.getTime() + DAY_MS / 2 + MINUTE_MS);
   expect(await usable()).toHaveLength(2);
+});
+
+test("an edge that was removed after it was authenticated has nothing to renew", async () => {
+  const { edge_id: edgeId } = await enrolled();
+  await edgeNodes.removeNode(platformActor, edgeId);
+  await expect(edgeNodes.renew({ edgeId, scope: groupId }, key.csr)).rejects.toMatchObject({ kind: { status: 401 } });
 });
 
 describe("a report", () => {

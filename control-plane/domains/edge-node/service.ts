@@ -6,7 +6,7 @@ import { Problem } from "../../../platform/problem.ts";
 import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { type Actor, type EdgeCaller, platformActor } from "../../http/caller.ts";
-import { invalidRequest, unavailable } from "../../http/problems.ts";
+import { invalidRequest, unauthorized, unavailable } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
 import { type Authority, type CertificateRequest, type EdgeAuthority, readSigningRequest } from "./authority.ts";
@@ -30,6 +30,7 @@ import {
   findNode,
   insertNode,
   listNodes,
+  lockNames,
   lockNode,
   lockNodeByName,
   resetNode,
@@ -118,7 +119,9 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
     const publicKey = requestedKey(csr);
     return inTransaction(db, async (tx) => {
       const now = clock();
-      await lockNode(tx, edge.edgeId);
+      // Removed since it was authenticated.
+      if ((await lockNode(tx, edge.edgeId)) === undefined)
+        throw unauthorized("This certificate is no longer the edge's.");
       await deleteCertificates(tx, edge.edgeId, now);
       await endCertificates(tx, edge.edgeId, new Date(now.getTime() + RENEWAL_OVERLAP_MS));
       await keepPublicKey(tx, { edgeId: edge.edgeId, groupId: edge.scope, publicKey });
@@ -128,6 +131,8 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
 
   async function updateNode(actor: Actor, id: string, patch: PatchEdgeInput): Promise<EdgeNodeRecord> {
     return inTransaction(db, async (tx) => {
+      // Before its row, as whoever enrols does.
+      if (patch.name !== undefined) await lockNames(tx, assertFound(await findNode(tx, id)).groupId);
       const before = assertFound(await lockNode(tx, id));
       const { name, address, state } = before;
       const wanted = {
@@ -199,7 +204,6 @@ async function tellEdges(tx: Tx, { id, groupId, version }: EdgeNodeRecord): Prom
 }
 
 async function assertNameFree(tx: Tx, groupId: string, name: string): Promise<void> {
-  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`edge-names:${groupId}`]);
   if ((await lockNodeByName(tx, { groupId, name })) === undefined) return;
   throw new Problem(edgeNameTaken, `An edge of its group is called ${name} already: choose another name.`);
 }
@@ -211,6 +215,7 @@ function assertFound(node: EdgeNodeRecord | undefined): EdgeNodeRecord {
 
 async function enrolledNode(tx: Tx, groupId: string, request: EnrolRequest, now: Date): Promise<string> {
   const { name, capabilities } = request;
+  await lockNames(tx, groupId);
   const known = await lockNodeByName(tx, { groupId, name });
   if (known !== undefined) {
     await resetNode(tx, known.id, capabilities);

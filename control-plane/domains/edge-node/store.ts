@@ -116,6 +116,11 @@ export async function findNodeKeys(
   return rows.flatMap(({ id, publicKey }) => (publicKey === null ? [] : [{ edgeId: id, publicKey }]));
 }
 
+/** Whoever gives an edge of the group a name takes turns with others who do. */
+export async function lockNames(tx: Tx, groupId: string): Promise<void> {
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`edge-names:${groupId}`]);
+}
+
 export async function lockNodeByName(
   tx: Tx,
   key: { groupId: string; name: string },
