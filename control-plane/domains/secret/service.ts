@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Seal } from "../../../platform/seal.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import {
+  deleteSecret,
   findPlatformSecret,
   findSecret,
   insertPlatformSecret,
@@ -12,10 +13,11 @@ import {
 } from "./store.ts";
 
 /** What a secret is for: one that was stored for one thing does not open for another. */
-export type SecretPurpose = "s3_secret_key" | "url_signing_key";
+export type SecretPurpose = "s3_secret_key" | "url_signing_key" | "certificate_key";
 
 interface Belonging {
-  readonly accountId: string;
+  /** Null: the platform's own. */
+  readonly accountId: string | null;
   readonly purpose: SecretPurpose;
 }
 
@@ -36,6 +38,11 @@ export async function openSecret(reads: Reads, seal: Seal, id: string, belonging
   const sealed = await findSecret(reads, { id, ...belonging });
   if (sealed === undefined) throw new Error(`this account has no ${belonging.purpose} with the id ${id}`);
   return seal.open(sealed, contextOf(id, belonging));
+}
+
+/** For what no version of a configuration names: nobody opens it any more. */
+export async function destroySecret(tx: Tx, id: string): Promise<void> {
+  await deleteSecret(tx, id);
 }
 
 /** The platform's secret of this name, made when there is none; processes that make one at once end with the same. */
@@ -62,5 +69,5 @@ export function resealPlatformSecrets(db: Database, seal: Seal): Promise<number>
 }
 
 function contextOf(id: string, { accountId, purpose }: Belonging): string {
-  return `secret:${accountId}:${purpose}:${id}`;
+  return `secret:${accountId ?? "platform"}:${purpose}:${id}`;
 }

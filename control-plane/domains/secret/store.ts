@@ -10,7 +10,7 @@ class SecretModel extends Model {
   static override jsonAttributes = ["sealed"];
 
   declare id: string;
-  declare accountId: string;
+  declare accountId: string | null;
   declare purpose: string;
   declare sealed: Sealed;
   declare createdAt: Date;
@@ -34,8 +34,14 @@ export async function findSecret(
   reads: Reads,
   { id, accountId, purpose }: Pick<SecretRecord, "id" | "accountId" | "purpose">,
 ): Promise<Sealed | undefined> {
-  const row = await SecretModel.query(reads).findOne({ id, account_id: accountId, purpose });
+  // Null is nobody's id: whoever asks for the platform's own gets no account's.
+  const query = SecretModel.query(reads).findOne({ id, purpose });
+  const row = await (accountId === null ? query.whereNull("account_id") : query.where({ account_id: accountId }));
   return row && sealedSchema.parse(row.sealed);
+}
+
+export async function deleteSecret(tx: Tx, id: string): Promise<void> {
+  await SecretModel.query(tx).deleteById(id);
 }
 
 /** The first to come keeps its place. */

@@ -1,0 +1,105 @@
+// The certificate table. Models stay in this file; others see records.
+import { Model, snakeCaseMappers } from "objection";
+import type { Columns } from "../../database/columns.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
+import type { Revocation } from "./jobs.ts";
+
+export type CertificateStatus = "pending" | "active" | "failed" | "revoked";
+
+class CertificateModel extends Model {
+  static override tableName = "certificate";
+  static override columnNameMappers = snakeCaseMappers();
+  static override jsonAttributes = ["names", "revocation"];
+
+  declare id: string;
+  /** Null: the platform's own. */
+  declare accountId: string | null;
+  declare name: string;
+  /** In lower-case ASCII; `*.` at the front stands for one label. */
+  declare names: readonly string[];
+  /** True: ACME issues and renews it. */
+  declare isAutomatic: boolean;
+  declare keyType: "ecdsa" | "rsa";
+  declare status: CertificateStatus;
+  /** In words: what is wrong and what mends it. */
+  declare statusReason: string | null;
+  /** PEM, the leaf first; null until there is one. */
+  declare chain: string | null;
+  declare keySecretId: string | null;
+  declare serial: string | null;
+  declare fingerprint: string | null;
+  declare notBefore: Date | null;
+  declare notAfter: Date | null;
+  declare issuer: string | null;
+  /** Rises with each change of what edges show. */
+  declare version: number;
+  /** When the next one is to be asked for. */
+  declare renewAt: Date | null;
+  /** What is to be revoked once another has taken its place. */
+  declare revocation: Revocation | null;
+  declare createdBy: string | null;
+  declare updatedBy: string | null;
+  declare createdAt: Date;
+  declare updatedAt: Date;
+  declare deletedAt: Date | null;
+  /** Only in lists: where the row stands in them. */
+  declare pageKey?: string;
+}
+export type CertificateRecord = Omit<Columns<CertificateModel>, "pageKey">;
+
+export async function insertCertificate(tx: Tx, record: CertificateRecord): Promise<void> {
+  await CertificateModel.query(tx).insert(record);
+}
+
+/** Also one that was deleted. */
+export async function findCertificate(reads: Reads, id: string): Promise<CertificateRecord | undefined> {
+  return CertificateModel.query(reads).findById(id);
+}
+
+/** For whoever changes it: held until the transaction ends. */
+export async function lockCertificate(tx: Tx, id: string): Promise<CertificateRecord | undefined> {
+  return CertificateModel.query(tx).findById(id).forUpdate();
+}
+
+/** For whoever names it: until the transaction ends, nobody deletes it. */
+export async function holdCertificate(tx: Tx, id: string): Promise<CertificateRecord | undefined> {
+  return CertificateModel.query(tx).findById(id).forShare();
+}
+
+export async function findCertificates(reads: Reads, ids: readonly string[]): Promise<readonly CertificateRecord[]> {
+  if (ids.length === 0) return [];
+  return CertificateModel.query(reads).whereIn("id", [...ids]);
+}
+
+export async function updateCertificate(tx: Tx, id: string, changes: Partial<CertificateRecord>): Promise<void> {
+  await CertificateModel.query(tx).findById(id).patch(changes);
+}
+
+/** Automatic ones whose next certificate is to be asked for, the most urgent first. */
+export async function findDueForRenewal(reads: Reads, now: Date, limit: number): Promise<readonly CertificateRecord[]> {
+  return CertificateModel.query(reads)
+    .where({ is_automatic: true })
+    .where("renew_at", "<=", now)
+    .whereNull("deleted_at")
+    .orderBy("renew_at")
+    .limit(limit);
+}
+
+/** The platform's own. */
+export async function findPlatformCertificates(reads: Reads): Promise<readonly CertificateRecord[]> {
+  return CertificateModel.query(reads).whereNull("account_id").whereNull("deleted_at").orderBy("name");
+}
+
+/** Of processes that make one at once, the first keeps its row. */
+export async function insertPlatformCertificate(tx: Tx, record: CertificateRecord): Promise<boolean> {
+  const made = await tx("certificate")
+    .insert({
+      ...{ id: record.id, account_id: null, name: record.name, names: JSON.stringify(record.names) },
+      ...{ is_automatic: record.isAutomatic, key_type: record.keyType, status: record.status },
+      ...{ created_at: record.createdAt, updated_at: record.updatedAt },
+    })
+    .onConflict(tx.raw("(name) where account_id is null and deleted_at is null"))
+    .ignore()
+    .returning("id");
+  return made.length > 0;
+}
