@@ -28,6 +28,18 @@ test.each([
   ["TRUSTED_PROXIES", "loopback,proxy.internal", /TRUSTED_PROXIES\.1: proxy\.internal must be an address, a network/],
   ["CORS_ORIGINS", "*", /CORS_ORIGINS\.0: \* must be an exact origin such as https:/],
   ["LOGIN_ATTEMPTS_PER_MINUTE", "0", /LOGIN_ATTEMPTS_PER_MINUTE: /],
+  ["DNS_SERVERS", "192.0.2.53,resolver", /DNS_SERVERS\.1: resolver must be an address, perhaps with a port/],
+  ["ACME_DNS_SERVER", "udp://ns1", /ACME_DNS_SERVER: must be a host or an address/],
+  ["ACME_DNS_TSIG", "key:c2hvcnQ=", /ACME_DNS_TSIG: must be name:base64 with at least 16 bytes/],
+  ["ACME_EAB_HMAC_KEY", "with+plus/and=signs", /ACME_EAB_HMAC_KEY: must be base64url/],
+  ["ACME_EMAIL", "ops", /ACME_EMAIL: must be an e-mail address/],
 ])("%s=%s is refused by name, with what would be right", (name, value, fault) => {
   expect(() => read({ [name]: value })).toThrow(fault);
+});
+
+test("the key of the zone's primary is written as nsupdate takes it", () => {
+  const secret = "MDEyMzQ1Njc4OWFiY2RlZg==";
+  for (const key of [`edgewright:${secret}`, `hmac-sha512:edgewright.example.com.:${secret}`]) {
+    expect(read({ ACME_DNS_TSIG: key })).toMatchObject({ ACME_DNS_TSIG: key });
+  }
 });

@@ -1,6 +1,8 @@
 // The control plane's settings, parsed once per process. Their names are an interface: README.md lists them.
 import { z } from "zod";
 import { setting } from "../platform/config.ts";
+import { isResolverAddress, parseDnsServer } from "../platform/dns/server-address.ts";
+import { parseTsigKey } from "../platform/dns/tsig-key.ts";
 import { isProxyName } from "./http/client-address.ts";
 import { isOrigin } from "./http/cors.ts";
 
@@ -20,6 +22,34 @@ export const controlPlaneSchema = z.object({
   ACME_DIRECTORY_URL: setting.url("https:").optional(),
   /** PEM of the authority's own root, where the system does not know it. */
   ACME_CA_FILE: z.string().min(1).optional(),
+  /** Where the authority writes to when something is wrong with its certificates. */
+  ACME_EMAIL: z.email({ error: "must be an e-mail address." }).optional(),
+  /** RFC 8555 §7.3.4: how an authority knows who opens an account there; its customers' page shows both. */
+  ACME_EAB_KEY_ID: z.string().min(1).optional(),
+  ACME_EAB_HMAC_KEY: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{16,}$/, { error: "must be base64url, as the authority shows it: A-Z, a-z, 0-9, - and _." })
+    .optional(),
+  /** The primary of PLATFORM_ZONE, which takes updates by RFC 2136, and the key that they are signed with. */
+  ACME_DNS_SERVER: z
+    .string()
+    .refine((text) => parseDnsServer(text) !== undefined, {
+      error: "must be a host or an address, perhaps with a port, such as ns1.example.com:53.",
+    })
+    .optional(),
+  ACME_DNS_TSIG: z
+    .string()
+    .refine((text) => parseTsigKey(text) !== undefined, {
+      error:
+        "must be name:base64 with at least 16 bytes, or hmac-sha512:name:base64 (also sha256, the default, and sha384): `tsig-keygen` makes one.",
+    })
+    .optional(),
+  /** Who is asked for the names of customers; unset: the resolvers of this machine. */
+  DNS_SERVERS: setting
+    .list(isResolverAddress, "an address, perhaps with a port, such as 192.0.2.53 or [2001:db8::53]:5353.")
+    .optional(),
+  /** Where our edges answer plain HTTP, seen from outside. */
+  VALIDATION_HTTP_PORT: setting.port.default(80),
   PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(false),
   /** 32 bytes as 64 hex digits; behind commas, former ones that still open. The file holds one per line. */

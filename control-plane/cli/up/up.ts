@@ -144,11 +144,19 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
     TRUSTED_PROXIES: settings.TRUSTED_PROXIES.join(","),
     CORS_ORIGINS: settings.CORS_ORIGINS.join(","),
+    DNS_SERVERS: settings.DNS_SERVERS?.join(","),
   });
 }
 
 // A URL of a mail server may hold a password.
-const SECRET_SETTINGS = new Set(["MASTER_KEY", "S3_SECRET_ACCESS_KEY", "SMTP_URL", "OIDC_CLIENT_SECRET"]);
+const SECRET_SETTINGS = new Set([
+  "MASTER_KEY",
+  "S3_SECRET_ACCESS_KEY",
+  "SMTP_URL",
+  "OIDC_CLIENT_SECRET",
+  "ACME_EAB_HMAC_KEY",
+  "ACME_DNS_TSIG",
+]);
 
 /** For the other commands; a secret that came by the environment stays there. */
 function announceRunning(settings: UpSettings, config: ControlPlaneConfig): Part {
