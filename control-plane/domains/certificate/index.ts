@@ -4,11 +4,12 @@ export {
   type Issued,
   PLATFORM_ACCOUNT,
   recordIssueFailure,
+  recordIssueWait,
   setRenewAt,
   storeIssued,
 } from "./issuance.ts";
 export { certificateChanged, certificateUnwanted, certificateWanted, type Revocation } from "./jobs.ts";
-export { covers, platformCertificateNames } from "./names.ts";
+export { covers, delegationTarget, platformCertificateNames } from "./names.ts";
 export { ensurePlatformCertificate } from "./platform.ts";
 export {
   type CertificateRecord,

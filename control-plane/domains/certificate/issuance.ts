@@ -95,6 +95,17 @@ export async function recordIssueFailure(
   await makeUsersStale(tx, certificateId);
 }
 
+/** What it waits for, in words; what edges show stays as it is. */
+export async function recordIssueWait(
+  tx: Tx,
+  { certificateId, reason, now }: { certificateId: string; reason: string; now: Date },
+): Promise<void> {
+  const record = await lockCertificate(tx, certificateId);
+  if (record === undefined || record.deletedAt !== null || record.statusReason === reason) return;
+  await updateCertificate(tx, certificateId, { statusReason: reason, updatedAt: now });
+  await makeUsersStale(tx, certificateId);
+}
+
 /** Null: nobody renews it. */
 export async function setRenewAt(tx: Tx, certificateId: string, at: Date | null): Promise<void> {
   await updateCertificate(tx, certificateId, { renewAt: at });
