@@ -9177,6 +9177,8 @@ export interface operations {
             header?: {
                 /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
                 "Idempotency-Key"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -9204,6 +9206,7 @@ export interface operations {
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-rollout"];
             409: components["responses"]["409.idempotency-key-in-use.rollout-over"];
+            412: components["responses"]["412.precondition-failed"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
@@ -9216,6 +9219,8 @@ export interface operations {
             header?: {
                 /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
                 "Idempotency-Key"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
             };
             path: {
                 id: string;
@@ -9243,6 +9248,7 @@ export interface operations {
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-rollout"];
             409: components["responses"]["409.idempotency-key-in-use.rollout-over"];
+            412: components["responses"]["412.precondition-failed"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
@@ -12282,7 +12288,10 @@ export interface operations {
     deleteEdge: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -12305,6 +12314,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-edge"];
+            412: components["responses"]["412.precondition-failed"];
             422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
@@ -12314,7 +12324,10 @@ export interface operations {
     updateEdge: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
             path: {
                 id: string;
             };
@@ -12334,6 +12347,7 @@ export interface operations {
                     "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
                     "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
                     "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
                     [name: string]: unknown;
                 };
                 content: {
@@ -12361,6 +12375,7 @@ export interface operations {
                     };
                 };
             };
+            412: components["responses"]["412.precondition-failed"];
             413: components["responses"]["413.content-too-large"];
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.invalid-request"];

@@ -1,7 +1,8 @@
 // The rollouts of new compilers over HTTP.
 import { z } from "zod";
 import { wholeListSchema } from "../../database/paging.ts";
-import { defineRoute, type Route } from "../../http/define-route.ts";
+import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { assertIfMatch } from "../../http/etag.ts";
 import { givenId } from "../../http/given-id.ts";
 import { rolloutOver, unknownRollout } from "./problems.ts";
 import type { RolloutService } from "./rollout.ts";
@@ -83,11 +84,12 @@ export function rolloutRoutes(rollouts: RolloutService): Route[] {
       tag,
       summary: "Let the other groups follow now, whatever the canary says",
       access: writing,
+      ifMatch: true,
       params,
       reply: { status: 200, body: rolloutReply },
       problems: [unknownRollout, rolloutOver],
-      async handle({ params: { id }, caller }) {
-        return { body: rolloutToReply(await rollouts.goOn(caller, id)) };
+      async handle({ params: { id }, caller, facts }) {
+        return { body: rolloutToReply(await rollouts.goOn(caller, id, asRead(facts))) };
       },
     }),
     defineRoute({
@@ -97,14 +99,20 @@ export function rolloutRoutes(rollouts: RolloutService): Route[] {
       tag,
       summary: "Let the other groups keep what they have, until it is continued or a newer compiler comes",
       access: writing,
+      ifMatch: true,
       params,
       reply: { status: 200, body: rolloutReply },
       problems: [unknownRollout, rolloutOver],
-      async handle({ params: { id }, caller }) {
-        return { body: rolloutToReply(await rollouts.stop(caller, id)) };
+      async handle({ params: { id }, caller, facts }) {
+        return { body: rolloutToReply(await rollouts.stop(caller, id, asRead(facts))) };
       },
     }),
   ];
+}
+
+/** With If-Match, the rollout must still be where it was read to be. */
+function asRead(facts: RequestFacts): (current: RolloutRow) => void {
+  return (current) => assertIfMatch(facts, rolloutToReply(current));
 }
 
 function rolloutToReply(rollout: RolloutRow): z.input<typeof rolloutReply> {

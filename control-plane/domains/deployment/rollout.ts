@@ -134,29 +134,38 @@ async function compileForAll(tx: Tx, rolloutId: string | undefined): Promise<voi
   for (const group of await findGroups(tx)) await enqueueJob(tx, edgeGroupChanged, { group_id: group.id });
 }
 
+/** Throws when it is not what the operator has read: asked under the lock, before anything is written. */
+type AssertUnchanged = (current: RolloutRow) => void;
+
+interface Decision {
+  readonly id: string;
+  readonly action: string;
+  readonly assertUnchanged: AssertUnchanged | undefined;
+}
+
 export type RolloutService = ReturnType<typeof createRolloutService>;
 
 /** What operators see and decide. */
 export function createRolloutService({ db }: { db: Database }) {
   /** The other groups follow at once, whatever the canary says. */
-  const goOn = (actor: Actor, id: string) =>
-    decide(actor, id, "deployment-rollout.continue", (tx, rollout) => spread(tx, rollout));
+  const goOn = (actor: Actor, id: string, assertUnchanged?: AssertUnchanged) =>
+    decide(actor, { id, action: "deployment-rollout.continue", assertUnchanged }, (tx, rollout) => spread(tx, rollout));
 
   /** The canary keeps what it has; the others keep what they had, until it is continued or a newer compiler comes. */
-  const stop = (actor: Actor, id: string) =>
-    decide(actor, id, "deployment-rollout.stop", (tx) =>
+  const stop = (actor: Actor, id: string, assertUnchanged?: AssertUnchanged) =>
+    decide(actor, { id, action: "deployment-rollout.stop", assertUnchanged }, (tx) =>
       updateRollout(tx, id, { state: "stopped", reason: "an operator stopped it" }),
     );
 
   async function decide(
     actor: Actor,
-    id: string,
-    action: string,
+    { id, action, assertUnchanged }: Decision,
     act: (tx: Tx, rollout: RolloutRow) => Promise<void>,
   ): Promise<RolloutRow> {
     return inTransaction(db, async (tx) => {
       await lockRollouts(tx);
       const before = assertFound(await findRollout(tx, id));
+      assertUnchanged?.(before);
       if (before.state !== "canary" && before.state !== "stopped") {
         throw new Problem(rolloutOver, `It is ${before.state}: there is nothing to decide any more.`);
       }

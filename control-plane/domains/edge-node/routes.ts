@@ -2,7 +2,8 @@
 import { z } from "zod";
 import { pageOf, pageQuery, pageSchema } from "../../database/paging.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
-import { defineRoute, type Route } from "../../http/define-route.ts";
+import { defineRoute, type Reply, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { assertDecidedIfMatch, etagOfParts } from "../../http/etag.ts";
 import { givenId } from "../../http/given-id.ts";
 import { edgeGroupParams } from "./group-schema.ts";
 import { edgeNameTaken, enrolmentTokenRefused, unknownEdge, unknownEdgeGroup } from "./problems.ts";
@@ -97,7 +98,7 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => D
       reply: { status: 200, body: edgeReply },
       problems: [unknownEdge],
       async handle({ params }) {
-        return { body: nodeToReply(await edgeNodes.getNode(params.id), clock()) };
+        return taggedReply(await edgeNodes.getNode(params.id), clock());
       },
     }),
     defineRoute({
@@ -107,12 +108,13 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => D
       tag: operatorTag,
       summary: "Drain an edge, take it out for maintenance or back, name it, or say where it is",
       access: writing,
+      ifMatch: true,
       params: edgeParams,
       body: patchEdgeInput,
       reply: { status: 200, body: edgeReply },
       problems: [unknownEdge, edgeNameTaken],
-      async handle({ params, body, caller }) {
-        return { body: nodeToReply(await edgeNodes.updateNode(caller, params.id, body), clock()) };
+      async handle({ params, body, caller, facts }) {
+        return taggedReply(await edgeNodes.updateNode(caller, params.id, body, asRead(facts)), clock());
       },
     }),
     defineRoute({
@@ -122,11 +124,12 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => D
       tag: operatorTag,
       summary: "Lock an edge out for good: its certificate is worth nothing from now on",
       access: writing,
+      ifMatch: true,
       params: edgeParams,
       reply: { status: 204, empty: true },
       problems: [unknownEdge],
-      async handle({ params, caller }) {
-        await edgeNodes.removeNode(caller, params.id);
+      async handle({ params, caller, facts }) {
+        await edgeNodes.removeNode(caller, params.id, asRead(facts));
         return {};
       },
     }),
@@ -148,6 +151,21 @@ function operatorRoutes(db: Database, edgeNodes: EdgeNodeService, clock: () => D
       },
     }),
   ];
+}
+
+/** What operators decide of an edge. What it reports moves every few seconds. */
+function decidedOf({ id, groupId, name, address, state, version }: EdgeNodeRecord) {
+  return { id, groupId, name, address, state, version };
+}
+
+/** With If-Match, the edge must still be the one that was read. */
+function asRead(facts: RequestFacts): (current: EdgeNodeRecord) => void {
+  return (current) => assertDecidedIfMatch(facts, decidedOf(current));
+}
+
+function taggedReply(node: EdgeNodeRecord, now: Date): Reply<EdgeReply> {
+  const body = nodeToReply(node, now);
+  return { headers: { etag: etagOfParts({ decided: decidedOf(node), body }) }, body };
 }
 
 function nodeToReply(node: EdgeNodeRecord, now: Date): EdgeReply {

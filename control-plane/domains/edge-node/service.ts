@@ -45,6 +45,10 @@ const TOKEN_LIFETIME_MS = 15 * MINUTE_MS;
 // Long enough for an agent that never read the answer to its renewal to ask again.
 const RENEWAL_OVERLAP_MS = DAY_MS;
 
+/** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
+type AssertUnchanged = (current: EdgeNodeRecord) => void;
+const whateverItIs: AssertUnchanged = () => {};
+
 export interface EnrolmentToken {
   readonly token: string;
   readonly expiresAt: Date;
@@ -129,11 +133,17 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
     });
   }
 
-  async function updateNode(actor: Actor, id: string, patch: PatchEdgeInput): Promise<EdgeNodeRecord> {
+  async function updateNode(
+    actor: Actor,
+    id: string,
+    patch: PatchEdgeInput,
+    assertUnchanged: AssertUnchanged = whateverItIs,
+  ): Promise<EdgeNodeRecord> {
     return inTransaction(db, async (tx) => {
       // Before its row, as whoever enrols does.
       if (patch.name !== undefined) await lockNames(tx, assertFound(await findNode(tx, id)).groupId);
       const before = assertFound(await lockNode(tx, id));
+      assertUnchanged(before);
       const { name, address, state } = before;
       const wanted = {
         name: patch.name ?? name,
@@ -155,10 +165,11 @@ export function createEdgeNodeService({ db, authority, clock, feedKeys }: EdgeNo
   }
 
   /** It is nobody from here on: its certificates go, and what is sealed from now on it cannot open. */
-  async function removeNode(actor: Actor, id: string): Promise<void> {
+  async function removeNode(actor: Actor, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
     await inTransaction(db, async (tx) => {
       const now = clock();
       const before = assertFound(await lockNode(tx, id));
+      assertUnchanged(before);
       await deleteCertificates(tx, id);
       await deleteNode(tx, id);
       const { groupId, name, address, state } = before;
