@@ -5,7 +5,7 @@ import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
-import { distributionChanged } from "../distribution/index.ts";
+import { distributionChanged, findFormerHolders } from "../distribution/index.ts";
 import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "../edge-node/index.ts";
 import { resealSecrets } from "../edge-secret/index.ts";
 import {
@@ -58,7 +58,10 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
   const checkpoints = createCheckpointWriter(settings);
   const reports = createEdgeReportService({ db, clock });
   return [
-    handleJob(distributionChanged, ({ distribution_id }) => compiler.deploy([distribution_id])),
+    // Whoever had its name lets go of it first: no edge takes a second document with one host.
+    handleJob(distributionChanged, async ({ distribution_id: id }) =>
+      compiler.deploy([...(await findFormerHolders(db, id)), id]),
+    ),
     handleJob(edgeGroupChanged, async ({ group_id }) => {
       await compiler.deployStructure(group_id);
       await deployShields(settings);

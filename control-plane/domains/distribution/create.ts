@@ -3,16 +3,20 @@ import { randomUUID } from "node:crypto";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
 import { assertAccountLives } from "../account/index.ts";
 import { insertOrigins, type OriginSettings } from "../origin/index.ts";
+import { chooseCertificate, NO_CERTIFICATE } from "./certificate-choice.ts";
 import { recordCreation } from "./change.ts";
+import { insertClaim } from "./claim-store.ts";
 import type { RuleContent } from "./configuration.ts";
+import { domainClaimed } from "./jobs.ts";
 import { domainAlreadyUsed } from "./problems.ts";
 import { insertRules } from "./rollback.ts";
 import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
 import type { CreateDistributionInput } from "./schema.ts";
-import type { DistributionState } from "./state.ts";
-import { type DistributionRecord, insertClaim, insertDistribution, type NewColumns } from "./store.ts";
+import { certificateOf, type DistributionState } from "./state.ts";
+import { type DistributionRecord, insertDistribution, type NewColumns } from "./store.ts";
 
 const TOKEN_LENGTH = 12;
 
@@ -68,10 +72,14 @@ export async function insertNew(
       ? await insertClaim(tx, { id: randomUUID(), name: name.domain, accountId, createdAt: now })
       : null;
   if (claim === undefined) throw new Problem(domainAlreadyUsed, `Another distribution of yours has ${name.domain}.`);
+  const served = { ...name, ...NO_CERTIFICATE, isRival: claim !== null && !claim.isServing };
+  const chosen = await chooseCertificate(tx, caller, served, { wish: columns, now });
   const record: DistributionRecord = {
-    ...columns,
+    ...{ ...columns, ...chosen.columns },
     ...{ id, accountId, domain: name.domain, domainType: name.domainType, domainId: claim?.id ?? null },
     cname: cnameTarget(name.token, zone),
+    // The platform's own names need no look.
+    ...{ isCnameValid: claim === null, isAcmeChallengeValid: claim === null },
     status: "pending",
     statusReason: claim === null || claim.isServing ? null : RIVAL_REASON,
     ...{ version: 1, configurationVersion: 1 },
@@ -81,9 +89,11 @@ export async function insertNew(
   await insertDistribution(tx, record);
   const state = {
     record,
+    certificate: await certificateOf(tx, record),
     origins: await insertOrigins(tx, owner, origins),
     rules: await insertRules(tx, owner, rules),
   };
   await recordCreation(tx, caller, { action, now }, state);
+  if (claim !== null) await enqueueJob(tx, domainClaimed, { domain_id: claim.id });
   return state;
 }

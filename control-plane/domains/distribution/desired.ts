@@ -2,11 +2,19 @@
 import type { DesiredDistribution, DesiredHealthCheck, DesiredOrigin } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
 import { findPolicyRules } from "../cache-policy/index.ts";
+import {
+  type CertificateSummary,
+  covers,
+  findPlatformCertificates,
+  findServed,
+  type ServedCertificate,
+} from "../certificate/index.ts";
 import type { OriginRecord } from "../origin/index.ts";
 import { desiredRules } from "../rule/index.ts";
+import { findClaim } from "./claim-store.ts";
 import type { Cors, Hsts } from "./schema.ts";
 import { type DistributionState, readState } from "./state.ts";
-import { type DistributionRecord, findClaim, findDistribution } from "./store.ts";
+import { type DistributionRecord, findDistribution } from "./store.ts";
 
 export type DesiredState =
   | {
@@ -16,6 +24,8 @@ export type DesiredState =
       /** The edge groups that it is kept to; null: all of them. */
       readonly edgeGroupIds: readonly string[] | null;
       readonly distribution: DesiredDistribution;
+      /** What its edges are to show; null: none of its own. */
+      readonly certificate: ServedCertificate | null;
     }
   | { readonly serve: false; readonly accountId: string; readonly sourceVersion: number };
 
@@ -30,13 +40,14 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
     serve: true,
     ...source,
     edgeGroupIds,
+    certificate: record.certificateId === null ? null : await findServed(reads, record.certificateId),
     distribution: await desiredDistribution(reads, await readState(reads, record)),
   };
 }
 
 export async function desiredDistribution(
   reads: Reads,
-  { record, origins, rules }: DistributionState,
+  { record, certificate, origins, rules }: DistributionState,
 ): Promise<DesiredDistribution> {
   const own = desiredRules(rules);
   return {
@@ -48,8 +59,9 @@ export async function desiredDistribution(
     https: record.enableSsl,
     http2: record.isHttp2,
     http3: record.isHttp3,
-    // No certificate covers a customer's domain yet: a redirect would lead to a warning page.
-    redirectHttpToHttps: false,
+    // Without a certificate, a redirect would lead to a warning page.
+    redirectHttpToHttps:
+      record.isRedirectHttpToHttps && record.enableSsl && (await isCovered(reads, record, certificate)),
     origins: origins.map((origin) => desiredOrigin(record, origin)),
     balancer: origins[0]?.loadBalancerType ?? "failover",
     ...own,
@@ -64,6 +76,15 @@ async function servedHosts(reads: Reads, record: DistributionRecord): Promise<re
   if (record.domainType === "subdomain") return [record.domain, record.cname];
   const claim = record.domainId === null ? undefined : await findClaim(reads, record.domainId);
   return claim?.isServing === true ? [record.domain, record.cname] : [record.cname];
+}
+
+async function isCovered(
+  reads: Reads,
+  { domain, domainType }: DistributionRecord,
+  own: CertificateSummary | undefined,
+): Promise<boolean> {
+  const serving = domainType === "subdomain" ? await findPlatformCertificates(reads) : own === undefined ? [] : [own];
+  return serving.some(({ status, names }) => status === "active" && covers(names, domain));
 }
 
 function policyOf({ accountId, cachePolicyId: policyId, accelerationType, isLivestream }: DistributionRecord) {

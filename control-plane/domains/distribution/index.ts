@@ -1,8 +1,20 @@
 // Distributions: a domain in front of an origin, with its settings and all that it owns. The only door of this domain.
+export {
+  type DomainRecord,
+  findClaim,
+  findClaimsOn,
+  findForeignClaim,
+  findFormerHolders,
+  findWildcardClaims,
+  type HeldClaim,
+  lockClaimsOn,
+  updateClaim,
+} from "./claim-store.ts";
+export { moveClaim, recordValidation } from "./claims.ts";
 export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { groupPlacementHandler } from "./group-placement.ts";
-export { distributionChanged } from "./jobs.ts";
+export { distributionChanged, domainClaimed } from "./jobs.ts";
 export { originRoutes } from "./origin-routes.ts";
 export { createOriginService, type OriginService } from "./origin-service.ts";
 export { getLivingDistribution, getOwnDistribution } from "./owned.ts";

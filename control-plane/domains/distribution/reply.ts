@@ -1,10 +1,11 @@
 // A distribution on the wire.
 import { originToReply } from "../origin/index.ts";
+import { certificateToSummary } from "./certificate-reply.ts";
 import { settingsOf } from "./configuration.ts";
 import type { DistributionReply } from "./schema.ts";
 import type { DistributionWithOrigins } from "./state.ts";
 
-export function distributionToReply({ record, origins }: DistributionWithOrigins): DistributionReply {
+export function distributionToReply({ record, origins, certificate }: DistributionWithOrigins): DistributionReply {
   const hostHeader = record.hostHeader === "" ? (origins[0]?.hostHeader ?? "") : record.hostHeader;
   return {
     id: record.id,
@@ -14,9 +15,15 @@ export function distributionToReply({ record, origins }: DistributionWithOrigins
     domain_type: record.domainType,
     cname: record.cname,
     cdn_type: record.cdnType,
+    is_cname_valid: record.isCnameValid,
+    is_acme_challenge_valid: record.isAcmeChallengeValid,
     ...settingsOf(record),
     host_header: hostHeader,
     sni: record.sni === "" ? hostHeader.replace(/:\d+$/, "") : record.sni,
+    certificate_id: record.certificateId,
+    certificate: certificate === undefined ? null : certificateToSummary(certificate),
+    is_cname_valid: record.isCnameValid,
+    is_acme_challenge_valid: record.isAcmeChallengeValid,
     is_streaming: record.isLivestream,
     version: record.configurationVersion,
     status: record.status,

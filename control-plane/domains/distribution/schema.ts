@@ -4,6 +4,7 @@ import { pageQuery } from "../../database/paging.ts";
 import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 import { exampleOrigin, hostHeaderSchema, originInput, originReply } from "../origin/index.ts";
+import { certificateSummary, exampleCertificate } from "./certificate-reply.ts";
 import { canonicalDomain } from "./rules.ts";
 
 const accelerationTypes = ["static", "media", "livestream", "diy"] as const;
@@ -150,6 +151,11 @@ const settings = {
   }),
   compression: compressionSchema,
   edge_group_ids: edgeGroupIds,
+  le_issue: z.boolean().meta({
+    description:
+      "True: a certificate for the domain is got from the authority, renewed, and gone with the distribution.",
+  }),
+  certificate_id: givenId.nullable().meta({ description: "A certificate of the account that covers the domain." }),
   origin: oneOrMoreOrigins,
 };
 
@@ -178,6 +184,8 @@ export const createDistributionInput = z
     hsts: settings.hsts.default(null),
     compression: settings.compression.prefault({}),
     edge_group_ids: settings.edge_group_ids.default(null),
+    le_issue: settings.le_issue.default(false),
+    certificate_id: settings.certificate_id.default(null),
   })
   .meta({
     id: "DistributionInput",
@@ -210,6 +218,8 @@ export const decidedFields = {
   hsts: settings.hsts,
   compression: compressionSchema,
   edge_group_ids: settings.edge_group_ids,
+  le_issue: settings.le_issue,
+  certificate_id: settings.certificate_id,
 };
 
 export const exampleDistribution = {
@@ -219,6 +229,8 @@ export const exampleDistribution = {
   domain: "www.example.com",
   domain_type: "custom",
   cname: "6f1c2d3e4b5a.cdn.example.net",
+  is_cname_valid: true,
+  is_acme_challenge_valid: true,
   label: "Shop",
   description: "",
   cdn_type: "gotipath",
@@ -237,6 +249,11 @@ export const exampleDistribution = {
   hsts: null,
   compression: { gzip: true, brotli: true },
   edge_group_ids: null,
+  le_issue: true,
+  certificate_id: exampleCertificate.id,
+  certificate: exampleCertificate,
+  is_cname_valid: true,
+  is_acme_challenge_valid: true,
   version: 1,
   status: "active",
   status_reason: null,
@@ -261,10 +278,22 @@ export const distributionReply = z
     domain: z.string().meta({ description: "In lower-case ASCII." }),
     domain_type: z.enum(["custom", "subdomain"]),
     cname: z.string().meta({ description: "Point the domain here." }),
+    is_cname_valid: z.boolean().meta({ description: "The domain leads to the edges; see its validation." }),
+    is_acme_challenge_valid: z
+      .boolean()
+      .meta({ description: "A certificate authority that asks the domain is answered by the edges." }),
     cdn_type: z.enum(cdnTypes).meta({ description: "What was written as `type`." }),
     ...decidedFields,
     host_header: z.string().meta({ description: "Where none was written: the first origin's." }),
     sni: z.string().meta({ description: "Where none was written: host_header without its port." }),
+    certificate_id: z.uuid().nullable().meta({ description: "With le_issue: the one that was got." }),
+    certificate: certificateSummary.nullable().meta({
+      description: "Null: none of its own. Names in the platform's zone are served with the platform's.",
+    }),
+    is_cname_valid: z.boolean().meta({ description: "The domain points here: GET …/validation tells what was found." }),
+    is_acme_challenge_valid: z
+      .boolean()
+      .meta({ description: "An authority could see that the domain is served here." }),
     is_streaming: z.boolean().meta({ description: "The same as is_livestream." }),
     version: z.int().meta({ description: "The newest of its versions." }),
     status: z.enum(distributionStatuses).meta({

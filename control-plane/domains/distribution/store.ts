@@ -1,4 +1,4 @@
-// The distribution and domain tables. Models stay in this file; others see records.
+// The distribution table. The model stays in this file; others see records. Claims on names: claim-store.ts.
 import { Model, type PartialModelObject, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
 import { type Ordering, orderOf, pageKeyOf, rowsAfter } from "../../database/paging.ts";
@@ -40,7 +40,15 @@ class DistributionModel extends Model {
   declare compression: Compression;
   /** The edge groups that alone serve it; null: all of them. */
   declare edgeGroupIds: readonly string[] | null;
+  /** True: the certificate was made for it, and goes with it. */
+  declare leIssue: boolean;
+  /** Null: none of its own. */
+  declare certificateId: string | null;
   declare cname: string;
+  /** The name leads here, and is served for this account. */
+  declare isCnameValid: boolean;
+  /** A certificate authority that asks the name is answered by the edges. */
+  declare isAcmeChallengeValid: boolean;
   declare status: DistributionStatus;
   declare statusReason: string | null;
   /** Rises with each change of anything that is compiled from. */
@@ -78,19 +86,9 @@ export type NewColumns = Pick<
   | "hsts"
   | "compression"
   | "edgeGroupIds"
+  | "leIssue"
+  | "certificateId"
 >;
-
-class DomainModel extends Model {
-  static override tableName = "domain";
-  static override columnNameMappers = snakeCaseMappers();
-
-  declare id: string;
-  declare accountId: string;
-  declare name: string;
-  declare isServing: boolean;
-  declare createdAt: Date;
-}
-export type DomainRecord = Columns<DomainModel>;
 
 export async function insertDistribution(tx: Tx, record: DistributionRecord): Promise<void> {
   await DistributionModel.query(tx).insert(record);
@@ -112,11 +110,13 @@ async function patchDistribution(tx: Tx, id: string, changes: PartialModelObject
   if (record !== undefined) for (const name of staleNames(record)) makeStale(tx, name);
 }
 
+type SeenFields = "status" | "statusReason" | "gotipathDeletedAt" | "isCnameValid" | "isAcmeChallengeValid";
+
 /** Status alone: nothing of it is compiled, so the version stays. */
 export async function updateStatus(
   tx: Tx,
   id: string,
-  changes: Partial<Pick<DistributionRecord, "status" | "statusReason" | "gotipathDeletedAt">>,
+  changes: Partial<Pick<DistributionRecord, SeenFields>>,
 ): Promise<void> {
   await patchDistribution(tx, id, changes);
 }
@@ -249,6 +249,39 @@ export async function lockDistributionsOfPolicy(
   return (await query).map((row) => row.id);
 }
 
+/** Ids in rising order, a page at a time, held until the transaction ends. */
+export async function lockDistributionsOfCertificate(
+  tx: Tx,
+  certificateId: string,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<readonly string[]> {
+  const query = DistributionModel.query(tx)
+    .select("id")
+    .where({ certificate_id: certificateId })
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate();
+  if (after !== null) query.where("id", ">", after);
+  return (await query).map((row) => row.id);
+}
+
+/** Those in the platform's zone whose viewers are to come by HTTPS, in rising order of ids, as above. */
+export async function lockRedirectingSubdomains(
+  tx: Tx,
+  { after, limit }: { after: string | null; limit: number },
+): Promise<readonly string[]> {
+  const query = DistributionModel.query(tx)
+    .select("id")
+    .where({ domain_type: "subdomain", is_redirect_http_to_https: true })
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit)
+    .forUpdate();
+  if (after !== null) query.where("id", ">", after);
+  return (await query).map((row) => row.id);
+}
+
 /** Those whose name it is, and those whose wildcard stands for its first label. */
 export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
   const wildcard = host.replace(/^[^.]*/, "*");
@@ -258,31 +291,7 @@ export async function findDistributionsByHost(reads: Reads, host: string): Promi
     .orderBy("created_at");
 }
 
-/** Claims a name; it serves when nobody else does. Undefined: the account has claimed it already. */
-export async function insertClaim(tx: Tx, claim: Omit<DomainRecord, "isServing">): Promise<DomainRecord | undefined> {
-  // Claims on one name take turns, or two first ones would both find nobody serving.
-  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${claim.name}`]);
-  const rivals = await DomainModel.query(tx).where({ name: claim.name });
-  if (rivals.some((rival) => rival.accountId === claim.accountId)) return undefined;
-  const record = { ...claim, isServing: !rivals.some((rival) => rival.isServing) };
-  await DomainModel.query(tx).insert(record);
-  return record;
-}
-
-export async function findClaim(reads: Reads, id: string): Promise<DomainRecord | undefined> {
-  return DomainModel.query(reads).findById(id);
-}
-
-/** Gives a name up. The oldest other claim serves it from now on; its distribution's id comes back. */
-export async function releaseClaim(tx: Tx, id: string): Promise<string | undefined> {
-  const claim = await DomainModel.query(tx).findById(id);
-  if (claim === undefined) return undefined;
-  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${claim.name}`]);
-  await DomainModel.query(tx).deleteById(id);
-  if (!claim.isServing) return undefined;
-  const heir = await DomainModel.query(tx).where({ name: claim.name }).orderBy("created_at").first();
-  if (heir === undefined) return undefined;
-  await DomainModel.query(tx).patch({ isServing: true }).where({ id: heir.id });
-  const distribution = await DistributionModel.query(tx).findOne({ domain_id: heir.id });
-  return distribution?.id;
+/** The living one that holds this claim. */
+export async function findDistributionOfClaim(reads: Reads, domainId: string): Promise<DistributionRecord | undefined> {
+  return DistributionModel.query(reads).findOne({ domain_id: domainId });
 }
