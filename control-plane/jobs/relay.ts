@@ -26,6 +26,7 @@ const idsSchema = z.array(z.object({ id: z.string() }));
 
 interface Relay {
   readonly databaseUrl: string;
+  readonly applicationName: string;
   readonly queue: JobQueue;
   readonly wakeUp: WakeUp;
   readonly log: Logger;
@@ -37,12 +38,19 @@ interface Relay {
 }
 
 /** Starts even while Postgres or Redis is away; what waits in the outbox goes out when both are there. */
-export function startRelay(options: { databaseUrl: string; redisUrl: string; log: Logger }): Part {
-  const { databaseUrl, redisUrl, log } = options;
+export function startRelay(options: {
+  databaseUrl: string;
+  redisUrl: string;
+  /** What its connection is called in Postgres. */
+  applicationName?: string;
+  log: Logger;
+}): Part {
+  const { databaseUrl, redisUrl, applicationName = "outbox relay", log } = options;
   const stop = new AbortController();
   const queue = openJobQueue(redisUrl, log);
   const relay: Relay = {
     databaseUrl,
+    applicationName,
     queue,
     wakeUp: createWakeUp(),
     log,
@@ -91,7 +99,7 @@ async function relayOverOneConnection(relay: Relay, onWorking: () => void): Prom
   const { queue, wakeUp, stopping } = relay;
   const database = new pg.Client({
     connectionString: relay.databaseUrl,
-    application_name: "outbox relay",
+    application_name: relay.applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     statement_timeout: QUERY_TIMEOUT_MS,

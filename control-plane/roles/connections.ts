@@ -25,11 +25,16 @@ export interface Connections {
 
 const REDIS_COMMAND_TIMEOUT_MS = 2_000;
 
-export async function openConnections(config: ControlPlaneConfig, role: string, log: Logger): Promise<Connections> {
+export async function openConnections(
+  config: ControlPlaneConfig,
+  role: string,
+  log: Logger,
+  applicationName = `edgewright ${role}`,
+): Promise<Connections> {
   const storage = await openObjectStorage(config);
   const database = connectDatabase(config.DATABASE_URL, {
     poolMax: config.DATABASE_POOL_MAX,
-    applicationName: `edgewright ${role}`,
+    applicationName,
   });
   const clickhouse = connectClickHouse(config.CLICKHOUSE_URL);
   // What is asked while Redis is away fails at once instead of piling up.

@@ -4,7 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import { createSealOf } from "../../platform/seal.ts";
 import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
-import { deploymentHandlers } from "../domains/deployment/index.ts";
+import { compilerName, deploymentHandlers } from "../domains/deployment/index.ts";
 import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { createPost, mailHandlers } from "../domains/mail/index.ts";
@@ -22,7 +22,7 @@ import { clock } from "./services.ts";
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
   const seal = createSealOf(openMasterKeys(config, log));
-  const { db, redis, storage, part } = await openConnections(config, "worker", log);
+  const { db, redis, storage, part } = await openConnections(config, "worker", log, compilerName());
   const announce = announceOver(redis);
   const deployments = deploymentHandlers({
     db,
@@ -53,7 +53,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     await openFeed(db, { signer, now: clock() });
     const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, WORKER_CONCURRENCY: concurrency } = config;
     const working = await startParts([
-      async () => startRelay({ databaseUrl, redisUrl, log }),
+      async () => startRelay({ databaseUrl, redisUrl, applicationName: compilerName(), log }),
       async () => startJobWorker({ db, redisUrl, handlers, concurrency, log }),
     ]);
     return { name: "worker", stop: () => stopInReverse([part, working]) };

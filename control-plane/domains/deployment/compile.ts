@@ -32,6 +32,7 @@ import {
 import { compilationsFor, compileAll } from "./compile-documents.ts";
 import { changedAmong, deployToGroup, type GroupDeployment, provenanceOf } from "./deploy-to-group.ts";
 import { settleDeployments } from "./jobs.ts";
+import { holdFeedToCompile } from "./newest-compiler.ts";
 import { recordCompiled } from "./rollout.ts";
 import { findHoldingRollout } from "./rollout-store.ts";
 import { recordOutcomes } from "./status.ts";
@@ -53,11 +54,12 @@ export type Compiler = ReturnType<typeof createCompiler>;
 
 export function createCompiler({ db, signer, seal, clock, ownNames, announce, log }: CompilerSettings) {
   const edgeSecrets = createEdgeSecrets({ db, seal });
-  const writerOf = async (tx: Tx): Promise<FeedWriter> => ({
-    feedId: (await holdFeed(tx)).feed_id,
+  const writerOf = async (tx: Tx, feed = holdFeed(tx)): Promise<FeedWriter> => ({
+    feedId: (await feed).feed_id,
     signer,
     now: clock(),
   });
+  const compilingWriterOf = (tx: Tx) => writerOf(tx, holdFeedToCompile(tx));
 
   /**
    * At most a batch of them. Unknown ids are left out: there is nothing to serve and nothing to take away. A group that a
@@ -71,7 +73,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     if (compilations.length === 0) return;
     const courier = await edgeSecrets.ready();
     const appendedTo = await inTransaction(db, async (tx) => {
-      const writer = await writerOf(tx);
+      const writer = await compilingWriterOf(tx);
       const nodes = await findProgress(tx, { feedId: writer.feedId, seenSince: writer.now });
       const held = await findHoldingRollout(tx);
       const deployments: GroupDeployment[] = [];
@@ -96,7 +98,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     if (group === undefined || group.capabilities === null) return;
     const compiled = compileGroup(group, group.capabilities);
     await inTransaction(db, async (tx) => {
-      const writer = await writerOf(tx);
+      const writer = await compilingWriterOf(tx);
       const scope = await openScope(tx, groupId);
       const held = await findHoldingRollout(tx);
       const isHeld = held !== undefined && held.group_id !== groupId;
@@ -158,6 +160,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     const last = ids.at(-1);
     if (last !== undefined) await deploy(ids);
     await inTransaction(db, async (tx) => {
+      await holdFeedToCompile(tx);
       if (last !== undefined) await enqueueJob(tx, recompileDistributions, { after: last, rollout });
       else if (rollout !== undefined) await recordCompiled(tx, rollout, clock());
     });

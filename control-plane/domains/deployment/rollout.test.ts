@@ -1,8 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { COMPILER_VERSION } from "../../../edge-templates/index.ts";
+import { connectDatabase } from "../../database/connection.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { openFeed } from "../feed/feed.ts";
+import { compilerName } from "./newest-compiler.ts";
 import { advanceRollout, beginRollout, createRolloutService } from "./rollout.ts";
 import { findRollouts } from "./rollout-store.ts";
 import {
@@ -174,6 +176,33 @@ test("waits for an edge that is still at it, and for one to be there at all", as
     state: "canary",
     reason: expect.stringContaining("no edge"),
   });
+});
+
+test("an older worker leaves the work to a newer one that is there, and does it when that one is gone", async () => {
+  await work();
+  const newer = COMPILER_VERSION + 1;
+  const applicationName = compilerName(newer);
+  const { db, part } = connectDatabase(world.database.url, { poolMax: 1, applicationName });
+  await db("feed").update({ compiler_version: newer });
+  await beginRollout(world.db, newer, world.clock());
+  const rollout = { id: (await findRollouts(world.db))[0]?.id ?? "", stage: "canary" } as const;
+  const [changed = ""] = ids;
+  await world.distributions.update(world.customer, changed, { host_header: "changed.example.com" });
+  const before = await recordsOf(world, canary);
+
+  const { compiler } = world;
+  await expect(compiler.deploy([changed])).rejects.toThrow(`compiler ${newer}`);
+  await expect(compiler.deployStructure(canary)).rejects.toThrow(`compiler ${newer}`);
+  const lastPage = { after: "ffffffff-ffff-4fff-bfff-ffffffffffff", rollout };
+  await expect(compiler.recompile(lastPage)).rejects.toThrow(`compiler ${newer}`);
+  expect(await recordsOf(world, canary)).toEqual(before);
+  expect((await findRollouts(world.db))[0]).toMatchObject({ compiler_version: newer, compiled_rev: null });
+
+  await part.stop();
+  await expect.poll(() => compiler.deploy([changed]).then(() => "deployed", String)).toBe("deployed");
+  expect(await recordsOf(world, other)).toContainEqual(
+    expect.objectContaining({ id: changed, body: expect.stringContaining("changed.example.com") }),
+  );
 });
 
 test("without a canary group everything is compiled for everybody, as ever", async () => {
