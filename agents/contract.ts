@@ -8,7 +8,8 @@ import { z } from "zod";
  * documents name, sealed; `keyring`: the keys that open the group's secrets, wrapped for each of its nodes; `purge`: marks
  * that make stored answers old; `prefetch`: URLs to be fetched now; `certificate`: what names are served with over TLS, its
  * key being a secret; `node`: whether one of the edges takes viewers (the record's id is the edge's); `shield`: whose edges
- * are asked before the origin, and whose may ask these (its id is the group's).
+ * are asked before the origin, and whose may ask these (its id is the group's); `challenge`: what a certificate authority
+ * is to read here before it believes that a name is served by these edges.
  */
 export const recordKinds = [
   "document",
@@ -20,11 +21,18 @@ export const recordKinds = [
   "certificate",
   "node",
   "shield",
+  "challenge",
 ] as const;
 export type RecordKind = (typeof recordKinds)[number];
 
 /** What nginx holds in memory, and so is pushed to it; the agent itself does the others. */
-export const pushedKinds: ReadonlySet<RecordKind> = new Set(["document", "purge", "certificate", "shield"]);
+export const pushedKinds: ReadonlySet<RecordKind> = new Set([
+  "document",
+  "purge",
+  "certificate",
+  "shield",
+  "challenge",
+]);
 
 export interface FeedRecord {
   readonly kind: RecordKind;
@@ -232,6 +240,16 @@ export const shieldBodySchema = z.strictObject({
   child_nodes: z.array(id).max(SHIELD_CHILD_NODES_MAX).optional(),
 });
 export type ShieldBody = z.infer<typeof shieldBodySchema>;
+
+// The body of a `challenge` (RFC 8555 § 8.3; any id): whoever asks an edge for CHALLENGE_PATH and the token, for whatever
+// host, over HTTP or HTTPS, gets the key authorization.
+export const CHALLENGE_PATH = "/.well-known/acme-challenge/";
+export const challengeBodySchema = z.strictObject({
+  format: z.literal(1),
+  token: z.string().regex(/^[A-Za-z0-9_-]{1,128}$/),
+  key_authorization: z.string().regex(/^[A-Za-z0-9_.-]{1,300}$/),
+});
+export type ChallengeBody = z.infer<typeof challengeBodySchema>;
 
 /** The name that the certificate of an edge holds: its children want to see it. */
 export function edgeServerName(edge: { edgeId: string; groupId: string }): string {

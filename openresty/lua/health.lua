@@ -10,7 +10,7 @@ local REASONS = { draining = "this edge is being taken out of service" }
 
 local M = {}
 
-function M.is_asked(var) return var.uri == PATH and var.edge_own == "1" end
+function M.is_asked(var, uri) return uri == PATH and var.edge_own == "1" end
 
 function M.answer()
   ngx.header["Content-Type"] = "application/json"

@@ -6,6 +6,7 @@ local answers = require "answers"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
 local cache_status = require "cache_status"
+local challenges = require "challenges"
 local connection = require "connection"
 local cors = require "cors"
 local documents = require "documents"
@@ -31,10 +32,14 @@ local match, sub = string.match, string.sub
 
 local M = {}
 
+local function is_read(var)
+  local method = var.request_method
+  return method == "GET" or method == "HEAD"
+end
+
 -- Bodies and other methods are never cached, and a WebSocket is no answer.
 local function must_pass(var)
-  local method = var.request_method
-  if method ~= "GET" and method ~= "HEAD" then return true end
+  if not is_read(var) then return true end
   if var.edge_is_unusual == "" then return false end
   local length = var.http_content_length
   if length and length ~= "0" then return true end
@@ -148,14 +153,17 @@ function M.access()
   if var.edge_is_unusual ~= "" and var.http_x_edge_probe and probe.is_asked(var.http_x_edge_probe) then
     return probe.answer(id)
   end
-  if health.is_asked(var) then return health.answer() end
+  local uri = var.uri
+  if health.is_asked(var, uri) then return health.answer() end
+  local challenge = challenges.find(uri)
+  if challenge and is_read(var) then return challenges.answer(var, challenge, id) end
   if not id then return exit(421) end
   local document = documents.find(id)
   if not document then return exit(503) end
   var.edge_distribution = id
   var.edge_account = document.account
   local target, path = url.canonical(var.request_uri)
-  var.edge_path = path or var.uri
+  var.edge_path = path or uri
   if document.disabled then return exit(503) end
   if not target then return refuse_target() end
   return serve(var, id, document, target, path)

@@ -2,6 +2,7 @@
 -- has put(record) → true, or nil, a message and, when a later record may yet make room for it, `true`; remove(record); and
 -- for a load clear(), mark_loaded(), is_loaded(). Phases: init and content of the control server; no dict.
 local certificates = require "certificates"
+local challenges = require "challenges"
 local documents = require "documents"
 local marks = require "marks"
 local sha256 = require "sha256"
@@ -10,7 +11,9 @@ local shield = require "shield"
 local pairs = pairs
 
 -- Structures are files, secrets and their keyring are sealed, and a node's state is the agent's: those come another way.
-local STORES = { certificate = certificates, document = documents, purge = marks, shield = shield }
+local STORES = {
+  certificate = certificates, challenge = challenges, document = documents, purge = marks, shield = shield,
+}
 
 local M = {}
 
@@ -45,20 +48,17 @@ function M.take_back(record)
   M.hold_back(record)
 end
 
---- Marks the dicts as filled. A reload that changes a dict's size empties it, and the mark goes with it.
-function M.mark_loaded()
+local function each_says(name)
   for _, store in pairs(STORES) do
-    if not store.mark_loaded() then return false end
+    if not store[name]() then return false end
   end
   return true
 end
 
-function M.is_loaded()
-  for _, store in pairs(STORES) do
-    if not store.is_loaded() then return false end
-  end
-  return true
-end
+--- Marks the dicts as filled. A reload that changes a dict's size empties it, and the mark goes with it.
+function M.mark_loaded() return each_says("mark_loaded") end
+
+function M.is_loaded() return each_says("is_loaded") end
 
 --- Before a load only: forgets what a reload with other sizes has left in some of the dicts.
 function M.clear()

@@ -7,6 +7,7 @@ local browser = require "browser"
 local cache_key = require "cache_key"
 local cache_rules = require "cache_rules"
 local cache_status = require "cache_status"
+local challenges = require "challenges"
 local clock = require "clock"
 local compression = require "compression"
 local connection = require "connection"
@@ -93,7 +94,7 @@ function T.test_the_hit_path_makes_nothing()
     ["rate_limits.wait"] = rate_limits.wait,
     ["route.id_of"] = route.id_of, ["route.is_same_host"] = route.is_same_host,
     ["documents.id_of_host"] = documents.id_of_host, ["facts.generation"] = facts.generation,
-    ["health.is_asked"] = health.is_asked, ["renewals.apply"] = renewals.apply,
+    ["challenges.find"] = challenges.find, ["health.is_asked"] = health.is_asked, ["renewals.apply"] = renewals.apply,
   } do
     assert_makes_nothing(name, fn, {})
   end
