@@ -1,8 +1,8 @@
 // Certificates: wishes with their newest result, uploaded or issued. Keys are secrets that nobody reads back. The only door
 // of this domain; authorities are asked by acme, edges are told by deployment.
+export { attachmentFault, createAutomatic, discardAutomatic } from "./attached.ts";
 export {
   type Issued,
-  PLATFORM_ACCOUNT,
   recordIssueFailure,
   recordIssueWait,
   setRenewAt,
@@ -12,10 +12,19 @@ export { certificateChanged, certificateUnwanted, certificateWanted, type Revoca
 export { covers, delegationTarget, platformCertificateNames } from "./names.ts";
 export { ensurePlatformCertificate } from "./platform.ts";
 export {
+  compileServed,
+  findServed,
+  findServedPlatform,
+  PLATFORM_ACCOUNT,
+  type ServedCertificate,
+} from "./served.ts";
+export {
   type CertificateRecord,
   type CertificateStatus,
+  type CertificateSummary,
   findCertificate,
-  findCertificates,
   findDueForRenewal,
+  findPlatformCertificates,
+  findSummaries,
   lockCertificate,
 } from "./store.ts";

@@ -1,5 +1,5 @@
 // What becomes of an automatic certificate: the chain that an authority issued, or why there is none yet.
-import { CompileRefusal, compileCertificate } from "../../../edge-templates/index.ts";
+import { CompileRefusal } from "../../../edge-templates/index.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
@@ -7,10 +7,8 @@ import { destroySecret, storeSecret } from "../secret/index.ts";
 import { certificatesIn, chainText, factsOf, leafOf, normalKey } from "./facts.ts";
 import { certificateChanged, certificateUnwanted } from "./jobs.ts";
 import { makeUsersStale } from "./read-model.ts";
+import { compileServed, servedOf } from "./served.ts";
 import { type CertificateRecord, lockCertificate, updateCertificate } from "./store.ts";
-
-/** Whose certificates are for everybody's names (openresty/lua/certificates.lua). */
-export const PLATFORM_ACCOUNT = "00000000-0000-0000-0000-000000000000";
 
 export interface Issued {
   readonly certificateId: string;
@@ -75,11 +73,9 @@ export async function replaceChain(
 
 /** Compiles it as a trial: what no edge could show is found now. */
 function assertShowable(record: CertificateRecord): void {
-  const { id, accountId, names, notAfter, keyType, chain, keySecretId } = record;
-  if (chain === null || keySecretId === null || notAfter === null)
-    throw new TypeError(`certificate ${id} has no chain`);
-  const chains = [{ type: keyType, chain, secretId: keySecretId }];
-  compileCertificate({ id, accountId: accountId ?? PLATFORM_ACCOUNT, names, notAfter, chains });
+  const served = servedOf({ ...record, status: "active" });
+  if (served === null) throw new TypeError(`certificate ${record.id} has no chain`);
+  compileServed(served);
 }
 
 /** The reason is for its owner: what is wrong and what mends it. A chain that is there serves on. */

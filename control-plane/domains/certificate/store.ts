@@ -66,9 +66,22 @@ export async function holdCertificate(tx: Tx, id: string): Promise<CertificateRe
   return CertificateModel.query(tx).findById(id).forShare();
 }
 
-export async function findCertificates(reads: Reads, ids: readonly string[]): Promise<readonly CertificateRecord[]> {
-  if (ids.length === 0) return [];
-  return CertificateModel.query(reads).whereIn("id", [...ids]);
+/** What is told of it beside what it is for: the chain stays where it is. */
+export type CertificateSummary = Pick<
+  CertificateRecord,
+  "id" | "name" | "names" | "status" | "statusReason" | "notAfter" | "issuer" | "isAutomatic"
+>;
+
+export async function findSummaries(
+  reads: Reads,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, CertificateSummary>> {
+  if (ids.length === 0) return new Map();
+  const columns = ["id", "name", "names", "status", "status_reason", "not_after", "issuer", "is_automatic"];
+  const rows = await CertificateModel.query(reads)
+    .select(...columns)
+    .whereIn("id", [...ids]);
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 export async function updateCertificate(tx: Tx, id: string, changes: Partial<CertificateRecord>): Promise<void> {

@@ -8,7 +8,10 @@ import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
 import { isPolicyOf } from "../cache-policy/index.ts";
+import { discardAutomatic } from "../certificate/index.ts";
 import { holdGroups } from "../edge-node/index.ts";
+import { chooseCertificate, type Served } from "./certificate-choice.ts";
+import { findClaim } from "./claim-store.ts";
 import { type Configuration, configurationOf } from "./configuration.ts";
 import { desiredDistribution } from "./desired.ts";
 import { distributionChanged } from "./jobs.ts";
@@ -38,13 +41,17 @@ export async function changeDistribution(
 ): Promise<DistributionState> {
   const before = await lockedState(tx, caller, change);
   await work(before);
-  const changed = { ...change.columns, updatedBy: caller.userId, updatedAt: change.now };
+  const chosen = await chooseCertificate(tx, caller, await servedOf(tx, before.record), {
+    ...{ wish: change.columns ?? {}, now: change.now },
+  });
+  const changed = { ...change.columns, ...chosen.columns, updatedBy: caller.userId, updatedAt: change.now };
   const after = await readState(tx, { ...before.record, ...changed, version: before.record.version + 1 });
   if (after.record.cachePolicyId !== before.record.cachePolicyId) await assertPolicyKept(tx, after.record);
   await assertGroupsKept(tx, after.record, before.record.edgeGroupIds ?? []);
   await assertDeployable(tx, after);
   const number = await recordVersion(tx, caller, change, { before, after });
   await updateDistribution(tx, change.id, { ...changed, configurationVersion: number });
+  if (chosen.discarded !== null) await discardAutomatic(tx, caller, chosen.discarded, change.now);
   await enqueueJob(tx, distributionChanged, { distribution_id: change.id });
   return { ...after, record: { ...after.record, configurationVersion: number } };
 }
@@ -74,6 +81,12 @@ export async function lockedState(
   if (record.deletedAt !== null) throw new Problem(distributionDeleted, "It was deleted and can no longer be changed.");
   assertUnchanged?.(state);
   return state;
+}
+
+/** As it stood before the change. */
+async function servedOf(tx: Tx, record: DistributionRecord): Promise<Served> {
+  const claim = record.domainId === null ? undefined : await findClaim(tx, record.domainId);
+  return { ...record, isRival: claim?.isServing === false };
 }
 
 /** A policy that is named from now on: it stays until the transaction ends, and then it is in use. */

@@ -22,6 +22,8 @@ export function columnsOfInput(input: CreateDistributionInput, domain: string): 
     hsts: input.hsts,
     compression: input.compression,
     edgeGroupIds: input.edge_group_ids,
+    leIssue: input.le_issue,
+    certificateId: input.certificate_id,
   };
 }
 
@@ -44,6 +46,8 @@ export function columnsOfPatch(input: PatchDistributionInput): Partial<NewColumn
     hsts: input.hsts,
     compression: input.compression,
     edgeGroupIds: input.edge_group_ids,
+    leIssue: input.le_issue,
+    certificateId: input.certificate_id,
   };
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined));
 }

@@ -17,6 +17,8 @@ const settingsSchema = z.object({
   ...decidedFields,
   hsts: decidedFields.hsts.default(null),
   edge_group_ids: decidedFields.edge_group_ids.default(null),
+  le_issue: decidedFields.le_issue.default(false),
+  certificate_id: decidedFields.certificate_id.default(null),
 });
 
 export const exampleConfiguration = {
@@ -70,6 +72,9 @@ export function settingsOf(record: DistributionRecord): Configuration["settings"
     hsts: record.hsts,
     compression: record.compression,
     edge_group_ids: record.edgeGroupIds === null ? null : [...record.edgeGroupIds],
+    le_issue: record.leIssue,
+    // What was got for it is no decision, and another one after a rollback.
+    certificate_id: record.leIssue ? null : record.certificateId,
   };
 }
 
@@ -99,6 +104,8 @@ export function partsOf({ settings, origins, rules }: Configuration): Configurat
       hsts: settings.hsts,
       compression: settings.compression,
       edgeGroupIds: settings.edge_group_ids,
+      leIssue: settings.le_issue,
+      certificateId: settings.certificate_id,
     },
     origins: origins.map(originOfSnapshot),
     rules: ruleKindNames.flatMap((kind) =>

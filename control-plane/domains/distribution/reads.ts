@@ -6,6 +6,7 @@ import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import type { PreparedJson } from "../../http/define-route.ts";
 import { preparedJsonSchema, prepareJson } from "../../http/prepared-json.ts";
+import { findSummaries } from "../certificate/index.ts";
 import { originsByDistribution } from "../origin/index.ts";
 import { distributionToReply } from "./reply.ts";
 import { distributionReply, type ListDistributionsQuery } from "./schema.ts";
@@ -36,7 +37,16 @@ export function createDistributionReads({ db, cache }: { db: Database; cache: Pi
         db,
         listed.map(({ id }) => id),
       );
-      const page = pageOf(listed, asked, (row) => distributionToReply({ ...row, origins: origins.get(row.id) ?? [] }));
+      const certificates = await findSummaries(
+        db,
+        listed.flatMap(({ record }) => record.certificateId ?? []),
+      );
+      const page = pageOf(listed, asked, ({ id, record }) =>
+        distributionToReply({
+          ...{ record, origins: origins.get(id) ?? [] },
+          certificate: certificates.get(record.certificateId ?? ""),
+        }),
+      );
       return prepareJson(distributionPage, page);
     },
   });

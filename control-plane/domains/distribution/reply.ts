@@ -22,8 +22,6 @@ export function distributionToReply({ record, origins, certificate }: Distributi
     sni: record.sni === "" ? hostHeader.replace(/:\d+$/, "") : record.sni,
     certificate_id: record.certificateId,
     certificate: certificate === undefined ? null : certificateToSummary(certificate),
-    is_cname_valid: record.isCnameValid,
-    is_acme_challenge_valid: record.isAcmeChallengeValid,
     is_streaming: record.isLivestream,
     version: record.configurationVersion,
     status: record.status,

@@ -45,6 +45,8 @@ export function copyOf(source: DistributionState): {
       hsts: record.hsts,
       compression: record.compression,
       edgeGroupIds: record.edgeGroupIds,
+      leIssue: record.leIssue,
+      certificateId: record.leIssue ? null : record.certificateId,
     },
     origins: source.origins.map((origin) => ({ ...settingsOf(origin), id: randomUUID() })),
     rules: source.rules.map(({ kind, body }) => ({ id: randomUUID(), kind, body })),

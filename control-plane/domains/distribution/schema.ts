@@ -252,8 +252,6 @@ export const exampleDistribution = {
   le_issue: true,
   certificate_id: exampleCertificate.id,
   certificate: exampleCertificate,
-  is_cname_valid: true,
-  is_acme_challenge_valid: true,
   version: 1,
   status: "active",
   status_reason: null,
@@ -290,10 +288,6 @@ export const distributionReply = z
     certificate: certificateSummary.nullable().meta({
       description: "Null: none of its own. Names in the platform's zone are served with the platform's.",
     }),
-    is_cname_valid: z.boolean().meta({ description: "The domain points here: GET …/validation tells what was found." }),
-    is_acme_challenge_valid: z
-      .boolean()
-      .meta({ description: "An authority could see that the domain is served here." }),
     is_streaming: z.boolean().meta({ description: "The same as is_livestream." }),
     version: z.int().meta({ description: "The newest of its versions." }),
     status: z.enum(distributionStatuses).meta({

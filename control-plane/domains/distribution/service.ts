@@ -7,7 +7,9 @@ import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { recordAudit } from "../audit/index.ts";
 import { isPolicyOf } from "../cache-policy/index.ts";
+import { discardAutomatic } from "../certificate/index.ts";
 import { planOrigins, replaceOrigins, sealedSettings } from "../origin/index.ts";
+import { certificateForCopy } from "./certificate-choice.ts";
 import { changeDistribution, lockedState } from "./change.ts";
 import { columnsOfInput, columnsOfPatch } from "./columns.ts";
 import { chooseName, insertNew } from "./create.ts";
@@ -119,7 +121,8 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const now = clock();
       const source = await lockedState(tx, caller, { id, action: "distribution.clone", now });
       const copy = copyOf(source);
-      const columns = { ...copy.columns, label: input.label ?? name.domain };
+      const certificate = certificateForCopy(source, name);
+      const columns = { ...copy.columns, ...certificate, label: input.label ?? name.domain };
       return insertNew(tx, caller, { ...copy, name, columns, action: "distribution.clone", now }, platform.zone);
     });
   }
@@ -137,6 +140,8 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const gone = { status: "deleting", statusReason: null, deletedAt: now } as const;
       await updateDistribution(tx, id, { ...gone, updatedBy: caller.userId, updatedAt: now });
       await recordStatus(tx, caller, { id, action }, { before: before.record.status, after: "deleting" });
+      const { leIssue, certificateId } = before.record;
+      if (leIssue && certificateId !== null) await discardAutomatic(tx, caller, certificateId, now);
       await enqueueJob(tx, distributionChanged, { distribution_id: id });
       return withOrigins(tx, assertOwned(await findDistribution(tx, id), caller.accountId));
     });

@@ -1,6 +1,7 @@
 // A distribution with all that it owns, read as one.
 import { Problem } from "../../../platform/problem.ts";
 import type { Reads } from "../../database/transaction.ts";
+import { type CertificateSummary, findSummaries } from "../certificate/index.ts";
 import { type OriginRecord, originsByDistribution } from "../origin/index.ts";
 import { type RuleRecord, rulesByDistribution } from "../rule/index.ts";
 import { unknownDistribution } from "./problems.ts";
@@ -8,6 +9,8 @@ import type { DistributionRecord } from "./store.ts";
 
 export interface DistributionWithOrigins {
   readonly record: DistributionRecord;
+  /** The one that it is served with; undefined: none of its own. */
+  readonly certificate: CertificateSummary | undefined;
   readonly origins: readonly OriginRecord[];
 }
 
@@ -18,7 +21,14 @@ export interface DistributionState extends DistributionWithOrigins {
 
 export async function withOrigins(reads: Reads, record: DistributionRecord): Promise<DistributionWithOrigins> {
   const origins = await originsByDistribution(reads, [record.id]);
-  return { record, origins: origins.get(record.id) ?? [] };
+  return { record, certificate: await certificateOf(reads, record), origins: origins.get(record.id) ?? [] };
+}
+
+export async function certificateOf(
+  reads: Reads,
+  { certificateId: id }: Pick<DistributionRecord, "certificateId">,
+): Promise<CertificateSummary | undefined> {
+  return id === null ? undefined : (await findSummaries(reads, [id])).get(id);
 }
 
 export async function readState(reads: Reads, record: DistributionRecord): Promise<DistributionState> {
