@@ -30,7 +30,9 @@ function certificateAuthority(config: ControlPlaneConfig): readonly Dependency[]
       name: "certificate authority",
       optional: true,
       async check(signal) {
-        const { statusCode, body } = await request(directory, { dispatcher, signal });
+        // RFC 8555 §6.1: an ACME server may refuse who has none.
+        const headers = { "user-agent": "edgewright" };
+        const { statusCode, body } = await request(directory, { dispatcher, signal, headers });
         await body.dump();
         if (statusCode !== 200) throw new Error(`it answers ${statusCode}`);
       },

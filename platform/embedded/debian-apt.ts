@@ -20,10 +20,12 @@ export interface PrivateApt {
 export async function preparePrivateApt(wanted: {
   work: string;
   suite: string;
+  /** Is a copy of the archive good enough that its mirror stopped renewing? What it holds is signed all the same. */
+  mayBeOld: boolean;
   mirror: string | undefined;
   env: NodeJS.ProcessEnv | undefined;
 }): Promise<PrivateApt> {
-  const { work, suite, mirror = debianMirror(), env = {} } = wanted;
+  const { work, suite, mayBeOld, mirror = debianMirror(), env = {} } = wanted;
   for (const folder of ["state/lists/partial", "cache/archives/partial"]) {
     mkdirSync(join(work, folder), { recursive: true });
   }
@@ -32,7 +34,7 @@ export async function preparePrivateApt(wanted: {
   const source = ["Types: deb", `URIs: ${mirror}`, `Suites: ${suite}`, "Components: main", ...signedBy, ""];
   writeFileSync(join(work, "debian.sources"), source.join("\n"));
   const configFile = join(work, "apt.conf");
-  writeFileSync(configFile, [...privateSettings(work), ...(await systemNetworkSettings()), ""].join("\n"));
+  writeFileSync(configFile, [...privateSettings(work, mayBeOld), ...(await systemNetworkSettings()), ""].join("\n"));
   return { work, mirror, env: { ...PLAIN_ENVIRONMENT, ...proxiesOf(env), APT_CONFIG: configFile } };
 }
 
@@ -40,7 +42,7 @@ function proxiesOf(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(env).filter(([name]) => /^(https?|all|no)_proxy$/i.test(name)));
 }
 
-function privateSettings(work: string): string[] {
+function privateSettings(work: string, mayBeOld: boolean): string[] {
   return [
     // The system's hooks must not run: some empty its package cache.
     'Dir::Etc::parts "/dev/null";',
@@ -61,6 +63,7 @@ function privateSettings(work: string): string[] {
     'Acquire::http::Timeout "20";',
     'Acquire::https::Timeout "20";',
     'Debug::NoLocking "true";',
+    ...(mayBeOld ? ['Acquire::Check-Valid-Until "false";'] : []),
   ];
 }
 

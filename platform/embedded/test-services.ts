@@ -58,18 +58,24 @@ export async function oldestTestNginx(): Promise<NginxInstallation> {
   return sidecarNginx(await openDebianTools({ folder: toolsFolder(), packages, suite: "bookworm", log }));
 }
 
-async function inTemporaryFolder(
+/** Newer than the one of `npm start`: its answers about renewals can be moved. */
+export async function newestPebble(): Promise<readonly string[]> {
+  const tools = await openDebianTools({ folder: toolsFolder(), packages: ["pebble"], suite: "sid", log });
+  return tools.command("pebble");
+}
+
+export async function inTemporaryFolder<Service extends { readonly part: EmbeddedService["part"] }>(
   name: string,
-  start: (settings: EmbeddedSettings) => Promise<EmbeddedService>,
-): Promise<TestService> {
+  start: (settings: EmbeddedSettings) => Promise<Service>,
+): Promise<Omit<Service, "part"> & { stop(): Promise<void> }> {
   const folder = mkdtempSync(join(tmpdir(), `edgewright-${name}-`));
   // Started by root, Postgres runs as nobody where it may have no namespace of its own: nobody must come this far.
   chmodSync(folder, 0o755);
   const remove = () => rmSync(folder, { recursive: true, force: true });
   try {
-    const { url, part } = await start({ folder, log, durability: "none" });
+    const { part, ...service } = await start({ folder, log, durability: "none" });
     return {
-      url,
+      ...service,
       async stop() {
         await part.stop();
         remove();
