@@ -1,5 +1,9 @@
 // Paths that lead elsewhere, and distributions that are switched off.
+import { randomUUID } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { CHALLENGE_PATH } from "../agents/contract.ts";
 import { startTestSites, type TestSites } from "./test-site.ts";
 
 let sites: TestSites;
@@ -48,6 +52,72 @@ describe("a redirect", () => {
     });
     expect((await site.ask("/old")).headers.location).toBe(`https://${site.host}:${sites.edge.httpsPort}/old`);
     expect((await site.ask("/old", { https: true })).headers.location).toBe("/new");
+  });
+});
+
+describe("from HTTP to HTTPS", () => {
+  test("the way leads to the edge's own port, with the target as it is, whatever port the viewer named", async () => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const port = sites.edge.httpsPort;
+    for (const [path, headers] of [
+      ["/a?b=1", []],
+      ["/%7Ea//b?c=%20", []],
+      ["/", [`Host: ${site.host}:8080`]],
+      ["/", ["X-Forwarded-Proto: https", "X-Forwarded-Port: 443"]],
+    ] as const) {
+      const { status, headers: said } = await site.ask(path, { headers });
+      expect([status, said.location]).toEqual([301, `https://${site.host}:${port}${path.replace("%7E", "~")}`]);
+    }
+    expect(sites.origin.seen).toEqual([]);
+  });
+
+  test("a form stays one", async () => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const answer = await site.ask("/form", { curl: ["--data-raw", "a=1"] });
+    expect([answer.status, answer.headers.location]).toEqual([
+      308,
+      `https://${site.host}:${sites.edge.httpsPort}/form`,
+    ]);
+    expect((await site.ask("/", { curl: ["--head"] })).status).toBe(301);
+  });
+
+  test.each(["1.1", "2", "3"] as const)("who has come by HTTP/%s over TLS is not sent anywhere", async (version) => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const answer = await site.ask("/there", { version, https: true });
+    expect([answer.status, answer.version]).toEqual([200, version]);
+  });
+
+  test.each(["1.1", "2", "3"] as const)("who may use HTTP/%s gets there by following", async (version) => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const { httpsPort } = sites.edge;
+    const use = { "1.1": "--http1.1", "2": "--http2", "3": "--http3-only" }[version];
+    const curl = ["--location", use, "--resolve", `${site.host}:${httpsPort}:127.0.0.1`];
+    const moved = await site.ask("/followed", { curl });
+    expect(moved.status).toBe(301);
+    expect(moved.body).toMatch(new RegExp(`^HTTP/${version} 200`));
+  });
+
+  test("a challenge is answered before it", async () => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const body = JSON.stringify({ format: 1, token: "before", key_authorization: "before.thumb" });
+    await sites.edge.apply([sites.feed.putBody(randomUUID(), body, "challenge")]);
+    expect((await site.ask(`${CHALLENGE_PATH}before`)).body).toBe("before.thumb");
+    expect((await site.ask(`${CHALLENGE_PATH}other`)).status).toBe(301);
+  });
+
+  test("no port is named where it is the usual one", async () => {
+    const site = await sites.serve({ redirectHttpToHttps: true });
+    const path = join(sites.edge.home, "current", "outer.conf");
+    const conf = await readFile(path, "utf8");
+    expect(conf).toContain(`set $edge_https_port ${sites.edge.httpsPort};`);
+    await writeFile(path, conf.replace(/set \$edge_https_port \d+;/, "set $edge_https_port 443;"));
+    await sites.edge.reload();
+    try {
+      expect((await site.ask("/a?b=1")).headers.location).toBe(`https://${site.host}/a?b=1`);
+    } finally {
+      await writeFile(path, conf);
+      await sites.edge.reload();
+    }
   });
 });
 

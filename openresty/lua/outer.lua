@@ -46,9 +46,11 @@ local function must_pass(var)
   return var.http_transfer_encoding ~= nil or var.http_upgrade ~= nil
 end
 
+-- To this edge's own port, as the group's settings say. RFC 9110 § 15.4.2: after a 301 a POST may come back as a GET.
 local function redirect_to_https(var, target)
   local port = var.edge_https_port
-  return redirect("https://" .. var.host .. (port == "443" and "" or ":" .. port) .. target, 301)
+  local location = "https://" .. var.host .. (port == "443" and "" or ":" .. port) .. target
+  return redirect(location, is_read(var) and 301 or 308)
 end
 
 -- Not by ngx.exit: nginx's own 400 goes another way, which forgets the variables, and this one belongs in the log.
