@@ -16,6 +16,8 @@ export const scopes = [
   "purges:read",
   "purges:write",
   "reports:read",
+  "webhooks:read",
+  "webhooks:write",
   "platform:read",
   "platform:write",
 ] as const;

@@ -32,6 +32,7 @@ import {
   listenForChanges,
   startFeedGateway,
 } from "../domains/feed/index.ts";
+import { webhookRoutes } from "../domains/notification/index.ts";
 import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
@@ -135,6 +136,7 @@ export function apiRoutes(
     ...cachePolicyRoutes(services.cachePolicies),
     ...purgeRoutes(services.purges),
     ...prefetchRoutes(services.prefetches),
+    ...webhookRoutes(services.webhooks),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...rolloutRoutes(services.rollouts),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),

@@ -4,6 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
+import { notificationSchedules } from "../domains/notification/index.ts";
 import { prefetchSchedules } from "../domains/prefetch/index.ts";
 import { purgeSchedules } from "../domains/purge/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
@@ -16,6 +17,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...deploymentSchedules,
       ...purgeSchedules,
       ...prefetchSchedules,
+      ...notificationSchedules,
       ...signingKeySchedules,
       ...authSchedules,
       ...idempotencySchedules,

@@ -27,6 +27,7 @@ import { createEdgeAuthority, createEdgeGroupService, createEdgeNodeService } fr
 import { deleteUses } from "../domains/edge-secret/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createPost } from "../domains/mail/index.ts";
+import { createWebhookService } from "../domains/notification/index.ts";
 import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
@@ -70,6 +71,7 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     versions: createVersionService({ db, clock }, distributions),
     purges: createPurgeService({ db, clock }),
     prefetches: createPrefetchService({ db, clock }),
+    webhooks: createWebhookService({ db, clock, seal, policy: platform }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
     edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),

@@ -8,7 +8,7 @@ import { compilerName, deploymentHandlers } from "../domains/deployment/index.ts
 import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { createPost, mailHandlers } from "../domains/mail/index.ts";
-import { notificationHandlers } from "../domains/notification/index.ts";
+import { createCourier, createSender, notificationHandlers } from "../domains/notification/index.ts";
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
@@ -37,6 +37,8 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   });
   const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });
   const mailer = openMailer(config, log);
+  const send = createSender({ allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS });
+  const courier = createCourier({ db, seal, clock, send, log });
   const handlers = [
     ...deployments,
     ...purgeHandlers({ db, signer, clock, announce }),
@@ -46,7 +48,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...signingKeys,
     ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),
     ...mailHandlers({ mailer, seal }),
-    ...notificationHandlers({ db, post: createPost(seal), clock }),
+    ...notificationHandlers({ db, post: createPost(seal), clock, courier }),
     ...idempotencyHandlers({ db, log }),
   ];
   try {
@@ -55,6 +57,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     const working = await startParts([
       async () => startRelay({ databaseUrl, redisUrl, applicationName: compilerName(), log }),
       async () => startJobWorker({ db, redisUrl, handlers, concurrency, log }),
+      async () => courier.start(),
     ]);
     return { name: "worker", stop: () => stopInReverse([part, working]) };
   } catch (error) {

@@ -1,8 +1,37 @@
-// Which job does what: for the worker role.
+// Which job does what, and what recurs: for the worker and the scheduler role.
+import { inTransaction } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
-import { tellNotification } from "./jobs.ts";
+import { every, type Schedule } from "../../jobs/schedule.ts";
+import type { Courier } from "./courier.ts";
+import { forgetDeliveries } from "./delivery-store.ts";
+import { deliverDue, forgetNotifications, tellNotification } from "./jobs.ts";
+import { forgetTold } from "./store.ts";
 import { type Telling, tell } from "./tell.ts";
+import { forgetFormerSecrets } from "./webhook-store.ts";
 
-export function notificationHandlers(telling: Telling): JobHandler[] {
-  return [handleJob(tellNotification, ({ notification_id }) => tell(telling, notification_id))];
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** The deliveries that customers can look at. */
+const DELIVERIES_KEPT_MS = 30 * DAY_MS;
+/** The first warning of a certificate that expires is said a month before the last. */
+const NOTIFICATIONS_KEPT_MS = 90 * DAY_MS;
+
+export function notificationHandlers(telling: Telling & { readonly courier: Pick<Courier, "wake"> }): JobHandler[] {
+  return [
+    handleJob(tellNotification, ({ notification_id }) => tell(telling, notification_id)),
+    handleJob(deliverDue, async () => telling.courier.wake()),
+    handleJob(forgetNotifications, () => forget(telling)),
+  ];
+}
+
+export const notificationSchedules: readonly Schedule[] = [every(HOUR_MS, forgetNotifications, {})];
+
+async function forget({ db, clock }: Telling): Promise<void> {
+  const now = clock();
+  const before = (keptMs: number) => new Date(now.getTime() - keptMs);
+  await inTransaction(db, async (tx) => {
+    await forgetDeliveries(tx, before(DELIVERIES_KEPT_MS));
+    await forgetTold(tx, before(NOTIFICATIONS_KEPT_MS));
+    await forgetFormerSecrets(tx, now);
+  });
 }

@@ -15,7 +15,7 @@ function expiring(accountId: string, more: Partial<Notification> = {}): Notifica
     accountId,
     event: "certificate.expiring",
     subject: "The certificate Shop expires in 7 days",
-    text: "The certificate Shop ends on 2026-03-08.\n\nUpload its successor.",
+    text: "The certificate Shop ends on 2027-03-08.\n\nUpload its successor.",
     data: { certificate_id: "c1", days_left: 7 },
     now: world.clock(),
     ...more,

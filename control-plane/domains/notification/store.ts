@@ -36,3 +36,8 @@ export async function lockNotification(tx: Tx, id: string): Promise<Notification
 export async function setTold(tx: Tx, id: string, now: Date): Promise<void> {
   await NotificationModel.query(tx).findById(id).patch({ toldAt: now });
 }
+
+/** Those that were told: what is said once would be said again after this, so it must be longer than anybody says it. */
+export async function forgetTold(tx: Tx, before: Date): Promise<void> {
+  await NotificationModel.query(tx).delete().where("created_at", "<", before).whereNotNull("told_at");
+}

@@ -7,23 +7,28 @@ import { createTestDatabase } from "../../database/test-database.ts";
 import { type AccountRole, type Caller, noRequest } from "../../http/caller.ts";
 import { createMailer, createPost, mailHandlers } from "../mail/index.ts";
 import { startTestMailServer } from "../mail/test-mail-server.ts";
-import { notificationHandlers } from "./index.ts";
+import { createCourier, createSender, createWebhookService, notificationHandlers } from "./index.ts";
+import type { SenderSettings } from "./request.ts";
 
 export type NotificationWorld = Awaited<ReturnType<typeof openNotificationWorld>>;
 
 const JOB_TIMEOUT_MS = 20_000;
 const rowsSchema = z.array(z.object({ id: z.uuid(), job: z.string(), payload: z.unknown() }));
 
-export async function openNotificationWorld() {
+/** `sending`: how receivers are reached, when it is not as the public ones are. */
+export async function openNotificationWorld(sending: SenderSettings = { allowPrivateOrigins: true }) {
   const [database, mail] = await Promise.all([createTestDatabase(), startTestMailServer()]);
   const { db } = database;
-  let now = new Date("2026-03-01T12:00:00Z");
+  // Receivers verify against a clock that shows the real time.
+  let now = new Date();
   const clock = () => now;
   const seal = createSeal(Buffer.alloc(32, 7));
   const post = createPost(seal);
   const log = createLogger({ role: "test", level: "silent" });
   const mailer = createMailer({ smtpUrl: mail.url, from: "no-reply@cdn.example", log, clock: () => new Date() });
-  const handlers = [...notificationHandlers({ db, post, clock }), ...mailHandlers({ mailer, seal })];
+  const courier = createCourier({ db, seal, clock, send: createSender(sending), log });
+  const working = courier.start();
+  const handlers = [...notificationHandlers({ db, post, clock, courier }), ...mailHandlers({ mailer, seal })];
 
   async function person(username: string, accountId: string, role: AccountRole): Promise<Caller> {
     const userId = randomUUID();
@@ -39,6 +44,8 @@ export async function openNotificationWorld() {
     post,
     clock,
     mail,
+    courier,
+    webhooks: createWebhookService({ db, clock, seal, policy: sending }),
     person,
     /** An account with its owner, who has the same name. */
     async owner(name: string): Promise<Caller> {
@@ -64,6 +71,7 @@ export async function openNotificationWorld() {
       }
     },
     async stop(): Promise<void> {
+      await working.stop();
       await Promise.all([database.stop(), mail.stop()]);
     },
   };
