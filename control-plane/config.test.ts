@@ -19,6 +19,8 @@ test("proxies and origins are lists; limits have the numbers that customers are 
     CORS_ORIGINS: [],
     RATE_LIMIT_PER_MINUTE: 100,
     RATE_LIMIT_TOKEN_PER_MINUTE: 600,
+    PURGE_ITEMS_PER_MINUTE: 10_000,
+    PREFETCH_URLS_PER_MINUTE: 1_000,
     LOGIN_ATTEMPTS_PER_MINUTE: 5,
     LOGIN_BAN_SECONDS: 900,
   });
@@ -27,6 +29,7 @@ test("proxies and origins are lists; limits have the numbers that customers are 
 test.each([
   ["TRUSTED_PROXIES", "loopback,proxy.internal", /TRUSTED_PROXIES\.1: proxy\.internal must be an address, a network/],
   ["CORS_ORIGINS", "*", /CORS_ORIGINS\.0: \* must be an exact origin such as https:/],
+  ["PURGE_ITEMS_PER_MINUTE", "999", /PURGE_ITEMS_PER_MINUTE: must be at least 1000: one purge may name so many/],
   ["LOGIN_ATTEMPTS_PER_MINUTE", "0", /LOGIN_ATTEMPTS_PER_MINUTE: /],
   ["DNS_SERVERS", "192.0.2.53,resolver", /DNS_SERVERS\.1: resolver must be an address, perhaps with a port/],
   ["ACME_DNS_SERVER", "udp://ns1", /ACME_DNS_SERVER: must be a host or an address/],

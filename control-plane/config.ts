@@ -112,6 +112,13 @@ export const controlPlaneSchema = z.object({
   RATE_LIMIT_PER_MINUTE: setting.count.default(100),
   /** Per session or API token. */
   RATE_LIMIT_TOKEN_PER_MINUTE: setting.count.default(600),
+  /** Of an account: URLs, prefixes and tags that its purges name, and URLs that its prefetches name. No less than one may. */
+  PURGE_ITEMS_PER_MINUTE: setting.count
+    .refine((count) => count >= 1_000, { error: "must be at least 1000: one purge may name so many." })
+    .default(10_000),
+  PREFETCH_URLS_PER_MINUTE: setting.count
+    .refine((count) => count >= 100, { error: "must be at least 100: one prefetch may name so many." })
+    .default(1_000),
   /** Of log-ins per client address, of registrations, and the like; one more, and it waits LOGIN_BAN_SECONDS. */
   LOGIN_ATTEMPTS_PER_MINUTE: setting.count.default(5),
   LOGIN_BAN_SECONDS: setting.count.default(900),

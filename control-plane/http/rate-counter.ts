@@ -19,7 +19,8 @@ export interface Standing {
 }
 
 export interface RateCounter {
-  count(key: string): Promise<Standing>;
+  /** `amount`: how many requests this one is worth. */
+  count(key: string, amount?: number): Promise<Standing>;
   /** Takes one request back. */
   uncount(key: string): Promise<void>;
 }
@@ -61,9 +62,9 @@ export function createRateCounter(options: RateCounterOptions): RateCounter {
   }
 
   return {
-    async count(key) {
+    async count(key, amount = 1) {
       const batch = batches.get(key) ?? openBatch(key);
-      batch.size += 1;
+      batch.size += amount;
       const place = batch.size;
       const { consumedPoints, msBeforeNext } = await batch.counted;
       const consumed = consumedPoints - batch.size + place;

@@ -32,6 +32,7 @@ import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
+import { createBudget } from "../http/budget.ts";
 import { createIdempotency } from "../http/idempotency.ts";
 import type { Connections } from "./connections.ts";
 import { issuerOf } from "./issuer.ts";
@@ -41,7 +42,9 @@ export type Services = ReturnType<typeof createServices>;
 
 export const clock = () => new Date();
 
-export function createServices(config: ControlPlaneConfig, { db, cache, clickhouse }: Connections, log: Logger) {
+export function createServices(config: ControlPlaneConfig, connections: Connections, log: Logger) {
+  const { db, cache, clickhouse, redis } = connections;
+  const budgets = createBudgets(config, { redis, log });
   const seal = createSealOf(openMasterKeys(config, log));
   const authority = createEdgeAuthority({ db, seal, clock });
   const keys = createSigningKeys({ db, seal, clock, log });
@@ -69,8 +72,8 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     origins: createOriginService({ db, clock, seal, platform }, distributions),
     rules: createRuleService({ db, clock, seal }, distributions),
     versions: createVersionService({ db, clock }, distributions),
-    purges: createPurgeService({ db, clock }),
-    prefetches: createPrefetchService({ db, clock }),
+    purges: createPurgeService({ db, clock, budget: budgets.purges }),
+    prefetches: createPrefetchService({ db, clock, budget: budgets.prefetches }),
     webhooks: createWebhookService({ db, clock, seal, policy: platform }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
@@ -80,6 +83,16 @@ export function createServices(config: ControlPlaneConfig, { db, cache, clickhou
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
     accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
+  };
+}
+
+/** What one account may ask of all edges. */
+function createBudgets(config: ControlPlaneConfig, connected: Parameters<typeof createBudget>[0]) {
+  const { PURGE_ITEMS_PER_MINUTE: items, PREFETCH_URLS_PER_MINUTE: urls } = config;
+  const purged = "URLs, prefixes and tags purged";
+  return {
+    purges: createBudget(connected, { name: "purge-items", perMinute: items, things: purged }),
+    prefetches: createBudget(connected, { name: "prefetch-urls", perMinute: urls, things: "URLs prefetched" }),
   };
 }
 

@@ -50,6 +50,7 @@ export async function productEnvironment(dataFolder: string): Promise<Record<str
     // Tests poll from one address as no customer would.
     RATE_LIMIT_PER_MINUTE: "100000",
     RATE_LIMIT_TOKEN_PER_MINUTE: "100000",
+    PURGE_ITEMS_PER_MINUTE: "1000000",
     LOGIN_ATTEMPTS_PER_MINUTE: "100000",
   };
 }

@@ -20,7 +20,7 @@ interface Weighed {
 /** How one kind of it is kept. */
 export interface WaitingKind<Row extends Waiting> {
   readonly batchMax: number;
-  /** The oldest that wait and that no other worker has in hand, held until the transaction ends. */
+  /** Whose turn it is, of those that wait and that no other worker has in hand; held until the transaction ends. */
   readonly lock: (tx: Tx, limit: number) => Promise<readonly Weighed[]>;
   readonly find: (tx: Tx, ids: readonly string[]) => Promise<readonly Row[]>;
   readonly candidateOf: (row: Row) => Candidate;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { PURGE_BODY_BYTES_MAX } from "../../../agents/contract.ts";
 import type { FieldFault } from "../../../platform/problem.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { type Budget, withoutBudget } from "../../http/budget.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
@@ -17,7 +18,14 @@ import { insertPrefetch, type PrefetchRow } from "./store.ts";
 
 export type PrefetchService = ReturnType<typeof createPrefetchService>;
 
-export function createPrefetchService({ db, clock }: { db: Database; clock: () => Date }) {
+export interface PrefetchServiceSettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  /** Of URLs. */
+  readonly budget?: Budget;
+}
+
+export function createPrefetchService({ db, clock, budget = withoutBudget }: PrefetchServiceSettings) {
   async function request(caller: Caller, distributionId: string, input: CreatePrefetchInput): Promise<PrefetchReply> {
     return inTransaction(db, async (tx) => {
       const now = clock();
@@ -29,6 +37,7 @@ export function createPrefetchService({ db, clock }: { db: Database; clock: () =
       const body = bodyOf({ distribution_id: distributionId, urls });
       // Escapes may make it longer than it came.
       if (Buffer.byteLength(body) > PURGE_BODY_BYTES_MAX) throw invalidRequest([tooMuch("urls")]);
+      await budget.spend(caller.accountId, urls.length);
       const row: PrefetchRow = {
         ...{ id: randomUUID(), distribution_id: distributionId, urls },
         ...{ created_by: caller.userId, created_at: now, appended_at: null },

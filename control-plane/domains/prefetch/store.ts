@@ -15,19 +15,21 @@ export async function insertPrefetch(tx: Tx, row: PrefetchRow): Promise<void> {
   await tx("prefetch").insert({ ...row, urls: JSON.stringify(row.urls) });
 }
 
-/** The oldest that wait for a worker and that no other worker has in hand, held until the transaction ends. */
-export async function lockWaiting(tx: Tx, limit: number): Promise<z.output<typeof waitingSchema>> {
-  const rows: unknown = await tx("prefetch")
-    .select("id", tx.raw("octet_length(urls::text) as bytes"))
-    .whereNull("appended_at")
-    .orderBy("created_at")
-    .limit(limit)
-    .forUpdate()
-    .skipLocked();
-  return waitingSchema.parse(rows);
+/** Those that wait for a worker and that no other worker has in hand, held until the transaction ends; fair as purges are. */
+export async function lockWaiting(tx: Tx, limit: number): Promise<readonly { id: string; bytes: number }[]> {
+  const result: unknown = await tx.raw(
+    `select p.id, octet_length(p.urls::text) as bytes from prefetch p
+     join (select w.id, row_number() over (partition by d.account_id order by w.created_at, w.id) as turn
+           from prefetch w join distribution d on d.id = w.distribution_id
+           where w.appended_at is null) waiting on waiting.id = p.id
+     where p.appended_at is null
+     order by waiting.turn, p.created_at limit ? for update of p skip locked`,
+    [limit],
+  );
+  return waitingSchema.parse(result).rows;
 }
 
-const waitingSchema = z.array(z.object({ id: z.uuid(), bytes: z.number() }));
+const waitingSchema = z.object({ rows: z.array(z.object({ id: z.uuid(), bytes: z.number() })) });
 
 export async function findPrefetches(reads: Reads, ids: readonly string[]): Promise<readonly PrefetchRow[]> {
   return reads<PrefetchRow>("prefetch").whereIn("id", ids).orderBy("created_at");

@@ -6,6 +6,7 @@ import { PURGE_BODY_BYTES_MAX } from "../../../agents/contract.ts";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import { type PageQuery, pageOf } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
+import { type Budget, withoutBudget } from "../../http/budget.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
@@ -37,7 +38,14 @@ export interface PurgePlace {
   readonly purgeId: string;
 }
 
-export function createPurgeService({ db, clock }: { db: Database; clock: () => Date }) {
+export interface PurgeServiceSettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  /** Of what is named in purges; everything counts as one. */
+  readonly budget?: Budget;
+}
+
+export function createPurgeService({ db, clock, budget = withoutBudget }: PurgeServiceSettings) {
   /** Also of a distribution that is disabled, or that no edge has yet: what is purged is purged when it is served. */
   async function request(caller: Caller, distributionId: string, input: CreatePurgeInput): Promise<PurgeReply> {
     return inTransaction(db, async (tx) => {
@@ -47,6 +55,7 @@ export function createPurgeService({ db, clock }: { db: Database; clock: () => D
       assertNotTooMuch("prefixes", input.prefixes ?? []);
       const { type, items } = await readItems(tx, distribution, input);
       const marks = type === "all" ? 1 : items.length;
+      await budget.spend(caller.accountId, marks);
       const head = await raiseEpoch(tx, { distributionId, now, marks });
       const content = { distribution_id: distributionId, epoch: head.epoch, type, items };
       const bytes = Buffer.byteLength(bodyOf(content));

@@ -85,16 +85,24 @@ export async function listPurges(
     .limit(page.limit + 1);
 }
 
-/** The oldest that wait for a worker and that no other worker has in hand, held until the transaction ends. */
+/**
+ * Those that wait for a worker and that no other worker has in hand, held until the transaction ends: the first of each
+ * account, then the second of each. Whoever has 100,000 waiting keeps nobody waiting but themselves.
+ */
 export async function lockWaiting(tx: Tx, limit: number): Promise<readonly Pick<PurgeRow, "id" | "bytes">[]> {
-  return tx<PurgeRow>("purge")
-    .select("id", "bytes")
-    .whereNull("appended_at")
-    .orderBy("created_at")
-    .limit(limit)
-    .forUpdate()
-    .skipLocked();
+  const result: unknown = await tx.raw(
+    `select p.id, p.bytes as bytes from purge p
+     join (select w.id, row_number() over (partition by d.account_id order by w.created_at, w.id) as turn
+           from purge w join distribution d on d.id = w.distribution_id
+           where w.appended_at is null) waiting on waiting.id = p.id
+     where p.appended_at is null
+     order by waiting.turn, p.created_at limit ? for update of p skip locked`,
+    [limit],
+  );
+  return waitingSchema.parse(result).rows;
 }
+
+const waitingSchema = z.object({ rows: z.array(z.object({ id: z.uuid(), bytes: z.number() })) });
 
 export async function findPurges(reads: Reads, ids: readonly string[]): Promise<readonly PurgeRow[]> {
   return reads<PurgeRow>("purge").whereIn("id", ids).orderBy("epoch");
