@@ -71,11 +71,21 @@ export async function findForeignClaim(
 export interface HeldClaim extends DomainRecord {
   readonly distributionId: string;
   readonly cname: string;
+  readonly isCnameValid: boolean;
+  readonly isAcmeChallengeValid: boolean;
+  /** It was deleted, and edges may still serve it. */
+  readonly isLeaving: boolean;
 }
 
-const heldSchema = z.object({ distributionId: z.uuid(), cname: z.string() });
+const heldSchema = z.object({
+  distributionId: z.uuid(),
+  cname: z.string(),
+  isCnameValid: z.boolean(),
+  isAcmeChallengeValid: z.boolean(),
+  isLeaving: z.boolean(),
+});
 
-/** Those on the name whose distributions live, the oldest first; none is written by others until the transaction ends. */
+/** Those on the name, the oldest first; none is written by others until the transaction ends. */
 export async function lockClaimsOn(tx: Tx, name: string): Promise<readonly HeldClaim[]> {
   await lockName(tx, name);
   return findClaimsOn(tx, [name]);
@@ -84,9 +94,10 @@ export async function lockClaimsOn(tx: Tx, name: string): Promise<readonly HeldC
 export async function findClaimsOn(reads: Reads, names: readonly string[]): Promise<readonly HeldClaim[]> {
   const rows = await DomainModel.query(reads)
     .select("domain.*", "distribution.id as distributionId", "distribution.cname")
+    .select("distribution.is_cname_valid", "distribution.is_acme_challenge_valid")
+    .select(reads.raw("distribution.deleted_at is not null as is_leaving"))
     .join("distribution", "distribution.domain_id", "domain.id")
     .whereIn("domain.name", names)
-    .whereNull("distribution.deleted_at")
     .orderBy(["domain.created_at", "domain.id"]);
   return rows.map((row) => {
     const { id, accountId, name, isServing, proof, provenAt, lostAt, createdAt } = row;

@@ -1,0 +1,40 @@
+// What is read of others' tables: the edges' addresses, and the certificates that wait for a name to lead here.
+import { z } from "zod";
+import type { Reads } from "../../database/transaction.ts";
+
+const ADDRESSES_MAX = 10_000;
+const CERTIFICATES_MAX = 100;
+
+/** Where the edges are that take viewers. */
+export async function findEdgeAddresses(reads: Reads): Promise<ReadonlySet<string>> {
+  const rows: unknown = await reads("edge_node")
+    .distinct("address")
+    .where({ state: "active" })
+    .whereNotNull("address")
+    .limit(ADDRESSES_MAX);
+  return new Set(
+    z
+      .array(z.object({ address: z.string() }))
+      .parse(rows)
+      .map(({ address }) => address),
+  );
+}
+
+/** Automatic certificates of the account for this name that there are not yet, or that are due to be renewed. */
+export async function findWaitingCertificates(
+  reads: Reads,
+  { accountId, name, now }: { accountId: string; name: string; now: Date },
+): Promise<readonly string[]> {
+  const rows: unknown = await reads("certificate")
+    .select("id")
+    .where({ account_id: accountId, is_automatic: true })
+    .whereNull("deleted_at")
+    .whereRaw("names @> ?::jsonb", [JSON.stringify([name])])
+    .where((either) => either.whereIn("status", ["pending", "failed"]).orWhere("renew_at", "<=", now))
+    .orderBy("id")
+    .limit(CERTIFICATES_MAX);
+  return z
+    .array(z.object({ id: z.uuid() }))
+    .parse(rows)
+    .map(({ id }) => id);
+}
