@@ -34,19 +34,18 @@ export interface Courier {
 
 export function createCourier(settings: CourierSettings): Courier {
   const { db, clock, log } = settings;
-  const stop = new AbortController();
   const wakeUp = createWakeUp();
   const onTheirWay = new Set<Promise<void>>();
   let isFailing = false;
 
-  async function work(): Promise<void> {
-    while (!stop.signal.aborted) {
-      const claimed = onTheirWay.size < AT_ONCE ? await claimNext() : undefined;
+  async function work(stopping: AbortSignal): Promise<void> {
+    while (!stopping.aborted) {
+      const claimed = onTheirWay.size < AT_ONCE ? await claimNext(stopping) : undefined;
       if (claimed === undefined) {
         await wakeUp.wait(POLL_MS);
         continue;
       }
-      const delivered = deliver(settings, claimed, stop.signal)
+      const delivered = deliver(settings, claimed, stopping)
         .catch((error: unknown) => log.warn({ error, delivery: claimed.id }, "a delivery could not be recorded"))
         .finally(() => {
           onTheirWay.delete(delivered);
@@ -56,7 +55,7 @@ export function createCourier(settings: CourierSettings): Courier {
     }
   }
 
-  async function claimNext(): Promise<DeliveryRecord | undefined> {
+  async function claimNext(stopping: AbortSignal): Promise<DeliveryRecord | undefined> {
     try {
       const now = clock();
       const until = new Date(now.getTime() + CLAIM_MS);
@@ -65,7 +64,7 @@ export function createCourier(settings: CourierSettings): Courier {
       return claimed;
     } catch (error) {
       // Once: an outage of an hour is one line.
-      if (!isFailing && !stop.signal.aborted) log.warn({ error }, "deliveries to webhooks cannot be read");
+      if (!isFailing && !stopping.aborted) log.warn({ error }, "deliveries to webhooks cannot be read");
       isFailing = true;
       return undefined;
     }
@@ -74,7 +73,8 @@ export function createCourier(settings: CourierSettings): Courier {
   return {
     wake: wakeUp.ring,
     start() {
-      const ended = work();
+      const stop = new AbortController();
+      const ended = work(stop.signal);
       return {
         name: "webhook courier",
         async stop() {

@@ -27,7 +27,7 @@ export async function openNotificationWorld(sending: SenderSettings = { allowPri
   const log = createLogger({ role: "test", level: "silent" });
   const mailer = createMailer({ smtpUrl: mail.url, from: "no-reply@cdn.example", log, clock: () => new Date() });
   const courier = createCourier({ db, seal, clock, send: createSender(sending), log });
-  const working = courier.start();
+  let working = courier.start();
   const handlers = [...notificationHandlers({ db, post, clock, courier }), ...mailHandlers({ mailer, seal })];
 
   async function person(username: string, accountId: string, role: AccountRole): Promise<Caller> {
@@ -52,6 +52,14 @@ export async function openNotificationWorld(sending: SenderSettings = { allowPri
       const accountId = randomUUID();
       await db("account").insert({ id: accountId, name });
       return person(name, accountId, "owner");
+    },
+    /** Nobody delivers, until it goes on. */
+    pauseCourier: () => working.stop(),
+    resumeCourier(): void {
+      working = courier.start();
+    },
+    resetTime(): void {
+      now = new Date();
     },
     passTime(ms: number): void {
       now = new Date(now.getTime() + ms);
