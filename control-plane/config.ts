@@ -112,6 +112,7 @@ export const controlPlaneSchema = z.object({
   RATE_LIMIT_PER_MINUTE: setting.count.default(100),
   /** Per session or API token. */
   RATE_LIMIT_TOKEN_PER_MINUTE: setting.count.default(600),
+  DISTRIBUTIONS_PER_ACCOUNT_MAX: setting.count.default(1_000),
   /** Of an account: URLs, prefixes and tags that its purges name, and URLs that its prefetches name. No less than one may. */
   PURGE_ITEMS_PER_MINUTE: setting.count
     .refine((count) => count >= 1_000, { error: "must be at least 1000: one purge may name so many." })

@@ -54,7 +54,11 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
   const verifier = { publicUrl: publicUrlOf(config), chainId: config.ETHEREUM_CHAIN_ID };
   const issuer = issuerOf(config, { clock, log });
   const auth = createAuthService({ db, clock, tokens, seal, post, verifier, issuer, cache, memberships });
-  const platform = { zone: config.PLATFORM_ZONE, allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS };
+  const platform = {
+    zone: config.PLATFORM_ZONE,
+    allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS,
+    distributionsMax: config.DISTRIBUTIONS_PER_ACCOUNT_MAX,
+  };
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {
     // Half of the pool, so that what runs in these transactions can read beside them.

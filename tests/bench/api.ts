@@ -73,6 +73,7 @@ async function startStores(folder: string, parts: Part[]): Promise<Record<string
       MASTER_KEY: "0f".repeat(32),
     },
     ...{ RATE_LIMIT_PER_MINUTE: UNLIMITED, RATE_LIMIT_TOKEN_PER_MINUTE: UNLIMITED, LISTEN_HOST: "127.0.0.1" },
+    DISTRIBUTIONS_PER_ACCOUNT_MAX: UNLIMITED,
   };
 }
 

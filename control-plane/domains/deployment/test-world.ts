@@ -77,7 +77,7 @@ export async function createTestWorld(): Promise<TestWorld> {
   };
   const seal = createSeal(Buffer.alloc(32, 1));
   const authority = createEdgeAuthority({ db, seal, clock });
-  const platform = { zone: "edge.test", allowPrivateOrigins: true };
+  const platform = { zone: "edge.test", allowPrivateOrigins: true, distributionsMax: 1_000 };
   const distributions = createDistributionService({ db, clock, seal, platform });
   const origins = createOriginService({ db, clock, seal, platform }, distributions);
   return {

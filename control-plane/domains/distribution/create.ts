@@ -11,17 +11,24 @@ import { recordCreation } from "./change.ts";
 import { insertClaim } from "./claim-store.ts";
 import type { RuleContent } from "./configuration.ts";
 import { domainClaimed } from "./jobs.ts";
-import { domainAlreadyUsed } from "./problems.ts";
+import { domainAlreadyUsed, tooManyDistributions } from "./problems.ts";
 import { insertRules } from "./rollback.ts";
 import { canonicalDomain, cnameTarget, generatedSubdomain } from "./rules.ts";
 import type { CreateDistributionInput } from "./schema.ts";
 import { certificateOf, type DistributionState } from "./state.ts";
-import { type DistributionRecord, insertDistribution, type NewColumns } from "./store.ts";
+import { countToCreate, type DistributionRecord, insertDistribution, type NewColumns } from "./store.ts";
 
 const TOKEN_LENGTH = 12;
 
 export const RIVAL_REASON =
   "The name is served for another account until you prove that it is yours; the cname works already.";
+
+export interface DistributionPlatform {
+  readonly zone: string;
+  readonly allowPrivateOrigins: boolean;
+  /** Of one account. */
+  readonly distributionsMax: number;
+}
 
 /** A name that a new distribution may have, and what its cname is made from. */
 export interface ChosenName {
@@ -61,11 +68,15 @@ export async function insertNew(
   tx: Tx,
   caller: Caller,
   { name, columns, origins, rules, action, now }: Birth,
-  zone: string,
+  { zone, distributionsMax }: DistributionPlatform,
 ): Promise<DistributionState> {
   const id = randomUUID();
   const { accountId, userId } = caller;
   await assertAccountLives(tx, accountId);
+  if ((await countToCreate(tx, accountId)) >= distributionsMax) {
+    const cure = "Delete one that you no longer need, or ask the operator for more.";
+    throw new Problem(tooManyDistributions, `An account may have ${distributionsMax} distributions. ${cure}`);
+  }
   const owner = { distributionId: id, accountId, userId, now };
   const claim =
     name.domainType === "custom"

@@ -1,7 +1,7 @@
 // The distributions of an account over HTTP.
 import { defineRoute, type Reply, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
-import { distributionDeleted, domainAlreadyUsed, unknownDistribution } from "./problems.ts";
+import { distributionDeleted, domainAlreadyUsed, tooManyDistributions, unknownDistribution } from "./problems.ts";
 import { type DistributionReads, distributionPage } from "./reads.ts";
 import { distributionToReply } from "./reply.ts";
 import {
@@ -34,7 +34,7 @@ export function distributionRoutes(
       access: { kind: "account", role: "editor", scope: "distributions:write" },
       body: createDistributionInput,
       reply: { status: 201, body: distributionReply },
-      problems: [domainAlreadyUsed],
+      problems: [domainAlreadyUsed, tooManyDistributions],
       prefersWait: true,
       async handle({ body, caller, facts }) {
         return created(await distributions.create(caller, body), facts);
@@ -129,7 +129,7 @@ export function distributionRoutes(
       params: distributionParams,
       body: cloneDistributionInput,
       reply: { status: 201, body: distributionReply },
-      problems: [unknownDistribution, distributionDeleted, domainAlreadyUsed],
+      problems: [unknownDistribution, distributionDeleted, domainAlreadyUsed, tooManyDistributions],
       async handle({ params, body, caller, facts }) {
         return created(await distributions.clone(caller, params.id, body), facts);
       },

@@ -236,3 +236,22 @@ test("a list shows the account's own in the order that was asked for, a page at 
     errors: [{ pointer: "?cursor" }],
   });
 });
+
+test("an account has as many distributions as it may, also when many are made at once; one that goes makes room", async () => {
+  const few = createTestServices(database.db, { distributionsMax: 2 }).distributions;
+  const caller = await insertPerson(database.db, "collector");
+  const names = ["one", "two", "three", "four"].map((name) => `${name}.collected.example.com`);
+  const made = await Promise.allSettled(names.map((name) => few.create(caller, inputFor(name))));
+  const kept = made.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value.record.id] : []));
+  expect(kept).toHaveLength(2);
+  const [first = ""] = kept;
+  const full = { kind: { status: 409 }, detail: expect.stringContaining("may have 2 distributions. Delete one") };
+  await expect(few.clone(caller, first, { domain: "copy.example.com", domain_type: "custom" })).rejects.toMatchObject(
+    full,
+  );
+  expect(await database.db("domain").where({ account_id: caller.accountId })).toHaveLength(2);
+  const another = await insertPerson(database.db, "another");
+  expect((await few.create(another, inputFor("another.collected.example.com"))).record.status).toBe("pending");
+  await few.remove(caller, first);
+  expect((await few.create(caller, inputFor("five.collected.example.com"))).record.status).toBe("pending");
+});

@@ -12,7 +12,7 @@ import { planOrigins, replaceOrigins, sealedSettings } from "../origin/index.ts"
 import { certificateForCopy } from "./certificate-choice.ts";
 import { changeDistribution, lockedState } from "./change.ts";
 import { columnsOfInput, columnsOfPatch } from "./columns.ts";
-import { chooseName, insertNew } from "./create.ts";
+import { chooseName, type DistributionPlatform, insertNew } from "./create.ts";
 import { distributionChanged } from "./jobs.ts";
 import { copyOf } from "./rollback.ts";
 import type { CloneDistributionInput, CreateDistributionInput, PatchDistributionInput } from "./schema.ts";
@@ -23,11 +23,6 @@ export type DistributionService = ReturnType<typeof createDistributionService>;
 
 /** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
 export type AssertUnchanged = (current: DistributionWithOrigins) => void;
-
-export interface DistributionPlatform {
-  readonly zone: string;
-  readonly allowPrivateOrigins: boolean;
-}
 
 export interface DistributionSettings {
   readonly db: Database;
@@ -51,7 +46,7 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const origins = await sealedSettings(tx, seal, { accountId: caller.accountId, now }, plan.planned);
       const columns = columnsOfInput(input, name.domain);
       const birth = { name, columns, origins, rules: [], action: "distribution.create", now };
-      return insertNew(tx, caller, birth, platform.zone);
+      return insertNew(tx, caller, birth, platform);
     });
   }
 
@@ -123,7 +118,7 @@ export function createDistributionService({ db, clock, seal, platform }: Distrib
       const copy = copyOf(source);
       const certificate = certificateForCopy(source, name);
       const columns = { ...copy.columns, ...certificate, label: input.label ?? name.domain };
-      return insertNew(tx, caller, { ...copy, name, columns, action: "distribution.clone", now }, platform.zone);
+      return insertNew(tx, caller, { ...copy, name, columns, action: "distribution.clone", now }, platform);
     });
   }
 

@@ -198,6 +198,12 @@ export async function findDistributionIds(
   return (await query).map((row) => row.id);
 }
 
+/** Whoever creates takes turns with others who do so for the account: the count holds until the transaction ends. */
+export async function countToCreate(tx: Tx, accountId: string): Promise<number> {
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`distributions:${accountId}`]);
+  return DistributionModel.query(tx).where({ account_id: accountId }).whereNull("deleted_at").resultSize();
+}
+
 /** How many would miss this cache policy. */
 export async function countDistributionsOfPolicy(reads: Reads, policyId: string): Promise<number> {
   return DistributionModel.query(reads).where({ cache_policy_id: policyId }).whereNull("deleted_at").resultSize();

@@ -10,9 +10,9 @@ import {
   createVersionService,
 } from "./index.ts";
 
-export function createTestServices(db: Database) {
+export function createTestServices(db: Database, { distributionsMax = 1_000 } = {}) {
   const clock = () => new Date();
-  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true };
+  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true, distributionsMax };
   const seal = createSeal(Buffer.alloc(32, 1));
   const distributions = createDistributionService({ db, clock, seal, platform });
   return {

@@ -40,7 +40,7 @@ let scope: string;
 
 beforeAll(async () => {
   [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
-  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true };
+  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true, distributionsMax: 1_000 };
   distributions = createDistributionService({
     db: database.db,
     clock,
