@@ -1443,6 +1443,111 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/webhooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's webhooks, newest first */
+        get: operations["listWebhooks"];
+        put?: never;
+        /** Have a program of yours told what happens; the secret that deliveries are signed with is shown this once */
+        post: operations["createWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One webhook, without its secret */
+        get: operations["getWebhook"];
+        put?: never;
+        post?: never;
+        /** Delete a webhook with the history of its deliveries */
+        delete: operations["deleteWebhook"];
+        options?: never;
+        head?: never;
+        /** Change what the merge patch names; disabled, it is sent nothing, and what waits for it is given up */
+        patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was sent to it in the last 30 days, newest first, and what it answered */
+        get: operations["listWebhookDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/deliveries/{delivery_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One delivery, with what was posted */
+        get: operations["getWebhookDelivery"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another secret, shown this once; for a while deliveries are signed with both */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/webhooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send a test, once; its delivery tells what the receiver answered */
+        post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/edge/v1/changes": {
         parameters: {
             query?: never;
@@ -2165,7 +2270,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -2191,7 +2296,7 @@ export interface components {
             /** @description What it is for. */
             name: string;
             /** @description It does no more than these, and no more than your role in the account allows. */
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * @description Without: it does not expire, unless the platform sets a maximum.
              * @default null
@@ -3011,6 +3116,28 @@ export interface components {
         };
         /**
          * @example {
+         *       "id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f",
+         *       "name": "www.example.com",
+         *       "status": "active",
+         *       "status_reason": null,
+         *       "not_after": "2027-02-18T12:00:00.000Z",
+         *       "issuer": "E7",
+         *       "is_automatic": true
+         *     }
+         */
+        CertificateSummary: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @enum {string} */
+            status: "pending" | "active" | "failed" | "revoked";
+            status_reason: string | null;
+            not_after: string | null;
+            issuer: string | null;
+            is_automatic: boolean;
+        };
+        /**
+         * @example {
          *       "domain": "beta.example.com"
          *     }
          */
@@ -3061,7 +3188,9 @@ export interface components {
          *           "gzip": true,
          *           "brotli": true
          *         },
-         *         "edge_group_ids": null
+         *         "edge_group_ids": null,
+         *         "le_issue": true,
+         *         "certificate_id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f"
          *       },
          *       "origins": [
          *         {
@@ -3169,6 +3298,16 @@ export interface components {
                  * @default null
                  */
                 edge_group_ids: string[] | null;
+                /**
+                 * @description True: a certificate for the domain is got from the authority, renewed, and gone with the distribution.
+                 * @default false
+                 */
+                le_issue: boolean;
+                /**
+                 * @description A certificate of the account that covers the domain.
+                 * @default null
+                 */
+                certificate_id: string | null;
             };
             origins: {
                 /** Format: uuid */
@@ -3299,7 +3438,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -3453,6 +3592,8 @@ export interface components {
          *       "domain": "www.example.com",
          *       "domain_type": "custom",
          *       "cname": "6f1c2d3e4b5a.cdn.example.net",
+         *       "is_cname_valid": true,
+         *       "is_acme_challenge_valid": true,
          *       "label": "Shop",
          *       "description": "",
          *       "cdn_type": "gotipath",
@@ -3474,6 +3615,17 @@ export interface components {
          *         "brotli": true
          *       },
          *       "edge_group_ids": null,
+         *       "le_issue": true,
+         *       "certificate_id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f",
+         *       "certificate": {
+         *         "id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f",
+         *         "name": "www.example.com",
+         *         "status": "active",
+         *         "status_reason": null,
+         *         "not_after": "2027-02-18T12:00:00.000Z",
+         *         "issuer": "E7",
+         *         "is_automatic": true
+         *       },
          *       "version": 1,
          *       "status": "active",
          *       "status_reason": null,
@@ -3539,6 +3691,10 @@ export interface components {
             domain_type: "custom" | "subdomain";
             /** @description Point the domain here. */
             cname: string;
+            /** @description The domain leads to the edges; see its validation. */
+            is_cname_valid: boolean;
+            /** @description A certificate authority that asks the domain is answered by the edges. */
+            is_acme_challenge_valid: boolean;
             /**
              * @description What was written as `type`.
              * @enum {string}
@@ -3576,6 +3732,12 @@ export interface components {
             compression: components["schemas"]["Compression"];
             /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
             edge_group_ids: string[] | null;
+            /** @description True: a certificate for the domain is got from the authority, renewed, and gone with the distribution. */
+            le_issue: boolean;
+            /** @description With le_issue: the one that was got. */
+            certificate_id: string | null;
+            /** @description Null: none of its own. Names in the platform's zone are served with the platform's. */
+            certificate: components["schemas"]["CertificateSummary"] | null;
             /** @description The same as is_livestream. */
             is_streaming: boolean;
             /** @description The newest of its versions. */
@@ -3701,6 +3863,16 @@ export interface components {
              * @default null
              */
             edge_group_ids?: string[] | null;
+            /**
+             * @description True: a certificate for the domain is got from the authority, renewed, and gone with the distribution.
+             * @default false
+             */
+            le_issue?: boolean;
+            /**
+             * @description A certificate of the account that covers the domain.
+             * @default null
+             */
+            certificate_id?: string | null;
         };
         /**
          * @example {
@@ -3744,6 +3916,10 @@ export interface components {
             compression?: components["schemas"]["CompressionInput"];
             /** @description The points of presence that alone serve it. Null: all of them, also those to come. */
             edge_group_ids?: string[] | null;
+            /** @description True: a certificate for the domain is got from the authority, renewed, and gone with the distribution. */
+            le_issue?: boolean;
+            /** @description A certificate of the account that covers the domain. */
+            certificate_id?: string | null;
             /** @description One origin, or several: the first is primary unless another says so. */
             origin?: components["schemas"]["OriginInput"] | components["schemas"]["OriginInput"][];
         };
@@ -3811,7 +3987,7 @@ export interface components {
                 state_hash: string;
                 refused: {
                     /** @enum {string} */
-                    kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield";
+                    kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield" | "challenge";
                     /** Format: uuid */
                     id: string;
                     rev: number;
@@ -6037,6 +6213,170 @@ export interface components {
         };
         /**
          * @example {
+         *       "id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "url": "https://hooks.example.com/edgewright",
+         *       "description": "Tells the people on duty",
+         *       "events": [
+         *         "certificate.expiring",
+         *         "certificate.failed"
+         *       ],
+         *       "is_enabled": true,
+         *       "disabled_reason": null,
+         *       "failing_since": null,
+         *       "former_secret_until": null,
+         *       "created_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "updated_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "created_at": "2026-03-01T12:00:00.000Z",
+         *       "updated_at": "2026-03-01T12:00:00.000Z"
+         *     }
+         */
+        Webhook: {
+            /** Format: uuid */
+            id: string;
+            url: string;
+            description: string;
+            events: string[];
+            is_enabled: boolean;
+            /** @description In words, when the platform disabled it. */
+            disabled_reason: string | null;
+            /** @description The first of the failures since the last success. */
+            failing_since: string | null;
+            /** @description Until then deliveries are signed with the former secret, too. */
+            former_secret_until: string | null;
+            created_by: string | null;
+            /** @description Null: the platform itself. */
+            updated_by: string | null;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * @example {
+         *       "id": "e1b2c3d4-0a1b-4c2d-8e3f-4a5b6c7d8e9f",
+         *       "webhook_id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "event": "certificate.expiring",
+         *       "status": "delivered",
+         *       "attempts": [
+         *         {
+         *           "at": "2026-03-01T12:00:00.000Z",
+         *           "status_code": 204,
+         *           "error": null,
+         *           "ms": 81
+         *         }
+         *       ],
+         *       "next_attempt_at": null,
+         *       "created_at": "2026-03-01T12:00:00.000Z",
+         *       "finished_at": "2026-03-01T12:00:00.081Z"
+         *     }
+         */
+        WebhookDelivery: {
+            /**
+             * Format: uuid
+             * @description As in the header `webhook-id`: the same each time that it is sent.
+             */
+            id: string;
+            /** Format: uuid */
+            webhook_id: string;
+            event: string;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "failed";
+            /** @description The latest last. */
+            attempts: {
+                at: string;
+                status_code: number | null;
+                error: string | null;
+                ms: number;
+            }[];
+            next_attempt_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+        };
+        /**
+         * @example {
+         *       "url": "https://hooks.example.com/edgewright",
+         *       "description": "Tells the people on duty",
+         *       "events": [
+         *         "certificate.expiring"
+         *       ]
+         *     }
+         */
+        WebhookInput: {
+            /** @description Where deliveries are posted to: https, without user and password. Redirects are not followed; addresses of private networks are refused. */
+            url: string;
+            /** @default  */
+            description?: string | "";
+            /** @description `*`: all, and those that are still to come. */
+            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "webhook.disabled")[];
+            /** @default true */
+            is_enabled?: boolean;
+        };
+        /**
+         * @example {
+         *       "is_enabled": true
+         *     }
+         */
+        WebhookPatch: {
+            /** @description Where deliveries are posted to: https, without user and password. Redirects are not followed; addresses of private networks are refused. */
+            url?: string;
+            description?: string | "";
+            /** @description `*`: all, and those that are still to come. */
+            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "webhook.disabled")[];
+            is_enabled?: boolean;
+        };
+        /**
+         * @example {
+         *       "overlap_hours": 24
+         *     }
+         */
+        WebhookSecretRotation: {
+            /**
+             * @description For how long deliveries are signed with the former secret beside the new one.
+             * @default 24
+             */
+            overlap_hours?: number;
+        };
+        /**
+         * @example {
+         *       "id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "url": "https://hooks.example.com/edgewright",
+         *       "description": "Tells the people on duty",
+         *       "events": [
+         *         "certificate.expiring",
+         *         "certificate.failed"
+         *       ],
+         *       "is_enabled": true,
+         *       "disabled_reason": null,
+         *       "failing_since": null,
+         *       "former_secret_until": null,
+         *       "created_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "updated_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "created_at": "2026-03-01T12:00:00.000Z",
+         *       "updated_at": "2026-03-01T12:00:00.000Z",
+         *       "secret": "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDQ4x9QfL9vZk="
+         *     }
+         */
+        WebhookWithSecret: {
+            /** Format: uuid */
+            id: string;
+            url: string;
+            description: string;
+            events: string[];
+            is_enabled: boolean;
+            /** @description In words, when the platform disabled it. */
+            disabled_reason: string | null;
+            /** @description The first of the failures since the last success. */
+            failing_since: string | null;
+            /** @description Until then deliveries are signed with the former secret, too. */
+            former_secret_until: string | null;
+            created_by: string | null;
+            /** @description Null: the platform itself. */
+            updated_by: string | null;
+            created_at: string;
+            updated_at: string;
+            /** @description Shown this once. Deliveries are signed with it as standardwebhooks.com says: any of its libraries verifies them. */
+            secret: string;
+        };
+        /**
+         * @example {
          *       "number": 2,
          *       "action": "distribution.update",
          *       "user_id": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
@@ -6069,7 +6409,9 @@ export interface components {
          *             "gzip": true,
          *             "brotli": true
          *           },
-         *           "edge_group_ids": null
+         *           "edge_group_ids": null,
+         *           "le_issue": true,
+         *           "certificate_id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f"
          *         },
          *         "origins": [
          *           {
@@ -6151,6 +6493,50 @@ export interface components {
             /** @description Against the version before. */
             changes: components["schemas"]["Difference"][];
             configuration: components["schemas"]["Configuration"];
+        };
+        /**
+         * @example {
+         *       "id": "e1b2c3d4-0a1b-4c2d-8e3f-4a5b6c7d8e9f",
+         *       "webhook_id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "event": "certificate.expiring",
+         *       "status": "delivered",
+         *       "attempts": [
+         *         {
+         *           "at": "2026-03-01T12:00:00.000Z",
+         *           "status_code": 204,
+         *           "error": null,
+         *           "ms": 81
+         *         }
+         *       ],
+         *       "next_attempt_at": null,
+         *       "created_at": "2026-03-01T12:00:00.000Z",
+         *       "finished_at": "2026-03-01T12:00:00.081Z",
+         *       "body": "{\"type\":\"certificate.expiring\",\"timestamp\":\"2026-03-01T12:00:00.000Z\",\"data\":{\"days_left\":7}}"
+         *     }
+         */
+        WholeWebhookDelivery: {
+            /**
+             * Format: uuid
+             * @description As in the header `webhook-id`: the same each time that it is sent.
+             */
+            id: string;
+            /** Format: uuid */
+            webhook_id: string;
+            event: string;
+            /** @enum {string} */
+            status: "pending" | "delivered" | "failed";
+            /** @description The latest last. */
+            attempts: {
+                at: string;
+                status_code: number | null;
+                error: string | null;
+                ms: number;
+            }[];
+            next_attempt_at: string | null;
+            created_at: string;
+            finished_at: string | null;
+            /** @description What is posted. */
+            body: string;
         };
         /** @description RFC 9457. `type` is for programs, `detail` for people. */
         Problem: {
@@ -6495,6 +6881,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:unknown-user";
+                };
+            };
+        };
+        /** @description There is no such webhook */
+        "404.unknown-webhook": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-webhook";
                 };
             };
         };
@@ -9345,7 +9748,7 @@ export interface operations {
             400: components["responses"]["400.malformed-request"];
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
-            /** @description Your account uses this domain already · The first request still runs */
+            /** @description Your account uses this domain already · The first request still runs · The account has as many distributions as it may */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -9358,7 +9761,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:domain-already-used" | "urn:edgewright:problem:idempotency-key-in-use";
+                        type?: "urn:edgewright:problem:domain-already-used" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:too-many-distributions";
                     };
                 };
             };
@@ -10128,7 +10531,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-distribution"];
-            /** @description The distribution was deleted · Your account uses this domain already · The first request still runs */
+            /** @description The distribution was deleted · Your account uses this domain already · The first request still runs · The account has as many distributions as it may */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10141,7 +10544,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:distribution-deleted" | "urn:edgewright:problem:domain-already-used" | "urn:edgewright:problem:idempotency-key-in-use";
+                        type?: "urn:edgewright:problem:distribution-deleted" | "urn:edgewright:problem:domain-already-used" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:too-many-distributions";
                     };
                 };
             };
@@ -12893,6 +13296,451 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    listWebhooks: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Webhook"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    createWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description The first request still runs · The account has too many webhooks */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:too-many-webhooks";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            412: components["responses"]["412.precondition-failed"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    updateWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Webhook"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listWebhookDeliveries: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                status?: "pending" | "delivered" | "failed";
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["WebhookDelivery"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getWebhookDelivery: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+                delivery_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WholeWebhookDelivery"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description There is no such delivery · There is no such webhook */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:unknown-delivery" | "urn:edgewright:problem:unknown-webhook";
+                    };
+                };
+            };
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WebhookSecretRotation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookWithSecret"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            409: components["responses"]["409.idempotency-key-in-use"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    testWebhook: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WebhookDelivery"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-webhook"];
+            409: components["responses"]["409.idempotency-key-in-use"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            /** @description Too many requests · Too many test deliveries */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:too-many-requests" | "urn:edgewright:problem:too-many-test-deliveries";
+                    };
+                };
+            };
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     readFeedChanges: {
         parameters: {
             query: {
@@ -13194,7 +14042,7 @@ export interface operations {
                     applied: number;
                     refused: {
                         /** @enum {string} */
-                        kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield";
+                        kind: "document" | "structure" | "keyring" | "secret" | "purge" | "prefetch" | "certificate" | "node" | "shield" | "challenge";
                         /** Format: uuid */
                         id: string;
                         rev: number;

@@ -9,6 +9,77 @@ create table "account" (
   constraint account_pkey PRIMARY KEY (id)
 );
 
+create table "acme_account" (
+  directory_url text not null,
+  url text not null,
+  contact text,
+  eab_key_id text,
+  registered_at timestamp with time zone not null,
+  constraint acme_account_pkey PRIMARY KEY (directory_url)
+);
+
+create table "acme_limit" (
+  key text not null,
+  tokens double precision not null,
+  filled_at timestamp with time zone not null,
+  constraint acme_limit_pkey PRIMARY KEY (key)
+);
+CREATE INDEX acme_limit_filled_at_index ON public.acme_limit USING btree (filled_at);
+
+create table "acme_name" (
+  name text not null,
+  order_id uuid not null,
+  constraint acme_name_pkey PRIMARY KEY (name),
+  constraint acme_name_order_id_foreign FOREIGN KEY (order_id) REFERENCES acme_order(id) ON DELETE CASCADE
+);
+CREATE INDEX acme_name_order_id_index ON public.acme_name USING btree (order_id);
+
+create table "acme_order" (
+  id uuid not null,
+  certificate_id uuid not null,
+  directory_url text not null,
+  state text not null,
+  names jsonb not null,
+  key_type text not null,
+  replaces text,
+  methods jsonb not null,
+  order_url text,
+  certificate_url text,
+  answers jsonb not null,
+  is_published boolean not null default false,
+  sealed jsonb,
+  csr text,
+  restarts integer not null default 0,
+  stumbles integer not null default 0,
+  reason text,
+  next_at timestamp with time zone not null,
+  lease uuid,
+  leased_until timestamp with time zone,
+  created_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  constraint acme_order_pkey PRIMARY KEY (id),
+  constraint acme_order_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id) ON DELETE CASCADE,
+  constraint acme_order_key_type_check CHECK ((key_type = ANY (ARRAY['ecdsa'::text, 'rsa'::text]))),
+  constraint acme_order_state_check CHECK ((state = ANY (ARRAY['waiting'::text, 'ordering'::text, 'challenging'::text, 'finalizing'::text, 'downloading'::text, 'done'::text, 'failed'::text, 'withdrawn'::text])))
+);
+CREATE INDEX acme_order_certificate_id_index ON public.acme_order USING btree (certificate_id);
+CREATE INDEX acme_order_due ON public.acme_order USING btree (next_at) WHERE ((ended_at IS NULL) OR is_published);
+CREATE UNIQUE INDEX acme_order_live ON public.acme_order USING btree (certificate_id) WHERE (ended_at IS NULL);
+
+create table "acme_renewal" (
+  certificate_id uuid not null,
+  failures integer not null default 0,
+  directory_url text,
+  renewal_id text,
+  check_at timestamp with time zone,
+  check_failures integer not null default 0,
+  window_start timestamp with time zone,
+  window_end timestamp with time zone,
+  constraint acme_renewal_pkey PRIMARY KEY (certificate_id),
+  constraint acme_renewal_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id) ON DELETE CASCADE
+);
+CREATE INDEX acme_renewal_check_at_index ON public.acme_renewal USING btree (check_at);
+
 create table "api_token" (
   id uuid not null,
   account_id uuid not null,
@@ -75,6 +146,42 @@ create table "cache_policy" (
   constraint cache_policy_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id)
 );
 CREATE UNIQUE INDEX cache_policy_name_unique ON public.cache_policy USING btree (account_id, lower(name));
+
+create table "certificate" (
+  id uuid not null,
+  account_id uuid,
+  name text not null,
+  names jsonb not null,
+  is_automatic boolean not null,
+  key_type text not null,
+  status text not null,
+  status_reason text,
+  chain text,
+  key_secret_id uuid,
+  serial text,
+  fingerprint text,
+  not_before timestamp with time zone,
+  not_after timestamp with time zone,
+  issuer text,
+  version bigint not null default '0'::bigint,
+  renew_at timestamp with time zone,
+  revocation jsonb,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  deleted_at timestamp with time zone,
+  constraint certificate_pkey PRIMARY KEY (id),
+  constraint certificate_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint certificate_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint certificate_key_secret_id_foreign FOREIGN KEY (key_secret_id) REFERENCES secret(id),
+  constraint certificate_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint certificate_key_type_check CHECK ((key_type = ANY (ARRAY['ecdsa'::text, 'rsa'::text]))),
+  constraint certificate_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'failed'::text, 'revoked'::text])))
+);
+CREATE INDEX certificate_account_id_created_at_index ON public.certificate USING btree (account_id, created_at);
+CREATE UNIQUE INDEX certificate_of_platform ON public.certificate USING btree (name) WHERE ((account_id IS NULL) AND (deleted_at IS NULL));
+CREATE INDEX certificate_renewal ON public.certificate USING btree (renew_at) WHERE (deleted_at IS NULL);
 
 create table "deployment" (
   distribution_id uuid not null,
@@ -144,10 +251,15 @@ create table "distribution" (
   configuration_version integer not null default 0,
   hsts jsonb,
   edge_group_ids jsonb,
+  certificate_id uuid,
+  le_issue boolean not null default false,
+  is_cname_valid boolean not null default false,
+  is_acme_challenge_valid boolean not null default false,
   constraint distribution_cname_unique UNIQUE (cname),
   constraint distribution_domain_id_unique UNIQUE (domain_id),
   constraint distribution_pkey PRIMARY KEY (id),
   constraint distribution_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint distribution_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id),
   constraint distribution_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
   constraint distribution_domain_id_foreign FOREIGN KEY (domain_id) REFERENCES domain(id) ON DELETE SET NULL,
   constraint distribution_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
@@ -158,6 +270,7 @@ create table "distribution" (
   constraint distribution_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'deploying'::text, 'active'::text, 'failed'::text, 'disabled'::text, 'deleting'::text, 'deleted'::text])))
 );
 CREATE INDEX distribution_cache_policy_id_index ON public.distribution USING btree (cache_policy_id);
+CREATE INDEX distribution_certificate_id_index ON public.distribution USING btree (certificate_id);
 CREATE INDEX distribution_listed ON public.distribution USING btree (account_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX distribution_listed_by_change ON public.distribution USING btree (account_id, updated_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX distribution_listed_by_domain ON public.distribution USING btree (account_id, lower(domain), id) WHERE (deleted_at IS NULL);
@@ -183,12 +296,32 @@ create table "domain" (
   name text not null,
   is_serving boolean not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
+  proof text not null default 'none'::text,
+  proven_at timestamp with time zone,
+  lost_at timestamp with time zone,
   constraint domain_pkey PRIMARY KEY (id),
-  constraint domain_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
+  constraint domain_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint domain_proof_check CHECK ((proof = ANY (ARRAY['none'::text, 'token'::text, 'cname'::text])))
 );
 CREATE INDEX domain_account_id_index ON public.domain USING btree (account_id);
 CREATE UNIQUE INDEX domain_claim_unique ON public.domain USING btree (account_id, name);
+CREATE INDEX domain_name_index ON public.domain USING btree (name);
 CREATE UNIQUE INDEX domain_serving_unique ON public.domain USING btree (name) WHERE is_serving;
+
+create table "domain_validation" (
+  domain_id uuid not null,
+  checked_at timestamp with time zone,
+  next_check_at timestamp with time zone not null,
+  asked_at timestamp with time zone,
+  failures integer not null default 0,
+  pointing_since timestamp with time zone,
+  away_since timestamp with time zone,
+  warned_at timestamp with time zone,
+  report jsonb,
+  constraint domain_validation_pkey PRIMARY KEY (domain_id),
+  constraint domain_validation_domain_id_foreign FOREIGN KEY (domain_id) REFERENCES domain(id) ON DELETE CASCADE
+);
+CREATE INDEX domain_validation_next_check_at_index ON public.domain_validation USING btree (next_check_at);
 
 create table "edge_certificate" (
   serial text not null,
@@ -199,6 +332,17 @@ create table "edge_certificate" (
   constraint edge_certificate_edge_id_foreign FOREIGN KEY (edge_id) REFERENCES edge_node(id) ON DELETE CASCADE
 );
 CREATE INDEX edge_certificate_edge_id_index ON public.edge_certificate USING btree (edge_id);
+
+create table "edge_certificate_use" (
+  scope uuid not null,
+  certificate_id uuid not null,
+  distribution_id uuid not null,
+  constraint edge_certificate_use_pkey PRIMARY KEY (scope, certificate_id, distribution_id),
+  constraint edge_certificate_use_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id),
+  constraint edge_certificate_use_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint edge_certificate_use_scope_foreign FOREIGN KEY (scope) REFERENCES edge_group(id) ON DELETE CASCADE
+);
+CREATE INDEX edge_certificate_use_distribution_id_index ON public.edge_certificate_use USING btree (distribution_id);
 
 create table "edge_enrolment_token" (
   token_hash text not null,
@@ -391,6 +535,22 @@ create table "membership" (
 );
 CREATE INDEX membership_user_id_index ON public.membership USING btree (user_id);
 
+create table "notification" (
+  id uuid not null,
+  account_id uuid not null,
+  event text not null,
+  subject text not null,
+  body text not null,
+  details jsonb not null,
+  once text,
+  created_at timestamp with time zone not null,
+  told_at timestamp with time zone,
+  constraint notification_account_id_once_unique UNIQUE (account_id, once),
+  constraint notification_pkey PRIMARY KEY (id),
+  constraint notification_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
+);
+CREATE INDEX notification_age ON public.notification USING btree (created_at);
+
 create table "one_time_token" (
   hash text not null,
   purpose text not null,
@@ -555,7 +715,7 @@ create table "rule" (
 
 create table "secret" (
   id uuid not null,
-  account_id uuid not null,
+  account_id uuid,
   purpose text not null,
   sealed jsonb not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
@@ -621,3 +781,48 @@ create table "user_totp" (
   constraint user_totp_pkey PRIMARY KEY (user_id),
   constraint user_totp_user_id_foreign FOREIGN KEY (user_id) REFERENCES "user"(id)
 );
+
+create table "webhook" (
+  id uuid not null,
+  account_id uuid not null,
+  url text not null,
+  description text not null,
+  events jsonb not null,
+  is_enabled boolean not null,
+  disabled_reason text,
+  sealed jsonb not null,
+  previous_sealed jsonb,
+  previous_until timestamp with time zone,
+  failing_since timestamp with time zone,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint webhook_pkey PRIMARY KEY (id),
+  constraint webhook_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint webhook_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint webhook_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id)
+);
+CREATE INDEX webhook_page ON public.webhook USING btree (account_id, created_at, id);
+
+create table "webhook_delivery" (
+  id uuid not null,
+  webhook_id uuid not null,
+  account_id uuid not null,
+  event text not null,
+  body text not null,
+  status text not null,
+  attempts jsonb not null,
+  next_attempt_at timestamp with time zone,
+  claimed_until timestamp with time zone,
+  created_at timestamp with time zone not null,
+  finished_at timestamp with time zone,
+  constraint webhook_delivery_pkey PRIMARY KEY (id),
+  constraint webhook_delivery_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint webhook_delivery_webhook_id_foreign FOREIGN KEY (webhook_id) REFERENCES webhook(id) ON DELETE CASCADE,
+  constraint webhook_delivery_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text])))
+);
+CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (created_at);
+CREATE INDEX webhook_delivery_claimed ON public.webhook_delivery USING btree (account_id, claimed_until) WHERE (claimed_until IS NOT NULL);
+CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
+CREATE INDEX webhook_delivery_page ON public.webhook_delivery USING btree (webhook_id, created_at, id);

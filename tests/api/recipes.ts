@@ -4,6 +4,7 @@ import { z } from "zod";
 import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
+import { webhookRecipes } from "./webhook-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
 
 export interface Recipe {
@@ -68,6 +69,7 @@ async function withVersions(kitchen: Kitchen): Promise<string> {
 const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...peopleRecipes,
   ...edgeRecipes,
+  ...webhookRecipes,
   getTraffic: async (kitchen) => {
     const day = 24 * 60 * 60 * 1000;
     const to = new Date();
