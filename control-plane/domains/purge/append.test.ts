@@ -117,6 +117,34 @@ describe("a purge that waits", () => {
   });
 });
 
+describe("whoever waits for purges", () => {
+  test("shares one look with all others of the process, and reads the own one once it is done", async () => {
+    const edge = await createEdge(world, group);
+    await report(world, edge, { applied: 0 });
+    const ids = await Promise.all(Array.from({ length: 20 }, () => purged({ tags: ["a"] })));
+    const queries: string[] = [];
+    const note = ({ sql }: { sql: string }) => void queries.push(sql);
+    world.db.on("query", note);
+    const limits = { waitSeconds: 20, signal: forever };
+    const waits = ids.map((purgeId) => purges.untilDone(world.customer, { id, purgeId }, limits));
+    const looks = () => queries.filter((sql) => sql.includes('from "purge" where "id" in')).length;
+    await expect.poll(looks).toBeGreaterThan(2);
+    await append();
+    await report(world, edge, { applied: await newest() });
+    expect((await Promise.all(waits)).map(({ status }) => status)).toEqual(ids.map(() => "done"));
+    world.db.off("query", note);
+    expect(queries.filter((sql) => /from "purge" where "id" = \$1 and "distribution_id" = \$2/.test(sql))).toHaveLength(
+      20,
+    );
+  });
+
+  test("is answered when the time is over, too", async () => {
+    const purgeId = await purged({ all: true });
+    const limits = { waitSeconds: 20, signal: AbortSignal.abort() };
+    expect(await purges.untilDone(world.customer, { id, purgeId }, limits)).toMatchObject({ status: "pending" });
+  });
+});
+
 describe("a purge tells how far it got", () => {
   test("pending, purging until every edge that answers has it, then done, edge by edge", async () => {
     const [one, other] = [await createEdge(world, group, "one"), await createEdge(world, group, "other")];

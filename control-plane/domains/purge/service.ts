@@ -1,7 +1,6 @@
 // Takes purges from customers: checked, spelt as the edges spell, numbered by the distribution's epoch and sent on their way
 // in one transaction.
 import { randomUUID } from "node:crypto";
-import { setTimeout as pause } from "node:timers/promises";
 import { PURGE_BODY_BYTES_MAX } from "../../../agents/contract.ts";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import { type PageQuery, pageOf } from "../../database/paging.ts";
@@ -9,6 +8,7 @@ import { type Database, inTransaction, type Reads, type Tx } from "../../databas
 import { type Budget, withoutBudget } from "../../http/budget.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
+import { createSharedWait } from "../../http/shared-wait.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { recordAudit } from "../audit/index.ts";
 import {
@@ -25,11 +25,7 @@ import { unknownPurge } from "./problems.ts";
 import { purgesToReply, purgeToReply } from "./read-model.ts";
 import { type PurgeType, type Reading, readPrefix, readTarget, withAnyQuery } from "./rules.ts";
 import type { CreatePurgeInput, ListedPurgeReply, PurgeReply } from "./schema.ts";
-import { findPurge, insertPurge, listPurges, type PurgeRow, raiseEpoch } from "./store.ts";
-
-// On the edges after some 20 ms on a quiet platform; asked more and more rarely after that.
-const FIRST_PAUSE_MS = 15;
-const PAUSE_MAX_MS = 250;
+import { findListedPurges, findPurge, insertPurge, listPurges, type PurgeRow, raiseEpoch } from "./store.ts";
 
 export type PurgeService = ReturnType<typeof createPurgeService>;
 
@@ -46,6 +42,12 @@ export interface PurgeServiceSettings {
 }
 
 export function createPurgeService({ db, clock, budget = withoutBudget }: PurgeServiceSettings) {
+  const outcomes = createSharedWait<string>(async (ids) => {
+    const purges = await purgesToReply(db, await findListedPurges(db, ids), clock());
+    const pending = new Set(purges.flatMap(({ id, status }) => (status === "done" || status === "failed" ? [] : [id])));
+    return (id) => !pending.has(id);
+  });
+
   /** Also of a distribution that is disabled, or that no edge has yet: what is purged is purged when it is served. */
   async function request(caller: Caller, distributionId: string, input: CreatePurgeInput): Promise<PurgeReply> {
     return inTransaction(db, async (tx) => {
@@ -99,12 +101,8 @@ export function createPurgeService({ db, clock, budget = withoutBudget }: PurgeS
     place: PurgePlace,
     { waitSeconds, signal }: { waitSeconds: number; signal: AbortSignal },
   ): Promise<PurgeReply> {
-    const over = AbortSignal.any([signal, AbortSignal.timeout(waitSeconds * 1000)]);
-    for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(pauseMs * 1.5, PAUSE_MAX_MS)) {
-      const purge = await get(caller, place);
-      if (over.aborted || purge.status === "done" || purge.status === "failed") return purge;
-      await pause(pauseMs, undefined, { signal: over }).catch(() => {});
-    }
+    await outcomes.until(place.purgeId, AbortSignal.any([signal, AbortSignal.timeout(waitSeconds * 1000)]));
+    return get(caller, place);
   }
 
   return { request, get, list, untilDone };

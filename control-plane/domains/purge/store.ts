@@ -71,6 +71,13 @@ export async function findPurge(
   return reads<PurgeRow>("purge").where({ id, distribution_id: distributionId }).first();
 }
 
+/** Of whatever distributions. */
+export async function findListedPurges(reads: Reads, ids: readonly string[]): Promise<readonly ListedPurgeRow[]> {
+  return reads<PurgeRow>("purge")
+    .select(...LISTED, "appended_at")
+    .whereIn("id", ids);
+}
+
 /** One row more than the page holds, so that the caller sees whether there is a next one. */
 export async function listPurges(
   reads: Reads,
