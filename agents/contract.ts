@@ -189,6 +189,9 @@ export const prefetchBodySchema = z.strictObject({
 });
 export type PrefetchBody = z.infer<typeof prefetchBodySchema>;
 
+/** Stands for an account in what is the platform's own; its certificates are for everybody's names. */
+export const PLATFORM_ACCOUNT = "00000000-0000-0000-0000-000000000000";
+
 // The body of a `certificate` (its id is the certificate's). The private keys are secrets: sealed, and in memory only.
 export const certificateBodySchema = z.strictObject({
   format: z.literal(1),

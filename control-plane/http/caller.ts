@@ -11,6 +11,8 @@ export const scopes = [
   "account:read",
   "account:write",
   "audit:read",
+  "certificates:read",
+  "certificates:write",
   "distributions:read",
   "distributions:write",
   "purges:read",

@@ -22,6 +22,7 @@ import {
   SESSIONS,
 } from "../domains/auth/index.ts";
 import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
+import { certificateRoutes } from "../domains/certificate/index.ts";
 import { deploymentRoutes, rolloutRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, EDGES, edgeGroupRoutes, edgeNodeRoutes } from "../domains/edge-node/index.ts";
@@ -137,6 +138,7 @@ export function apiRoutes(
     ...purgeRoutes(services.purges),
     ...prefetchRoutes(services.prefetches),
     ...webhookRoutes(services.webhooks),
+    ...certificateRoutes(services.certificates),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...rolloutRoutes(services.rollouts),
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),

@@ -13,8 +13,10 @@ import {
 import { createApiTokenService, createTokenReads } from "../domains/api-token/index.ts";
 import { createAuthService, createOperatorService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
+import { createCertificateService } from "../domains/certificate/index.ts";
 import { createEdgeReportService, createRolloutService } from "../domains/deployment/index.ts";
 import {
+  canonicalDomain,
   countDistributionsOfGroup,
   countDistributionsOfPolicy,
   createDistributionReads,
@@ -22,6 +24,7 @@ import {
   createOriginService,
   createRuleService,
   createVersionService,
+  findForeignClaim,
 } from "../domains/distribution/index.ts";
 import { createEdgeAuthority, createEdgeGroupService, createEdgeNodeService } from "../domains/edge-node/index.ts";
 import { deleteUses } from "../domains/edge-secret/index.ts";
@@ -79,6 +82,10 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     purges: createPurgeService({ db, clock, budget: budgets.purges }),
     prefetches: createPrefetchService({ db, clock, budget: budgets.prefetches }),
     webhooks: createWebhookService({ db, clock, seal, policy: platform }),
+    certificates: createCertificateService({
+      ...{ db, clock, seal, canonicalName: (text) => canonicalDomain(text, platform.zone) },
+      isServedForAnother: async (reads, name) => (await findForeignClaim(reads, name)) !== undefined,
+    }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
     authority,
     edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { differences, recordAudit } from "../audit/index.ts";
+import { type Difference, differences, recordAudit } from "../audit/index.ts";
 import { destroySecret } from "../secret/index.ts";
 import { certificateUnwanted, certificateWanted } from "./jobs.ts";
 import { covers } from "./names.ts";
@@ -79,8 +79,9 @@ export async function recordCertificate(
   caller: Caller,
   action: string,
   { before, after }: { before: CertificateRecord | undefined; after: CertificateRecord | undefined },
+  more: readonly Difference[] = [],
 ): Promise<void> {
-  const changes = differences(before && auditedFields(before), after && auditedFields(after));
+  const changes = [...differences(before && auditedFields(before), after && auditedFields(after)), ...more];
   await recordAudit(tx, caller, {
     ...{ action, accountId: caller.accountId, resourceType: "certificate" },
     ...{ resourceId: after?.id ?? before?.id ?? "", changes },

@@ -1,5 +1,5 @@
 // What a certificate's row tells of its chain, read once from the leaf. No input or output.
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import type { CertificateRecord } from "./store.ts";
 
 const PEM = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
@@ -56,8 +56,9 @@ export function shortName(distinguishedName: string): string {
 const NAME_LENGTH_MAX = 200;
 
 /** Edges take PKCS#8; what else stood around it is left behind. */
-export function normalKey(privateKey: string): string {
-  return createPrivateKey(privateKey).export({ type: "pkcs8", format: "pem" }).toString();
+export function normalKey(privateKey: string | KeyObject): string {
+  const key = typeof privateKey === "string" ? createPrivateKey(privateKey) : privateKey;
+  return key.export({ type: "pkcs8", format: "pem" }).toString();
 }
 
 /** PEM and nothing else, in this order. */

@@ -11,13 +11,14 @@ export {
 export { certificateChanged, certificateUnwanted, certificateWanted, type Revocation } from "./jobs.ts";
 export { covers, delegationTarget, platformCertificateNames } from "./names.ts";
 export { ensurePlatformCertificate } from "./platform.ts";
+export { certificateRoutes } from "./routes.ts";
 export {
   compileServed,
   findServed,
   findServedPlatform,
-  PLATFORM_ACCOUNT,
   type ServedCertificate,
 } from "./served.ts";
+export { type CertificateService, createCertificateService } from "./service.ts";
 export {
   type CertificateRecord,
   type CertificateStatus,

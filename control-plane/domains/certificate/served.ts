@@ -1,10 +1,8 @@
 // A certificate as edges get it: the record that names its key, and where that key lies.
+import { PLATFORM_ACCOUNT } from "../../../agents/contract.ts";
 import { compileCertificate } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
 import { type CertificateRecord, findCertificate, findPlatformCertificates } from "./store.ts";
-
-/** Whose certificates are for everybody's names (openresty/lua/certificates.lua). */
-export const PLATFORM_ACCOUNT = "00000000-0000-0000-0000-000000000000";
 
 /** With a chain and a key; whoever was revoked or deleted is served no more. */
 export interface ServedCertificate {

@@ -1,8 +1,10 @@
 // The certificate table. Models stay in this file; others see records.
 import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
+import { NEWEST_FIRST, PAGE_KEY, rowsAfter } from "../../database/paging.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import type { Revocation } from "./jobs.ts";
+import type { ListCertificatesQuery } from "./schema.ts";
 
 export type CertificateStatus = "pending" | "active" | "failed" | "revoked";
 
@@ -84,6 +86,35 @@ export async function findSummaries(
   return new Map(rows.map((row) => [row.id, row]));
 }
 
+export interface ListedCertificate {
+  readonly id: string;
+  readonly page_key: string;
+  readonly record: CertificateRecord;
+}
+
+/** One row more than the page holds, so that the caller sees whether there is a next one. */
+export async function findCertificatesOfAccount(
+  reads: Reads,
+  accountId: string,
+  asked: ListCertificatesQuery,
+): Promise<readonly ListedCertificate[]> {
+  const query = CertificateModel.query(reads)
+    .select("certificate.*", CertificateModel.raw(PAGE_KEY))
+    .where({ account_id: accountId })
+    .whereNull("deleted_at")
+    .whereRaw(...rowsAfter(asked))
+    .orderByRaw(NEWEST_FIRST)
+    .limit(asked.limit + 1);
+  if (asked.status !== undefined) query.where({ status: asked.status });
+  return (await query).map((record) => ({ id: record.id, page_key: record.pageKey ?? "", record }));
+}
+
+/** Counts to be compared take turns: held until the transaction ends. */
+export async function countCertificates(tx: Tx, accountId: string): Promise<number> {
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`certificates of:${accountId}`]);
+  return CertificateModel.query(tx).where({ account_id: accountId }).whereNull("deleted_at").resultSize();
+}
+
 export async function updateCertificate(tx: Tx, id: string, changes: Partial<CertificateRecord>): Promise<void> {
   await CertificateModel.query(tx).findById(id).patch(changes);
 }
@@ -96,6 +127,28 @@ export async function findDueForRenewal(reads: Reads, now: Date, limit: number):
     .whereNull("deleted_at")
     .orderBy("renew_at")
     .limit(limit);
+}
+
+/** What decides whether its owner is to be warned. */
+export type ExpiringCertificate = Pick<
+  CertificateRecord,
+  "id" | "accountId" | "isAutomatic" | "status" | "fingerprint" | "notBefore" | "notAfter" | "deletedAt"
+>;
+
+/** Those of accounts that end between the two, oldest id first. */
+export async function findExpiring(
+  reads: Reads,
+  { from, until, after, limit }: { from: Date; until: Date; after: string | undefined; limit: number },
+): Promise<readonly ExpiringCertificate[]> {
+  const query = CertificateModel.query(reads)
+    .select("id", "account_id", "is_automatic", "status", "fingerprint", "not_before", "not_after", "deleted_at")
+    .whereBetween("not_after", [from, until])
+    .whereNotNull("account_id")
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit);
+  if (after !== undefined) query.where("id", ">", after);
+  return query;
 }
 
 /** The platform's own. */

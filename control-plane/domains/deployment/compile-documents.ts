@@ -6,6 +6,7 @@ import type { Tx } from "../../database/transaction.ts";
 import { type DesiredState, findDesiredDistribution } from "../distribution/index.ts";
 import { type EdgeGroupRecord, servingGroups } from "../edge-node/index.ts";
 import type { EdgeSecrets, OpenedSecret } from "../edge-secret/index.ts";
+import { compileShown } from "./certificates.ts";
 import { neededSecrets } from "./needed-secrets.ts";
 import type { Compilation } from "./rules.ts";
 
@@ -31,11 +32,13 @@ async function compileOne(
 ): Promise<Compilation> {
   const source = { id, sourceVersion: desired.sourceVersion };
   if (!desired.serve) return { kind: "nothing", ...source };
-  const { edgeGroupIds } = desired;
+  const { edgeGroupIds, certificate: served } = desired;
   try {
     const secrets: OpenedSecret[] = [];
-    for (const needed of neededSecrets(desired.distribution)) secrets.push(await edgeSecrets.open(tx, needed));
-    return { kind: "document", ...source, edgeGroupIds, ...compileDocument(desired.distribution), secrets };
+    for (const needed of neededSecrets(desired.distribution, served)) secrets.push(await edgeSecrets.open(tx, needed));
+    const certificate = served && compileShown(served);
+    const document = compileDocument(desired.distribution);
+    return { kind: "document", ...source, edgeGroupIds, ...document, secrets, certificate };
   } catch (error) {
     if (error instanceof CompileRefusal) return { kind: "refusal", ...source, edgeGroupIds, reason: error.message };
     if (!(error instanceof SealError)) throw error;

@@ -7,6 +7,7 @@ import type { Logger } from "../../../platform/log.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import { type Database, inSnapshot, inTransaction, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
+import { findServedPlatform } from "../certificate/index.ts";
 import { findDistributionIds } from "../distribution/index.ts";
 import {
   type EdgeGroupRecord,
@@ -17,7 +18,7 @@ import {
   findNode,
   findProgress,
 } from "../edge-node/index.ts";
-import { createEdgeSecrets, resealSecrets } from "../edge-secret/index.ts";
+import { createEdgeSecrets, type OpenedSecret, resealSecrets } from "../edge-secret/index.ts";
 import {
   appendRecords,
   BATCH_MAX,
@@ -29,9 +30,11 @@ import {
   openScope,
   recompileDistributions,
 } from "../feed/index.ts";
+import { bringPlatformCertificates } from "./certificates.ts";
 import { compilationsFor, compileAll } from "./compile-documents.ts";
 import { changedAmong, deployToGroup, type GroupDeployment, provenanceOf } from "./deploy-to-group.ts";
 import { settleDeployments } from "./jobs.ts";
+import { keyOf } from "./needed-secrets.ts";
 import { holdFeedToCompile } from "./newest-compiler.ts";
 import { recordCompiled } from "./rollout.ts";
 import { findHoldingRollout } from "./rollout-store.ts";
@@ -92,6 +95,22 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     for (const groupId of appendedTo) announce(groupId);
   }
 
+  /** The platform's own certificates, which every group has; what their keys were before goes behind them. */
+  async function deployPlatformCertificates(): Promise<void> {
+    const served = await inSnapshot(db, findServedPlatform);
+    const keys: OpenedSecret[] = [];
+    for (const certificate of served) keys.push(await edgeSecrets.open(db, keyOf(certificate)));
+    if (served.length === 0) return;
+    const courier = await edgeSecrets.ready();
+    const groups = await inTransaction(db, async (tx) => {
+      const writer = await writerOf(tx);
+      const found = await findGroups(tx);
+      for (const { id } of found) await bringPlatformCertificates(tx, { writer, courier, scope: id }, { served, keys });
+      return found;
+    });
+    for (const { id } of groups) announce(id);
+  }
+
   /** The group's nginx files; not before a node has said what it can do. */
   async function deployStructure(groupId: string): Promise<void> {
     const group = await findGroup(db, groupId);
@@ -136,6 +155,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
 
   /** One page of the distributions with secrets in this group, and the next one as a job. */
   async function reseal(scope: string, after: string | null): Promise<void> {
+    if (after === null) await deployPlatformCertificates();
     const ids = await edgeSecrets.findUsers(db, scope, { after, limit: BATCH_MAX });
     const last = ids.at(-1);
     if (last === undefined) return;
@@ -156,6 +176,8 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
 
   /** One page of all distributions, and the next one as a job: whoever is killed goes on where they were. */
   async function recompile({ after, rollout }: Recompilation): Promise<void> {
+    // Also what makes a new group whole.
+    if (after === null) await deployPlatformCertificates();
     const ids = await findDistributionIds(db, after ?? undefined, BATCH_MAX);
     const last = ids.at(-1);
     if (last !== undefined) await deploy(ids);
@@ -166,7 +188,7 @@ export function createCompiler({ db, signer, seal, clock, ownNames, announce, lo
     });
   }
 
-  return { deploy, deployStructure, deployKeyring, deployNode, recompile, reseal };
+  return { deploy, deployPlatformCertificates, deployStructure, deployKeyring, deployNode, recompile, reseal };
 }
 
 type NodeChange = z.output<typeof edgeNodeChanged.payload>;

@@ -15,6 +15,7 @@ import {
   openScope,
 } from "../feed/index.ts";
 import { marksForArrivals } from "../purge/index.ts";
+import { bringCertificates, withdrawCertificates } from "./certificates.ts";
 import { deliveryOf } from "./needed-secrets.ts";
 import { type Compilation, deploymentAfter, isSameOutcome } from "./rules.ts";
 import { type DeploymentRow, findDeployments, upsertDeployments } from "./store.ts";
@@ -50,14 +51,16 @@ export async function deployToGroup(
   });
   const delivery = deliveryOf(current);
   const released = await courier.deliver(tx, writer, groupId, delivery);
+  const unshown = await bringCertificates(tx, writer, groupId, current);
   const marks = await marksForArrivals(tx, { scope: groupId, ids: arrivingAmong(current), now: writer.now });
   if (marks.length > 0) await appendRecords(tx, writer, await lockScope(tx, groupId), marks);
-  // Secrets and marks come before the documents that need them, secrets go after those that did; each moves the counter.
+  // What documents need comes before them, and goes after those that did; each moves the counter.
   const hasMoved = delivery.secrets.length > 0 || marks.length > 0;
   const locked = hasMoved ? await lockScope(tx, groupId) : scope;
   const candidates = current.flatMap(candidateOf);
   const due = isHeld ? await changedAmong(tx, groupId, candidates) : candidates;
   const appended = await appendRecords(tx, writer, locked, due);
+  await withdrawCertificates(tx, writer, groupId, unshown);
   await courier.withdraw(tx, writer, groupId, released);
   const rows = current.flatMap((compilation): DeploymentRow[] => {
     const { id } = compilation;

@@ -5,7 +5,8 @@ import type { Seal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
-import { distributionChanged, findFormerHolders } from "../distribution/index.ts";
+import { certificateChanged } from "../certificate/index.ts";
+import { distributionChanged, findFormerHolders, redeployServed } from "../distribution/index.ts";
 import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "../edge-node/index.ts";
 import { resealSecrets } from "../edge-secret/index.ts";
 import {
@@ -62,6 +63,10 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
     handleJob(distributionChanged, async ({ distribution_id: id }) =>
       compiler.deploy([...(await findFormerHolders(db, id)), id]),
     ),
+    handleJob(certificateChanged, async (change) => {
+      if (change.after === null) await compiler.deployPlatformCertificates();
+      await redeployServed(db, change);
+    }),
     handleJob(edgeGroupChanged, async ({ group_id }) => {
       await compiler.deployStructure(group_id);
       await deployShields(settings);

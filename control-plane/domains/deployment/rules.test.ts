@@ -31,7 +31,15 @@ describe("the status of a distribution in several groups", () => {
 describe("a deployment after a compilation", () => {
   const source = { id: "d", sourceVersion: 4 };
   const nothing = { ...source, kind: "nothing" } as const;
-  const document = { ...source, kind: "document", edgeGroupIds: null, body: "{}", hash: "h", secrets: [] } as const;
+  const document = {
+    ...source,
+    kind: "document",
+    edgeGroupIds: null,
+    body: "{}",
+    hash: "h",
+    secrets: [],
+    certificate: null,
+  } as const;
   const refused: DeploymentRow = {
     distribution_id: "d",
     scope: "s",

@@ -3,6 +3,13 @@ import type { OpenedSecret } from "../edge-secret/index.ts";
 import type { AppendResult } from "../feed/index.ts";
 import type { DeploymentRow, DeploymentState } from "./store.ts";
 
+/** A certificate as it is appended to the feed. */
+export interface ShownCertificate {
+  readonly id: string;
+  readonly version: number;
+  readonly body: string;
+}
+
 /** What the compiler made of one distribution. */
 export type Compilation = { readonly id: string; readonly sourceVersion: number } & (
   | {
@@ -12,6 +19,8 @@ export type Compilation = { readonly id: string; readonly sourceVersion: number 
       readonly body: string;
       readonly hash: string;
       readonly secrets: readonly OpenedSecret[];
+      /** What it is served with; null: none of its own. */
+      readonly certificate: ShownCertificate | null;
     }
   | { readonly kind: "nothing" }
   | { readonly kind: "refusal"; readonly edgeGroupIds: readonly string[] | null; readonly reason: string }

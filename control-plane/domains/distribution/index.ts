@@ -1,4 +1,5 @@
 // Distributions: a domain in front of an origin, with its settings and all that it owns. The only door of this domain.
+export { type CertificateChange, redeployServed } from "./certificate-change.ts";
 export {
   type DomainRecord,
   findClaim,
@@ -24,6 +25,7 @@ export { createDistributionReads } from "./reads.ts";
 export { distributionRoutes } from "./routes.ts";
 export { ruleRoutes } from "./rule-routes.ts";
 export { createRuleService } from "./rule-service.ts";
+export { canonicalDomain } from "./rules.ts";
 export { createDistributionInput, distributionParams } from "./schema.ts";
 export { createDistributionService, type DistributionService } from "./service.ts";
 export {

@@ -1,6 +1,6 @@
 // Puts secrets into the feed of a group, sealed for its nodes, before the documents that name them; and takes them out when
 // no distribution there needs them. Whoever calls holds the feed and the scope's lock.
-import { hashOf, keyringBodySchema } from "../../../agents/contract.ts";
+import { hashOf, keyringBodySchema, PLATFORM_ACCOUNT } from "../../../agents/contract.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { Database, Reads, Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
@@ -23,7 +23,8 @@ import { findUsers, replaceUses, type SecretUse } from "./store.ts";
 /** A secret that a document names. */
 export interface NeededSecret {
   readonly id: string;
-  readonly accountId: string;
+  /** Null: the platform's own. */
+  readonly accountId: string | null;
   readonly purpose: SecretPurpose;
 }
 
@@ -48,7 +49,8 @@ export function createEdgeSecrets({ db, seal }: { db: Database; seal: Seal }) {
 
   async function open(reads: Reads, needed: NeededSecret): Promise<OpenedSecret> {
     const { id, accountId, purpose } = needed;
-    return { id, accountId, value: await openSecret(reads, seal, id, { accountId, purpose }) };
+    const value = await openSecret(reads, seal, id, { accountId, purpose });
+    return { id, accountId: accountId ?? PLATFORM_ACCOUNT, value };
   }
 
   return {
@@ -68,15 +70,19 @@ function courierWith(keys: GroupKeys) {
     scope: string,
     { distributionIds, uses, secrets }: SecretDelivery,
   ): Promise<readonly string[]> {
-    if (secrets.length > 0) {
-      const generation = await bringKeyring(tx, writer, scope);
-      const bodies = secrets.map(({ id, accountId, value }) => ({
-        id,
-        body: JSON.stringify(keys.seal({ scope, id, accountId, value }, generation)),
-      }));
-      await append(tx, writer, scope, "secret", bodies);
-    }
+    await carry(tx, writer, scope, secrets);
     return replaceUses(tx, scope, distributionIds, uses);
+  }
+
+  /** For what no distribution is the reason of: whoever brings it takes it away. */
+  async function carry(tx: Tx, writer: FeedWriter, scope: string, secrets: readonly OpenedSecret[]): Promise<void> {
+    if (secrets.length === 0) return;
+    const generation = await bringKeyring(tx, writer, scope);
+    const bodies = secrets.map(({ id, accountId, value }) => ({
+      id,
+      body: JSON.stringify(keys.seal({ scope, id, accountId, value }, generation)),
+    }));
+    await append(tx, writer, scope, "secret", bodies);
   }
 
   async function withdraw(tx: Tx, writer: FeedWriter, scope: string, ids: readonly string[]): Promise<void> {
@@ -100,7 +106,7 @@ function courierWith(keys: GroupKeys) {
     return generation;
   }
 
-  return { deliver, withdraw, renewKeyring };
+  return { deliver, carry, withdraw, renewKeyring };
 }
 
 async function heldKeyring(reads: Reads, scope: string) {

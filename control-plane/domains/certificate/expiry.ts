@@ -1,0 +1,79 @@
+// Warns the owners of certificates that end soon: of uploaded ones, and of automatic ones that were not renewed in time. Looks
+// every hour at what is, not at what was missed, so that a schedule that stood still for days says the most urgent alone.
+import { z } from "zod";
+import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
+import { defineJob, handleJob, type JobHandler } from "../../jobs/define-job.ts";
+import { every, type Schedule } from "../../jobs/schedule.ts";
+import { notify, wasTold } from "../notification/index.ts";
+import { WARNED_AFTER_MS, WARNED_AHEAD_MS, warningDue, warningOf } from "./expiry-rules.ts";
+import { findUsers } from "./read-model.ts";
+import { type ExpiringCertificate, findExpiring, holdCertificate } from "./store.ts";
+
+const EVERY_MS = 60 * 60 * 1000;
+const PAGE_ROWS = 500;
+const USERS_NAMED_MAX = 100;
+
+const warnOfExpiry = defineJob({ name: "certificate.warn-of-expiry", payload: z.object({}), attempts: 1 });
+
+export interface ExpirySettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+}
+
+export function expiryHandlers(settings: ExpirySettings): JobHandler[] {
+  return [handleJob(warnOfExpiry, (_, signal) => warnAll(settings, signal))];
+}
+
+export const expirySchedules: readonly Schedule[] = [every(EVERY_MS, warnOfExpiry, {})];
+
+/** A transaction per certificate: whoever is killed in the middle has told whole ones, and the next run tells the others. */
+async function warnAll({ db, clock }: ExpirySettings, signal: AbortSignal): Promise<void> {
+  let after: string | undefined;
+  for (;;) {
+    const now = clock();
+    const from = new Date(now.getTime() - WARNED_AFTER_MS);
+    const until = new Date(now.getTime() + WARNED_AHEAD_MS);
+    const page = await findExpiring(db, { from, until, after, limit: PAGE_ROWS });
+    for (const certificate of page) {
+      signal.throwIfAborted();
+      const due = dueOf(certificate, now);
+      if (due === undefined || (await wasTold(db, due))) continue;
+      await inTransaction(db, (tx) => warn(tx, certificate.id, now));
+    }
+    after = page.at(-1)?.id;
+    if (page.length < PAGE_ROWS) return;
+  }
+}
+
+interface Due {
+  readonly accountId: string;
+  readonly notAfter: Date;
+  readonly once: string;
+}
+
+/** Undefined: its owner needs no warning now. One is said once of a chain, whatever else of the certificate changes. */
+function dueOf(certificate: ExpiringCertificate, now: Date): Due | undefined {
+  const { id, accountId, notBefore, notAfter, isAutomatic, fingerprint, status, deletedAt } = certificate;
+  if (accountId === null || notBefore === null || notAfter === null) return undefined;
+  if (status === "revoked" || deletedAt !== null) return undefined;
+  const days = warningDue({ isAutomatic, notBefore, notAfter }, now);
+  if (days === undefined) return undefined;
+  return { accountId, notAfter, once: `certificate.expiring:${id}:${fingerprint}:${days}` };
+}
+
+/** Held, so that it is not replaced meanwhile. */
+async function warn(tx: Tx, id: string, now: Date): Promise<void> {
+  const certificate = await holdCertificate(tx, id);
+  const due = certificate && dueOf(certificate, now);
+  if (certificate === undefined || due === undefined) return;
+  const { accountId, notAfter, once } = due;
+  const usedBy = (await findUsers(tx, id, USERS_NAMED_MAX)).map(({ domain }) => domain);
+  const { name, names, isAutomatic, statusReason } = certificate;
+  const { subject, text, daysLeft } = warningOf({ name, names, isAutomatic, statusReason, notAfter, usedBy }, now);
+  const data = {
+    certificate_id: id,
+    ...{ name, names, is_automatic: isAutomatic, not_after: notAfter.toISOString(), days_left: daysLeft },
+    ...{ status_reason: statusReason, used_by: usedBy },
+  };
+  await notify(tx, { accountId, event: "certificate.expiring", subject, text, data, once, now });
+}

@@ -1,0 +1,295 @@
+// Takes certificates from customers: uploaded, or got from the authority. What is wrong with one is said before it is kept.
+import { randomUUID } from "node:crypto";
+import { CompileRefusal } from "../../../edge-templates/index.ts";
+import { type FieldFault, Problem } from "../../../platform/problem.ts";
+import type { Seal } from "../../../platform/seal.ts";
+import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
+import type { Caller } from "../../http/caller.ts";
+import { invalidRequest } from "../../http/problems.ts";
+import { enqueueJob } from "../../jobs/outbox.ts";
+import { destroySecret } from "../secret/index.ts";
+import { createAutomatic, recordCertificate, removeCertificate } from "./attached.ts";
+import { leafOf } from "./facts.ts";
+import { replaceChain } from "./issuance.ts";
+import { certificateChanged, certificateUnwanted, certificateWanted } from "./jobs.ts";
+import { covers } from "./names.ts";
+import {
+  certificateAutomatic,
+  certificateInUse,
+  certificateUploaded,
+  nothingToRevoke,
+  tooManyCertificates,
+  unknownCertificate,
+} from "./problems.ts";
+import { findUsers, makeUsersStale } from "./read-model.ts";
+import type {
+  CreateCertificateInput,
+  ListCertificatesQuery,
+  PatchCertificateInput,
+  RevokeCertificateInput,
+} from "./schema.ts";
+import {
+  type CertificateRecord,
+  countCertificates,
+  findCertificate,
+  findCertificatesOfAccount,
+  insertCertificate,
+  type ListedCertificate,
+  lockCertificate,
+  updateCertificate,
+} from "./store.ts";
+import { type ReadUpload, readUpload, type Upload } from "./upload.ts";
+
+export type CertificateService = ReturnType<typeof createCertificateService>;
+
+/** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
+export type AssertUnchanged = (current: CertificateRecord) => void;
+const whateverItIs: AssertUnchanged = () => {};
+
+const PER_ACCOUNT_MAX = 5_000;
+const USERS_TOLD_MAX = 5;
+const USERS_LOOKED_AT_MAX = 10_000;
+
+export interface CertificateSettings {
+  readonly db: Database;
+  readonly clock: () => Date;
+  readonly seal: Seal;
+  /** The host in lower-case ASCII, or what is wrong with it. */
+  readonly canonicalName: (text: string) => string | { readonly fault: string };
+  /** Whether another account is served under the name, which it would have to lose first. */
+  readonly isServedForAnother: (reads: Reads, name: { accountId: string; name: string }) => Promise<boolean>;
+}
+
+export function createCertificateService(settings: CertificateSettings) {
+  const { db, clock, seal } = settings;
+
+  async function create(caller: Caller, input: CreateCertificateInput): Promise<CertificateRecord> {
+    const { domains, certificate, private_key: privateKey, chain } = input;
+    if (input.automatic) return order(caller, input, domains ?? []);
+    return keep(caller, input.name, { certificate: certificate ?? "", private_key: privateKey ?? "", chain });
+  }
+
+  async function order(
+    caller: Caller,
+    { name, key_type: keyType = "ecdsa" }: CreateCertificateInput,
+    domains: readonly string[],
+  ): Promise<CertificateRecord> {
+    const names = await orderedNames(caller, domains);
+    return inTransaction(db, async (tx) => {
+      await assertRoom(tx, caller.accountId);
+      const wish = { name: name ?? names[0] ?? "", names, keyType, waitsFor: null, now: clock() };
+      return createAutomatic(tx, caller, wish);
+    });
+  }
+
+  /** Each once, in the order in which they were given; all faults at once. */
+  async function orderedNames({ accountId }: Caller, domains: readonly string[]): Promise<readonly string[]> {
+    const faults: FieldFault[] = [];
+    const names = new Set<string>();
+    for (const [index, domain] of domains.entries()) {
+      const name = settings.canonicalName(domain);
+      const fault = typeof name === "string" ? await claimFault(accountId, name) : name.fault;
+      if (typeof name === "string") names.add(name);
+      if (fault !== undefined) faults.push({ pointer: `/domains/${index}`, detail: fault });
+    }
+    if (faults.length > 0) throw invalidRequest(faults);
+    return [...names];
+  }
+
+  async function claimFault(accountId: string, name: string): Promise<string | undefined> {
+    if (!(await settings.isServedForAnother(db, { accountId, name }))) return undefined;
+    return (
+      "is served for another account. Make a distribution for it and prove by DNS that it is yours " +
+      "(POST /api/v1/distributions/{id}/validate says how); then it can be asked for."
+    );
+  }
+
+  async function keep(caller: Caller, name: string | undefined, upload: Upload): Promise<CertificateRecord> {
+    const now = clock();
+    const read = checked(upload, now);
+    return inTransaction(db, async (tx) => {
+      await assertRoom(tx, caller.accountId);
+      const record = newUploaded(caller, { name: name ?? read.facts.names[0] ?? "", read, now });
+      await insertCertificate(tx, record);
+      return write(tx, caller, record, { read, action: "certificate.create", now });
+    });
+  }
+
+  async function write(
+    tx: Tx,
+    caller: Caller,
+    before: CertificateRecord,
+    { read, action, now }: { read: ReadUpload; action: string; now: Date },
+  ): Promise<CertificateRecord> {
+    const { facts, chain, privateKey } = read;
+    try {
+      await replaceChain(tx, { seal, now }, before, { ...facts, chain, privateKey });
+    } catch (error) {
+      if (!(error instanceof CompileRefusal)) throw error;
+      throw invalidRequest([{ pointer: "/certificate", detail: `cannot be shown by edges: ${error.message}.` }], error);
+    }
+    const after = known(await findCertificate(tx, before.id), caller);
+    const isNew = before.version === 0;
+    await recordCertificate(tx, caller, action, { before: isNew ? undefined : before, after }, [KEY_SET]);
+    return after;
+  }
+
+  async function get(caller: Pick<Caller, "accountId">, id: string): Promise<CertificateRecord> {
+    return known(await findCertificate(db, id), caller);
+  }
+
+  function list({ accountId }: Caller, asked: ListCertificatesQuery): Promise<readonly ListedCertificate[]> {
+    return findCertificatesOfAccount(db, accountId, asked);
+  }
+
+  /** Another chain under the same id: whatever is served with it shows that one within a second. */
+  async function update(
+    caller: Caller,
+    id: string,
+    { name, certificate, private_key: privateKey, chain }: PatchCertificateInput,
+    assertUnchanged: AssertUnchanged = whateverItIs,
+  ): Promise<CertificateRecord> {
+    const now = clock();
+    const isUpload = certificate !== undefined && privateKey !== undefined;
+    const read = isUpload ? checked({ certificate, private_key: privateKey, chain }, now) : undefined;
+    return inTransaction(db, async (tx) => {
+      const before = known(await lockCertificate(tx, id), caller);
+      assertUnchanged(before);
+      if (read !== undefined) {
+        assertUploaded(before);
+        await assertStillCovered(tx, before, read);
+      }
+      const renamed = { ...before, name: name ?? before.name };
+      await updateCertificate(tx, id, { name: renamed.name, updatedBy: caller.userId, updatedAt: now });
+      await makeUsersStale(tx, id);
+      const action = "certificate.update";
+      if (read !== undefined) return write(tx, caller, before, { read, action, now });
+      await recordCertificate(tx, caller, action, { before, after: renamed });
+      return known(await findCertificate(tx, id), caller);
+    });
+  }
+
+  async function remove(caller: Caller, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
+    await inTransaction(db, async (tx) => {
+      const record = known(await lockCertificate(tx, id), caller);
+      assertUnchanged(record);
+      const users = await findUsers(tx, id, USERS_TOLD_MAX + 1);
+      if (users.length > 0) throw new Problem(certificateInUse, inUse(users.map(({ domain }) => domain)));
+      await removeCertificate(tx, caller, record, clock());
+    });
+  }
+
+  /** Asks the authority for another one now, also after one was revoked or none was got. */
+  async function renew(caller: Caller, id: string): Promise<CertificateRecord> {
+    return inTransaction(db, async (tx) => {
+      const before = automatic(await lockCertificate(tx, id), caller);
+      const isServing = before.status === "active";
+      const status = isServing ? before.status : ("pending" as const);
+      const after = { ...before, status, statusReason: null, updatedBy: caller.userId, updatedAt: clock() };
+      await updateCertificate(tx, id, { ...changesOf(after) });
+      await makeUsersStale(tx, id);
+      await recordCertificate(tx, caller, "certificate.renew", { before, after });
+      await enqueueJob(tx, certificateWanted, { certificate_id: id });
+      return after;
+    });
+  }
+
+  async function revoke(
+    caller: Caller,
+    id: string,
+    { reason, reissue }: RevokeCertificateInput,
+  ): Promise<CertificateRecord> {
+    return inTransaction(db, async (tx) => {
+      const before = automatic(await lockCertificate(tx, id), caller);
+      if (before.chain === null || before.status === "revoked")
+        throw new Problem(nothingToRevoke, "There is none that edges show: nothing has to be taken back.");
+      const revocation = { leaf: leafOf(before.chain).toString(), reason };
+      const author = { updatedBy: caller.userId, updatedAt: clock() };
+      const after: CertificateRecord = reissue
+        ? { ...before, ...author, revocation, statusReason: "Another one is asked for; then this one is revoked." }
+        : { ...before, ...author, revocation: null, status: "revoked", statusReason: REVOKED, renewAt: null };
+      const keySecretId = reissue ? before.keySecretId : null;
+      const { renewAt } = after;
+      await updateCertificate(tx, id, { ...changesOf(after), revocation: after.revocation, renewAt, keySecretId });
+      if (!reissue && before.keySecretId !== null) await destroySecret(tx, before.keySecretId);
+      await makeUsersStale(tx, id);
+      const told = [{ pointer: "/revocation", after: { reason, reissue } }];
+      await recordCertificate(tx, caller, "certificate.revoke", { before, after }, told);
+      if (reissue) await enqueueJob(tx, certificateWanted, { certificate_id: id });
+      else {
+        await enqueueJob(tx, certificateUnwanted, { certificate_id: id, revoke: revocation });
+        await enqueueJob(tx, certificateChanged, { certificate_id: id });
+      }
+      return after;
+    });
+  }
+
+  return { create, get, list, update, remove, renew, revoke };
+}
+
+const KEY_SET = { pointer: "/private_key", after: "(set)" };
+const REVOKED = "It was revoked. POST /api/v1/certificates/{id}/renew gets another one.";
+
+function changesOf({ status, statusReason, updatedBy, updatedAt }: CertificateRecord) {
+  return { status, statusReason, updatedBy, updatedAt };
+}
+
+function checked(upload: Upload, now: Date): ReadUpload {
+  const read = readUpload(upload, now);
+  if ("faults" in read) throw invalidRequest(read.faults);
+  return read;
+}
+
+function newUploaded(
+  { accountId, userId }: Caller,
+  { name, read, now }: { name: string; read: ReadUpload; now: Date },
+): CertificateRecord {
+  const { names, keyType } = read.facts;
+  return {
+    ...{ id: randomUUID(), accountId, name, names, keyType, isAutomatic: false },
+    ...{ status: "pending", statusReason: null },
+    ...{ chain: null, keySecretId: null, serial: null, fingerprint: null, issuer: null, notBefore: null },
+    ...{ notAfter: null, version: 0, renewAt: null, revocation: null, deletedAt: null },
+    ...{ createdBy: userId, updatedBy: userId, createdAt: now, updatedAt: now },
+  };
+}
+
+/** Absent and foreign look the same. */
+function known(record: CertificateRecord | undefined, { accountId }: Pick<Caller, "accountId">): CertificateRecord {
+  if (record === undefined || record.accountId !== accountId || record.deletedAt !== null)
+    throw new Problem(unknownCertificate, "No certificate of this account has this id.");
+  return record;
+}
+
+function automatic(found: CertificateRecord | undefined, caller: Caller): CertificateRecord {
+  const record = known(found, caller);
+  if (record.isAutomatic) return record;
+  const cure = "the authority that issued it renews and revokes it. Send another one by PATCH.";
+  throw new Problem(certificateUploaded, `It was uploaded: ${cure}`);
+}
+
+function assertUploaded({ isAutomatic }: CertificateRecord): void {
+  if (!isAutomatic) return;
+  throw new Problem(certificateAutomatic, "It is got and renewed by itself: upload yours as another certificate.");
+}
+
+async function assertRoom(tx: Tx, accountId: string): Promise<void> {
+  if ((await countCertificates(tx, accountId)) < PER_ACCOUNT_MAX) return;
+  throw new Problem(tooManyCertificates, `An account may have ${PER_ACCOUNT_MAX}: delete one that nothing uses.`);
+}
+
+function inUse(domains: readonly string[]): string {
+  const some = domains.slice(0, USERS_TOLD_MAX).join(", ");
+  const more = domains.length > USERS_TOLD_MAX ? " and others" : "";
+  return `${some}${more}: give them another certificate_id, or le_issue false, first.`;
+}
+
+/** A host that loses its certificate by this would be served with a stranger's. */
+async function assertStillCovered(tx: Tx, { id }: CertificateRecord, { facts }: ReadUpload): Promise<void> {
+  const users = await findUsers(tx, id, USERS_LOOKED_AT_MAX);
+  const lost = users.filter(({ domain }) => !covers(facts.names, domain)).map(({ domain }) => domain);
+  if (lost.length === 0) return;
+  const some = lost.slice(0, USERS_TOLD_MAX).join(", ");
+  const detail = `does not cover ${some}, served with the present one: give them another certificate first.`;
+  throw invalidRequest([{ pointer: "/certificate", detail }]);
+}
