@@ -48,6 +48,8 @@ export function memberRoutes(members: MemberService): Route[] {
       summary: "Remove a member, or leave by yourself",
       // Anybody may leave; removing somebody else takes more, which the service sees to.
       access: { kind: "account", role: "viewer", scope: "account:write" },
+      // A leaked token must not throw out those who could end it.
+      sessionOnly: true,
       params: memberParams,
       reply: { status: 204, empty: true },
       problems: [unknownMember, lastOwner],

@@ -171,7 +171,7 @@ test("a suspended person's tokens rest, and a token is nobody's whose user has n
   expect(await world.reach(token)).toMatchObject({ view: 200 });
 });
 
-test("a token makes no other token, but may end one", async () => {
+test("a token makes and ends no other token, but may end itself", async () => {
   const owner = await world.person("breeding");
   const parent = await world.makeToken(owner, { scopes: ["account:read", "account:write"] });
   const body = { name: "child", scopes: ["account:read"] };
@@ -180,11 +180,18 @@ test("a token makes no other token, but may end one", async () => {
     403,
     { detail: expect.stringContaining("An API token does not do") },
   ]);
+  const other = await world.makeToken(owner, { scopes: ["account:read"] });
+  const spared = await world.ask("DELETE", `/api-tokens/${other.id}`, { bearer: parent.token });
+  expect([spared.status, spared.body]).toMatchObject([
+    403,
+    { detail: expect.stringContaining("no other than itself") },
+  ]);
   expect((await world.ask("DELETE", `/api-tokens/${parent.id}`, { bearer: parent.token })).status).toBe(204);
+  expect((await world.ask("GET", `/api-tokens/${other.id}`, { bearer: other.token })).status).toBe(200);
   expect(await world.reach(parent.token)).toMatchObject({ view: 401 });
 });
 
-test("a token hands out no power, whatever its scopes: that takes a person", async () => {
+test("a token hands out and takes no power, whatever its scopes: that takes a person", async () => {
   const owner = await world.person("powerful");
   const friend = await world.person("powerful-friend", { accountId: owner.accountId, role: "viewer" });
   await world.db("user").where({ id: owner.userId }).update({ platform_role: "admin" });
@@ -204,6 +211,10 @@ test("a token hands out no power, whatever its scopes: that takes a person", asy
     ["POST", "/account/transfer", { user_id: friend.userId }],
     ["DELETE", "/account"],
     ["PATCH", `/users/${friend.userId}`, { platform_role: "admin" }],
+    ["DELETE", `/account/members/${friend.userId}`],
+    ["DELETE", `/account/members/${owner.userId}`],
+    ["POST", `/users/${friend.userId}/suspend`, { reason: "unpaid" }],
+    ["POST", `/users/${friend.userId}/unsuspend`],
   ];
   for (const [method, path, body] of deeds) {
     const refused = await world.ask(method, path, { bearer: token, body });

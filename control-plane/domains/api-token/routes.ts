@@ -59,7 +59,7 @@ export function apiTokenRoutes(apiTokens: ApiTokenService): Route[] {
       path: "/api-tokens/{id}",
       operationId: "revokeApiToken",
       tag,
-      summary: "End a token: the next request with it is a 401",
+      summary: "End a token: the next request with it is a 401. An API token ends itself alone",
       access: { kind: "account", role: "viewer", scope: "account:write" },
       params: apiTokenParams,
       reply: { status: 204, empty: true },

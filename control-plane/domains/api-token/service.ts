@@ -66,7 +66,11 @@ export function createApiTokenService({
     return (await findApiToken(db, inReachOf(caller), id)) ?? noToken();
   }
 
+  /** A token that leaked may be ended by whoever finds it, and stops no other program. */
   async function revoke(caller: Caller, id: string): Promise<void> {
+    if (caller.apiTokenId !== null && caller.apiTokenId !== id) {
+      throw forbidden("An API token ends no other than itself: log in to end this one.");
+    }
     await inTransaction(db, async (tx) => {
       // The lock comes first: of two who revoke it, the second finds it gone.
       const token = (await lockApiToken(tx, id)) ?? noToken();
