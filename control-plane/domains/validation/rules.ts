@@ -16,11 +16,6 @@ export function baseOf(name: string): string {
   return isWildcard(name) ? name.slice(2) : name;
 }
 
-/** The wildcard that would cover the name; undefined for wildcards, which nothing covers. */
-export function wildcardOver(name: string): string | undefined {
-  return isWildcard(name) ? undefined : name.replace(/^[^.]*/, "*");
-}
-
 /** Where the token of a name is looked for. */
 export function tokenNameOf(name: string): string {
   return `_edgewright.${baseOf(name)}`;
