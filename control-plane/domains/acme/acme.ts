@@ -1,5 +1,6 @@
 // The domain as the worker runs it: what orders need, the handlers of jobs, and the runner.
 import type { Resolver } from "../../../platform/dns/resolver.ts";
+import type { ZoneUpdater } from "../../../platform/dns/update.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
@@ -9,7 +10,6 @@ import type { AppendSettings } from "../feed/index.ts";
 import { createAccounts } from "./account.ts";
 import { type AuthoritySettings, openAuthority } from "./authority.ts";
 import type { OrderContext, Precheck } from "./context.ts";
-import type { ProofZone } from "./dns-proof.ts";
 import { forgetEnded } from "./forget.ts";
 import { askRenewalInfo, forgetOrders, renewDue } from "./jobs.ts";
 import { type OrderLimits, USUAL_LIMITS } from "./limit-rules.ts";
@@ -25,7 +25,7 @@ export interface AcmeSettings extends AppendSettings {
   readonly authority: AuthoritySettings | undefined;
   readonly resolver: Resolver;
   readonly zone: string;
-  readonly updater: ProofZone | undefined;
+  readonly updater: ZoneUpdater | undefined;
   readonly precheck: Precheck;
   readonly caaIdentities?: readonly string[];
   readonly limits?: OrderLimits;

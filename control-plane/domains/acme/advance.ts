@@ -1,6 +1,7 @@
 // Carries one order on, step by step: each ends with a note of how far it came, so that whoever is killed anywhere leaves
 // nothing that another could not go on with. What goes wrong is judged here.
 
+import { ZoneUpdateRefused } from "../../../platform/dns/update.ts";
 import { outageOf } from "../../database/outage.ts";
 import { inTransaction, type Tx } from "../../database/transaction.ts";
 import {
@@ -14,7 +15,6 @@ import { notify } from "../notification/index.ts";
 import { begin } from "./begin.ts";
 import { proveNames, withdrawAnswers } from "./challenge.ts";
 import { type OrderContext, OrderFailure, type Step } from "./context.ts";
-import { ZoneClosed } from "./dns-proof.ts";
 import { endOrder } from "./end.ts";
 import { download, finalize } from "./finalize.ts";
 import { type LeasedOrder, LeaseLost, updateOrder } from "./order-store.ts";
@@ -73,7 +73,7 @@ async function judge(context: OrderContext, order: LeasedOrder, error: unknown, 
   if (error instanceof AuthorityRefusal) return judgeRefusal(context, order, error, signal);
   if (error instanceof AuthorityAway)
     return stumble(context, order, `The certificate authority does not answer as it should: ${error.message}.`);
-  if (error instanceof ZoneClosed)
+  if (error instanceof ZoneUpdateRefused)
     return stumble(context, order, `The platform's DNS zone could not be changed: ${error.message}.`);
   log.error({ error, order_id: order.id }, "an order met what nobody thought of");
   return stumble(context, order, "Something went wrong within this platform; its operator can see what in the log.");

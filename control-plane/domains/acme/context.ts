@@ -1,11 +1,11 @@
 // What every step of an order works with.
 import type { Resolver } from "../../../platform/dns/resolver.ts";
+import type { ZoneUpdater } from "../../../platform/dns/update.ts";
 import type { Logger } from "../../../platform/log.ts";
 import type { Seal } from "../../../platform/seal.ts";
 import type { AppendSettings } from "../feed/index.ts";
 import type { Accounts } from "./account.ts";
 import type { Authority } from "./authority.ts";
-import type { ProofZone } from "./dns-proof.ts";
 import type { OrderLimits } from "./limit-rules.ts";
 import type { LeasedOrder } from "./order-store.ts";
 
@@ -27,7 +27,7 @@ export interface OrderContext extends AppendSettings {
   readonly resolver: Resolver;
   readonly zone: string;
   /** Undefined: the platform's zone takes no updates, so nothing can be proven by DNS. */
-  readonly updater: ProofZone | undefined;
+  readonly updater: ZoneUpdater | undefined;
   readonly precheck: Precheck;
   readonly limits: OrderLimits;
   /** The CAA identities of an authority whose directory does not name them. */

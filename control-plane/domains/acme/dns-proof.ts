@@ -1,23 +1,13 @@
 // DNS-01: TXT records in the platform's own zone. For names of customers they are found through a CNAME that the customer sets
 // once, and that leads to a name which only this account's orders write to.
 import type { Resolver } from "../../../platform/dns/resolver.ts";
+import type { ZoneUpdater } from "../../../platform/dns/update.ts";
 import { delegationTarget } from "../certificate/index.ts";
 import { baseNameOf } from "./limit-rules.ts";
 import type { ChallengeAnswer } from "./order-store.ts";
 import { lookUntil } from "./patience.ts";
 
 export type DnsAnswer = Extract<ChallengeAnswer, { method: "dns-01" }>;
-
-/** The platform's zone, as it takes updates (RFC 2136). Both may be said twice. */
-export interface ProofZone {
-  addTxt(name: string, value: string, ttlSeconds: number): Promise<void>;
-  removeTxt(name: string, value: string): Promise<void>;
-}
-
-/** Thrown when the zone does not take an update. */
-export class ZoneClosed extends Error {
-  override readonly name = "ZoneClosed";
-}
 
 const TTL_SECONDS = 60;
 /**
@@ -51,27 +41,21 @@ export async function isDelegated(
   return answer.kind === "found" && answer.values.includes(recordNameOf(name, accountId, zone));
 }
 
-export function publishInZone(zone: ProofZone, answers: readonly DnsAnswer[], signal: AbortSignal): Promise<void> {
-  return update(answers, signal, ({ record, proof }) => zone.addTxt(record, proof, TTL_SECONDS));
-}
-
-export function withdrawFromZone(zone: ProofZone, answers: readonly DnsAnswer[], signal: AbortSignal): Promise<void> {
-  return update(answers, signal, ({ record, proof }) => zone.removeTxt(record, proof));
-}
-
-async function update(
+/** Values that are there already are left as they are. */
+export async function publishInZone(
+  zone: ZoneUpdater,
   answers: readonly DnsAnswer[],
   signal: AbortSignal,
-  say: (answer: DnsAnswer) => Promise<void>,
 ): Promise<void> {
-  for (const answer of answers) {
-    signal.throwIfAborted();
-    try {
-      await say(answer);
-    } catch (error) {
-      throw new ZoneClosed(error instanceof Error ? error.message : String(error), { cause: error });
-    }
-  }
+  for (const { record, proof } of answers) await zone.addTxt(record, proof, TTL_SECONDS, { signal });
+}
+
+export async function withdrawFromZone(
+  zone: ZoneUpdater,
+  answers: readonly DnsAnswer[],
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { record, proof } of answers) await zone.removeTxt(record, proof, { signal });
 }
 
 /** Until the resolver shows them all. False: it does not yet. */
