@@ -7,7 +7,7 @@ import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { certificateChanged } from "../certificate/index.ts";
 import { distributionChanged, findFormerHolders, redeployServed } from "../distribution/index.ts";
-import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "../edge-node/index.ts";
+import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged, gainCapabilities } from "../edge-node/index.ts";
 import { resealSecrets } from "../edge-secret/index.ts";
 import {
   compilerChanged,
@@ -84,6 +84,7 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
     handleJob(rebuildFeed, ({ feed_id }, signal) => rebuild(feed_id, signal)),
     handleJob(writeCheckpoints, (_, signal) => checkpoints.writeDue(signal)),
     handleJob(reconcileDeployments, async () => {
+      await gainCapabilities(db, clock());
       await reconcile({ db, now: clock(), log });
       await deployShields(settings);
     }),

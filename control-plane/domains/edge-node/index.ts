@@ -10,7 +10,7 @@ export { EDGES } from "./identity-store.ts";
 export { edgeGroupChanged, edgeGroupPlaced, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
 export { seenSince } from "./rules.ts";
-export { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
+export { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";
 export {
   type EdgeNodeRecord,
   findNode,

@@ -1,4 +1,5 @@
 // Decisions about groups and nodes that need nothing but their arguments.
+import { isDeepStrictEqual } from "node:util";
 import type { Capabilities } from "../../../agents/contract.ts";
 
 /** An edge that was not heard of for this long holds nobody up. */
@@ -22,6 +23,11 @@ export function sharedCapabilities(nodes: readonly Capabilities[]): Capabilities
     }),
     first,
   );
+}
+
+/** Nothing is lost from the one to the other. */
+export function isGain(before: Capabilities | null, after: Capabilities): boolean {
+  return before !== null && isDeepStrictEqual(sharedCapabilities([before, after]), before);
 }
 
 function olderVersion(one: string, other: string): string {

@@ -10,7 +10,7 @@ import { platformActor } from "../../http/caller.ts";
 import { createEdgeAuthority, edgeUri } from "./authority.ts";
 import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
 import { findGroup } from "./group-store.ts";
-import { createEdgeNodeService, type EdgeNodeService, recordReport } from "./service.ts";
+import { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";
 import { findProgress, hasReportedSince } from "./store.ts";
 import { capabilities, createTestKey } from "./test-agent.ts";
 
@@ -231,6 +231,32 @@ describe("a report", () => {
       recordReport(tx, { edgeId, report: aReport(changes), feedId: changes.feed_id ?? null, now }),
     );
   }
+
+  test("of an edge that gains and loses a module to and fro changes its group twice in ten minutes, not each time", async () => {
+    const { edge_id: edgeId } = await enrolled();
+    await enrolled({ name: "steady" });
+    const version = async () => (await findGroup(database.db, groupId))?.version ?? 0;
+    const before = await version();
+    const boot_id = randomUUID();
+    for (let seq = 1; seq <= 20; seq += 1) {
+      now = new Date(now.getTime() + 10_000);
+      await report(edgeId, { boot_id, seq, capabilities: { ...capabilities, brotli: seq % 2 === 0 } });
+    }
+    expect(await version()).toBe(before + 1);
+    expect(await findGroup(database.db, groupId)).toMatchObject({ capabilities: { brotli: false } });
+
+    // Its last word was that it can: nobody says anything new, and the group learns it for all that.
+    await gainCapabilities(database.db, now);
+    expect(await version()).toBe(before + 1);
+    now = new Date(now.getTime() + 10 * MINUTE_MS);
+    await gainCapabilities(database.db, now);
+    expect(await findGroup(database.db, groupId)).toMatchObject({
+      capabilities: { brotli: true },
+      version: before + 2,
+    });
+    await gainCapabilities(database.db, now);
+    expect(await version()).toBe(before + 2);
+  });
 
   test("is kept unless a later one of the same boot was there first", async () => {
     const { edge_id: edgeId } = await enrolled();

@@ -10,7 +10,7 @@ import { invalidRequest, unauthorized, unavailable } from "../../http/problems.t
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
 import { type Authority, type CertificateRequest, type EdgeAuthority, readSigningRequest } from "./authority.ts";
-import { findGroup, lockGroup, updateGroup } from "./group-store.ts";
+import { findGroup, findGroups, lockGroup, updateGroup } from "./group-store.ts";
 import {
   deleteCertificates,
   deleteOldEnrolmentTokens,
@@ -21,7 +21,7 @@ import {
 } from "./identity-store.ts";
 import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
 import { edgeNameTaken, enrolmentTokenRefused, unknownEdge, unknownEdgeGroup } from "./problems.ts";
-import { sharedCapabilities } from "./rules.ts";
+import { isGain, sharedCapabilities } from "./rules.ts";
 import type { PatchEdgeInput } from "./schema.ts";
 import {
   deleteNode,
@@ -44,6 +44,7 @@ const DAY_MS = 24 * 60 * MINUTE_MS;
 const TOKEN_LIFETIME_MS = 15 * MINUTE_MS;
 // Long enough for an agent that never read the answer to its renewal to ask again.
 const RENEWAL_OVERLAP_MS = DAY_MS;
+const GAIN_PAUSE_MS = 10 * MINUTE_MS;
 
 /** Throws when it is not what the caller has read: asked under the row's lock, before anything is written. */
 type AssertUnchanged = (current: EdgeNodeRecord) => void;
@@ -206,7 +207,9 @@ export async function recordReport(
   const previous = node.report;
   if (previous !== null && previous.boot_id === report.boot_id && report.seq <= previous.seq) return undefined;
   await updateReport(tx, edgeId, { report, feedId }, now);
-  if (!isDeepStrictEqual(node.capabilities, report.capabilities)) await refreshCapabilities(tx, node.groupId, now);
+  if (!isDeepStrictEqual(node.capabilities, report.capabilities)) {
+    await refreshCapabilities(tx, node.groupId, now, "gains once quiet");
+  }
   return { node, previous };
 }
 
@@ -249,10 +252,29 @@ async function keepPublicKey(tx: Tx, node: { edgeId: string; groupId: string; pu
   await enqueueJob(tx, edgeKeysChanged, { group_id: node.groupId });
 }
 
-async function refreshCapabilities(tx: Tx, groupId: string, now: Date): Promise<void> {
+/** Groups whose edges can do more for a while already: what a report said too early for. */
+export async function gainCapabilities(db: Database, now: Date): Promise<void> {
+  for (const { id, capabilities } of await findGroups(db)) {
+    if (isDeepStrictEqual(capabilities, sharedCapabilities(await findCapabilitiesOfGroup(db, id)))) continue;
+    await inTransaction(db, (tx) => refreshCapabilities(tx, id, now, "gains once quiet"));
+  }
+}
+
+/**
+ * What is lost counts at once, since nginx would not take it. What is gained by an edge's own word waits until the group was
+ * left alone for a while: each change reloads every edge of the group, and one that goes to and fro must not make them.
+ */
+async function refreshCapabilities(
+  tx: Tx,
+  groupId: string,
+  now: Date,
+  when: "at once" | "gains once quiet" = "at once",
+): Promise<void> {
   const group = await lockGroup(tx, groupId);
   const capabilities = sharedCapabilities(await findCapabilitiesOfGroup(tx, groupId));
   if (group === undefined || capabilities === undefined || isDeepStrictEqual(group.capabilities, capabilities)) return;
+  const isQuiet = now.getTime() - group.updatedAt.getTime() >= GAIN_PAUSE_MS;
+  if (when === "gains once quiet" && !isQuiet && isGain(group.capabilities, capabilities)) return;
   await updateGroup(tx, groupId, { capabilities }, now);
   await enqueueJob(tx, edgeGroupChanged, { group_id: groupId });
 }
