@@ -18,6 +18,7 @@ export async function up(knex: Knex): Promise<void> {
     table.unique(["account_id", "once"]);
   });
   await knex.raw("create index notification_age on notification (created_at)");
+  await knex.raw("create index certificate_expiry on certificate (not_after) where deleted_at is null");
   await knex.schema.createTable("webhook", (table) => {
     table.uuid("id").primary();
     table.uuid("account_id").notNullable().references("account.id");
@@ -70,5 +71,6 @@ export async function up(knex: Knex): Promise<void> {
 export async function down(knex: Knex): Promise<void> {
   await knex.schema.dropTable("webhook_delivery");
   await knex.schema.dropTable("webhook");
+  await knex.raw("drop index certificate_expiry");
   await knex.schema.dropTable("notification");
 }

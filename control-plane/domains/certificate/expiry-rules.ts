@@ -64,7 +64,8 @@ function useOf({ usedBy }: Expiring): string {
 }
 
 function cureOf({ isAutomatic, statusReason, usedBy }: Expiring): string {
-  if (isAutomatic) return `It was not renewed in time. ${statusReason ?? "The authority has not issued another one yet."}`;
+  if (isAutomatic)
+    return `It was not renewed in time. ${statusReason ?? "The authority has not issued another one yet."}`;
   const cure = "Upload its successor in its place: edges show that within a second.";
   return usedBy.length === 0 ? `${cure} If nobody needs it any more, delete it.` : cure;
 }

@@ -6,8 +6,9 @@ import { defineJob, handleJob, type JobHandler } from "../../jobs/define-job.ts"
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { notify, wasTold } from "../notification/index.ts";
 import { WARNED_AFTER_MS, WARNED_AHEAD_MS, warningDue, warningOf } from "./expiry-rules.ts";
+import { type Ending, findEnding } from "./expiry-store.ts";
 import { findUsers } from "./read-model.ts";
-import { type ExpiringCertificate, findExpiring, holdCertificate } from "./store.ts";
+import { holdCertificate } from "./store.ts";
 
 const EVERY_MS = 60 * 60 * 1000;
 const PAGE_ROWS = 500;
@@ -33,7 +34,7 @@ async function warnAll({ db, clock }: ExpirySettings, signal: AbortSignal): Prom
     const now = clock();
     const from = new Date(now.getTime() - WARNED_AFTER_MS);
     const until = new Date(now.getTime() + WARNED_AHEAD_MS);
-    const page = await findExpiring(db, { from, until, after, limit: PAGE_ROWS });
+    const page = await findEnding(db, { from, until, after, limit: PAGE_ROWS });
     for (const certificate of page) {
       signal.throwIfAborted();
       const due = dueOf(certificate, now);
@@ -52,7 +53,7 @@ interface Due {
 }
 
 /** Undefined: its owner needs no warning now. One is said once of a chain, whatever else of the certificate changes. */
-function dueOf(certificate: ExpiringCertificate, now: Date): Due | undefined {
+function dueOf(certificate: Ending, now: Date): Due | undefined {
   const { id, accountId, notBefore, notAfter, isAutomatic, fingerprint, status, deletedAt } = certificate;
   if (accountId === null || notBefore === null || notAfter === null) return undefined;
   if (status === "revoked" || deletedAt !== null) return undefined;

@@ -129,28 +129,6 @@ export async function findDueForRenewal(reads: Reads, now: Date, limit: number):
     .limit(limit);
 }
 
-/** What decides whether its owner is to be warned. */
-export type ExpiringCertificate = Pick<
-  CertificateRecord,
-  "id" | "accountId" | "isAutomatic" | "status" | "fingerprint" | "notBefore" | "notAfter" | "deletedAt"
->;
-
-/** Those of accounts that end between the two, oldest id first. */
-export async function findExpiring(
-  reads: Reads,
-  { from, until, after, limit }: { from: Date; until: Date; after: string | undefined; limit: number },
-): Promise<readonly ExpiringCertificate[]> {
-  const query = CertificateModel.query(reads)
-    .select("id", "account_id", "is_automatic", "status", "fingerprint", "not_before", "not_after", "deleted_at")
-    .whereBetween("not_after", [from, until])
-    .whereNotNull("account_id")
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit);
-  if (after !== undefined) query.where("id", ">", after);
-  return query;
-}
-
 /** The platform's own. */
 export async function findPlatformCertificates(reads: Reads): Promise<readonly CertificateRecord[]> {
   return CertificateModel.query(reads).whereNull("account_id").whereNull("deleted_at").orderBy("name");

@@ -4,5 +4,6 @@ export { type NotificationEvent, notificationEvents } from "./events.ts";
 export { notificationHandlers, notificationSchedules } from "./handlers.ts";
 export { type Notification, notify } from "./notify.ts";
 export { createSender } from "./request.ts";
+export { wasTold } from "./store.ts";
 export { webhookRoutes } from "./webhook-routes.ts";
 export { createWebhookService } from "./webhook-service.ts";

@@ -1,7 +1,7 @@
 // The notification table. Models stay in this file; others see records.
 import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
-import type { Tx } from "../../database/transaction.ts";
+import type { Reads, Tx } from "../../database/transaction.ts";
 import type { NotificationEvent } from "./events.ts";
 
 class NotificationModel extends Model {
@@ -26,6 +26,15 @@ export type NotificationRecord = Columns<NotificationModel>;
 export async function insertNotification(tx: Tx, notification: NotificationRecord): Promise<boolean> {
   await NotificationModel.query(tx).insert(notification).onConflict(["account_id", "once"]).ignore();
   return (await NotificationModel.query(tx).findById(notification.id)) !== undefined;
+}
+
+/** Whether the account was told this once, or is about to be. */
+export async function wasTold(
+  reads: Reads,
+  { accountId, once }: { accountId: string; once: string },
+): Promise<boolean> {
+  const told = await NotificationModel.query(reads).select("id").findOne({ account_id: accountId, once });
+  return told !== undefined;
 }
 
 /** The row, held until the transaction ends: of two who tell it, the second finds it told. */

@@ -1,0 +1,27 @@
+// The certificates of accounts that end soon, out of the certificate table.
+import type { Reads } from "../../database/transaction.ts";
+import type { CertificateRecord } from "./store.ts";
+
+/** What decides whether its owner is to be warned. */
+export type Ending = Pick<
+  CertificateRecord,
+  "id" | "accountId" | "isAutomatic" | "status" | "fingerprint" | "notBefore" | "notAfter" | "deletedAt"
+>;
+
+/** Those that end between the two, in the order of their ids. */
+export async function findEnding(
+  reads: Reads,
+  { from, until, after, limit }: { from: Date; until: Date; after: string | undefined; limit: number },
+): Promise<readonly Ending[]> {
+  const query = reads("certificate")
+    .select("id", "status", "fingerprint")
+    .select({ accountId: "account_id", isAutomatic: "is_automatic", deletedAt: "deleted_at" })
+    .select({ notBefore: "not_before", notAfter: "not_after" })
+    .whereBetween("not_after", [from, until])
+    .whereNotNull("account_id")
+    .whereNull("deleted_at")
+    .orderBy("id")
+    .limit(limit);
+  if (after !== undefined) query.where("id", ">", after);
+  return query;
+}
