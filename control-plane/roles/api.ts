@@ -37,6 +37,7 @@ import { webhookRoutes } from "../domains/notification/index.ts";
 import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
+import { validationRoutes } from "../domains/validation/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
 import { rememberCallers } from "../http/remember-callers.ts";
@@ -134,6 +135,7 @@ export function apiRoutes(
     ...originRoutes(services.origins, untilDeployed),
     ...ruleRoutes(services.rules, untilDeployed),
     ...versionRoutes(services.versions, untilDeployed),
+    ...validationRoutes(services.validations),
     ...cachePolicyRoutes(services.cachePolicies),
     ...purgeRoutes(services.purges),
     ...prefetchRoutes(services.prefetches),

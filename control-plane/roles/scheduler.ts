@@ -7,6 +7,7 @@ import { deploymentSchedules } from "../domains/deployment/index.ts";
 import { notificationSchedules } from "../domains/notification/index.ts";
 import { prefetchSchedules } from "../domains/prefetch/index.ts";
 import { purgeSchedules } from "../domains/purge/index.ts";
+import { validationSchedules } from "../domains/validation/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
 import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
 
@@ -20,6 +21,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...notificationSchedules,
       ...signingKeySchedules,
       ...authSchedules,
+      ...validationSchedules,
       ...idempotencySchedules,
     ],
     log,

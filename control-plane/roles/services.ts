@@ -35,11 +35,13 @@ import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
+import { createValidationService } from "../domains/validation/index.ts";
 import { createBudget } from "../http/budget.ts";
 import { createIdempotency } from "../http/idempotency.ts";
 import type { Connections } from "./connections.ts";
 import { issuerOf } from "./issuer.ts";
 import { openMasterKeys } from "./keys.ts";
+import { openValidation } from "./validation.ts";
 
 export type Services = ReturnType<typeof createServices>;
 
@@ -87,6 +89,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
       isServedForAnother: async (reads, name) => (await findForeignClaim(reads, name)) !== undefined,
     }),
     cachePolicies: createCachePolicyService({ db, clock, countUses: countDistributionsOfPolicy }),
+    validations: createValidationService({ db, clock, ...openValidation(config, { db, seal, clock }) }),
     authority,
     edgeGroups: createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses }),
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),

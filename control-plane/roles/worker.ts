@@ -11,6 +11,7 @@ import { createPost, mailHandlers } from "../domains/mail/index.ts";
 import { createCourier, createSender, notificationHandlers } from "../domains/notification/index.ts";
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
+import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
@@ -18,6 +19,7 @@ import { openConnections } from "./connections.ts";
 import { openMasterKeys, readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
 import { openMailer } from "./mail.ts";
 import { clock } from "./services.ts";
+import { openValidation } from "./validation.ts";
 
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
@@ -37,12 +39,14 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   });
   const signingKeys = signingKeyHandlers({ db, seal, clock, everyDays: config.SIGNING_KEY_DAYS, log });
   const mailer = openMailer(config, log);
+  const validation = openValidation(config, { db, seal, clock });
   const send = createSender({ allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS });
   const courier = createCourier({ db, seal, clock, send, log });
   const handlers = [
     ...deployments,
     ...purgeHandlers({ db, signer, clock, announce }),
     ...prefetchHandlers({ db, signer, clock, announce }),
+    ...validationHandlers({ db, signer, clock, announce, log, ...validation }),
     policyChangeHandler({ db }),
     groupPlacementHandler({ db }),
     ...signingKeys,

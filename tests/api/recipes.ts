@@ -96,6 +96,8 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
     ...(await ofDistribution(kitchen)),
     body: { domain: domainName() },
   }),
+  getValidation: ofDistribution,
+  validateDistribution: ofDistribution,
   getDeployment: ofDistribution,
   listOrigins: ofDistribution,
   createOrigin: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { url: "http://third.example.net" } }),

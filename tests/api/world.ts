@@ -79,6 +79,8 @@ export async function startApiWorld(settings: Readonly<Record<string, string>> =
   const config = controlPlaneSchema.parse({
     ...{ DATABASE_URL: database.url, REDIS_URL: redis.url, CLICKHOUSE_URL: clickhouse.url, DATA_DIR: folder },
     ...{ API_PORT: String(port), LISTEN_HOST: "127.0.0.1", MASTER_KEY: "0f".repeat(32) },
+    // Nobody answers there, and that is told at once.
+    DNS_SERVERS: "127.0.0.1:9",
     ...{ RATE_LIMIT_PER_MINUTE: RAISED, RATE_LIMIT_TOKEN_PER_MINUTE: RAISED, LOGIN_ATTEMPTS_PER_MINUTE: RAISED },
     ...{ PURGE_ITEMS_PER_MINUTE: RAISED, PREFETCH_URLS_PER_MINUTE: RAISED, DISTRIBUTIONS_PER_ACCOUNT_MAX: RAISED },
     ...settings,
