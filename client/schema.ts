@@ -107,7 +107,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Remove a member, or leave by yourself */
+        /**
+         * Remove a member, or leave by yourself
+         * @description Takes the session of a person: an API token is refused.
+         */
         delete: operations["removeMember"];
         options?: never;
         head?: never;
@@ -188,7 +191,7 @@ export interface paths {
         get: operations["getApiToken"];
         put?: never;
         post?: never;
-        /** End a token: the next request with it is a 401 */
+        /** End a token: the next request with it is a 401. An API token ends itself alone */
         delete: operations["revokeApiToken"];
         options?: never;
         head?: never;
@@ -623,6 +626,77 @@ export interface paths {
         head?: never;
         /** Change what the merge patch names; whatever uses it is deployed anew */
         patch: operations["updateCachePolicy"];
+        trace?: never;
+    };
+    "/api/v1/certificates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's certificates, newest first */
+        get: operations["listCertificates"];
+        put?: never;
+        /** Upload a certificate with its key, or have one got and renewed (202) */
+        post: operations["createCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One certificate, without its key */
+        get: operations["getCertificate"];
+        put?: never;
+        post?: never;
+        /** Delete a certificate that no distribution is served with, and destroy its key */
+        delete: operations["deleteCertificate"];
+        options?: never;
+        head?: never;
+        /** Rename it, or send another one in its place: edges show that within a second */
+        patch: operations["updateCertificate"];
+        trace?: never;
+    };
+    "/api/v1/certificates/{id}/renew": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask the authority for another one now */
+        post: operations["renewCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/certificates/{id}/revoke": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the authority take it back, after another one has taken its place */
+        post: operations["revokeCertificate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/v1/deployment-rollouts": {
@@ -1094,6 +1168,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/distributions/{id}/validate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at the domain's DNS now */
+        post: operations["validateDistribution"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/distributions/{id}/validation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the domain leads here, what was found in DNS, and which records would mend it */
+        get: operations["getValidation"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/distributions/{id}/versions": {
         parameters: {
             query?: never;
@@ -1418,7 +1526,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** End a user's sessions and let neither them nor their API tokens act */
+        /**
+         * End a user's sessions and let neither them nor their API tokens act
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["suspendUser"];
         delete?: never;
         options?: never;
@@ -1435,7 +1546,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Let a suspended user act again */
+        /**
+         * Let a suspended user act again
+         * @description Takes the session of a person: an API token is refused.
+         */
         post: operations["unsuspendUser"];
         delete?: never;
         options?: never;
@@ -2270,7 +2384,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -2296,7 +2410,7 @@ export interface components {
             /** @description What it is for. */
             name: string;
             /** @description It does no more than these, and no more than your role in the account allows. */
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * @description Without: it does not expire, unless the platform sets a maximum.
              * @default null
@@ -3117,6 +3231,128 @@ export interface components {
         /**
          * @example {
          *       "id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f",
+         *       "name": "shop",
+         *       "domains": [
+         *         "shop.example.com",
+         *         "*.shop.example.com"
+         *       ],
+         *       "automatic": true,
+         *       "key_type": "ecdsa",
+         *       "status": "active",
+         *       "status_reason": null,
+         *       "issuer": "E7",
+         *       "serial": "04a1b2c3d4e5f60718293a4b5c6d7e8f9012",
+         *       "fingerprint": "5f1c2d3e4b5a69788796a5b4c3d2e1f00f1e2d3c4b5a69788796a5b4c3d2e1f0",
+         *       "not_before": "2026-11-20T11:00:00.000Z",
+         *       "not_after": "2027-02-18T11:00:00.000Z",
+         *       "renew_at": "2027-01-19T11:00:00.000Z",
+         *       "created_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "updated_by": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
+         *       "created_at": "2026-11-20T12:00:00.000Z",
+         *       "updated_at": "2026-11-20T12:00:00.000Z"
+         *     }
+         */
+        Certificate: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            /** @description What it is for, in lower-case ASCII. */
+            domains: string[];
+            automatic: boolean;
+            /** @enum {string} */
+            key_type: "ecdsa" | "rsa";
+            /**
+             * @description `pending`: none was issued yet. `active`: edges show it. `failed`: status_reason says why there is none. `revoked`: edges show it no more.
+             * @enum {string}
+             */
+            status: "pending" | "active" | "failed" | "revoked";
+            /** @description What is wrong, or waited for, and what mends it. */
+            status_reason: string | null;
+            issuer: string | null;
+            serial: string | null;
+            /** @description SHA-256 of the certificate, in hex. */
+            fingerprint: string | null;
+            not_before: string | null;
+            not_after: string | null;
+            /** @description When the next one is asked for; null: nobody renews it. */
+            renew_at: string | null;
+            created_by: string | null;
+            updated_by: string | null;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * @example {
+         *       "name": "shop",
+         *       "domains": [
+         *         "shop.example.com",
+         *         "*.shop.example.com"
+         *       ],
+         *       "automatic": true
+         *     }
+         * @example {
+         *       "name": "shop",
+         *       "certificate": "-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n",
+         *       "private_key": "-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n"
+         *     }
+         */
+        CertificateInput: {
+            /** @description A name of your own. Default: the first domain. */
+            name?: string;
+            /** @description PEM. The certificates that follow it may stand behind it, or in `chain`. */
+            certificate?: string;
+            /** @description PEM, without a passphrase. It is sealed, sent to the edges that need it, and never read back. */
+            private_key?: string;
+            /** @description PEM of the authority's certificates in any order; of an authority of your own, the root too. */
+            chain?: string;
+            /**
+             * @description True: it is got from the authority and renewed. False: it is what you send.
+             * @default false
+             */
+            automatic?: boolean;
+            /** @description Of an automatic one: what it is for. `*.` at the front stands for one label. */
+            domains?: string[];
+            /**
+             * @description Of an automatic one: ecdsa (P-256, the default) or rsa (2048 bits).
+             * @enum {string}
+             */
+            key_type?: "ecdsa" | "rsa";
+        };
+        /**
+         * @example {
+         *       "name": "Shop 2027"
+         *     }
+         */
+        CertificatePatch: {
+            name?: string;
+            /** @description PEM. The certificates that follow it may stand behind it, or in `chain`. */
+            certificate?: string;
+            /** @description PEM, without a passphrase. It is sealed, sent to the edges that need it, and never read back. */
+            private_key?: string;
+            /** @description PEM of the authority's certificates in any order; of an authority of your own, the root too. */
+            chain?: string;
+        };
+        /**
+         * @example {
+         *       "reason": "key_compromise",
+         *       "reissue": true
+         *     }
+         */
+        CertificateRevocation: {
+            /**
+             * @default unspecified
+             * @enum {string}
+             */
+            reason?: "unspecified" | "key_compromise" | "superseded" | "cessation_of_operation";
+            /**
+             * @description True: another one is got first, and this one is revoked when that is on the edges. False: it is revoked at once, and its hosts are served without it.
+             * @default true
+             */
+            reissue?: boolean;
+        };
+        /**
+         * @example {
+         *       "id": "3f6e1a7c-9b2d-4c58-8f10-6a5b4c3d2e1f",
          *       "name": "www.example.com",
          *       "status": "active",
          *       "status_reason": null,
@@ -3438,7 +3674,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -3922,6 +4158,19 @@ export interface components {
             certificate_id?: string | null;
             /** @description One origin, or several: the first is primary unless another says so. */
             origin?: components["schemas"]["OriginInput"] | components["schemas"]["OriginInput"][];
+        };
+        /**
+         * @example {
+         *       "type": "CNAME",
+         *       "name": "www.example.com",
+         *       "value": "6f1c2d3e4b5a.cdn.example.net"
+         *     }
+         */
+        DnsRecord: {
+            /** @enum {string} */
+            type: "CNAME" | "A" | "AAAA" | "TXT";
+            name: string;
+            value: string;
         };
         /**
          * @example {
@@ -6166,6 +6415,108 @@ export interface components {
         };
         /**
          * @example {
+         *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *       "domain": "www.example.com",
+         *       "status": "not_pointing",
+         *       "detail": "www.example.com does not lead here: add the record that the check names.",
+         *       "is_cname_valid": false,
+         *       "is_acme_challenge_valid": false,
+         *       "is_serving": true,
+         *       "proof": "none",
+         *       "renewal": "allowed",
+         *       "checked_at": "2026-11-20T12:00:00.000Z",
+         *       "next_check_at": "2026-11-20T12:01:00.000Z",
+         *       "pointing_since": null,
+         *       "away_since": null,
+         *       "checks": [
+         *         {
+         *           "check": "pointing",
+         *           "status": "failed",
+         *           "detail": "There is no CNAME, and no address of an edge.",
+         *           "expected": [
+         *             "CNAME 6f1c2d3e4b5a.cdn.example.net"
+         *           ],
+         *           "found": [
+         *             {
+         *               "at": "192.0.2.53",
+         *               "type": "CNAME",
+         *               "name": "www.example.com",
+         *               "values": [],
+         *               "fault": null
+         *             }
+         *           ],
+         *           "records_to_add": [
+         *             {
+         *               "type": "CNAME",
+         *               "name": "www.example.com",
+         *               "value": "6f1c2d3e4b5a.cdn.example.net"
+         *             }
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        Validation: {
+            /** Format: uuid */
+            distribution_id: string;
+            domain: string;
+            /**
+             * @description `valid`: all is well. `not_pointing`: the domain does not lead here. `not_served`: it is served for another account, until it is proven to be yours. `unreachable`: it leads here, but a certificate authority would not get its answer. `changing`: resolvers do not agree yet. `unknown`: nobody has looked yet, or no resolver answered.
+             * @enum {string}
+             */
+            status: "valid" | "not_pointing" | "not_served" | "unreachable" | "changing" | "unknown";
+            /** @description The same in words. */
+            detail: string;
+            is_cname_valid: boolean;
+            is_acme_challenge_valid: boolean;
+            /** @description False: the domain is served for another account. */
+            is_serving: boolean;
+            /**
+             * @description What DNS proves: a CNAME to this distribution's own target counts more than a TXT token.
+             * @enum {string}
+             */
+            proof: "none" | "token" | "cname";
+            /**
+             * @description `stopped`: it has been away for too long, or is another's; certificates are got again once it is back.
+             * @enum {string}
+             */
+            renewal: "allowed" | "stopped";
+            checked_at: string | null;
+            /** @description Null: it needs no look. */
+            next_check_at: string | null;
+            pointing_since: string | null;
+            away_since: string | null;
+            checks: components["schemas"]["ValidationCheck"][];
+        };
+        ValidationCheck: {
+            /**
+             * @description `pointing`: the domain leads to the edges. `ownership`: DNS proves whose it is. `acme`: a certificate authority would be answered by the edges.
+             * @enum {string}
+             */
+            check: "pointing" | "ownership" | "acme";
+            /** @enum {string} */
+            status: "passed" | "failed" | "unknown" | "not_needed";
+            /** @description In words, with what to do. */
+            detail: string;
+            /** @description Any one of these would do. */
+            expected: string[];
+            found: components["schemas"]["ValidationFinding"][];
+            /** @description Empty when there is nothing to mend in DNS. */
+            records_to_add: components["schemas"]["DnsRecord"][];
+        };
+        ValidationFinding: {
+            /** @description The resolver that said so; for HTTP, the address that was asked. */
+            at: string;
+            /** @enum {string} */
+            type: "CNAME" | "A" | "AAAA" | "TXT" | "HTTP";
+            name: string;
+            /** @description Empty: there is none. */
+            values: string[];
+            /** @description Why there is no answer. */
+            fault: string | null;
+        };
+        /**
+         * @example {
          *       "number": 2,
          *       "action": "distribution.update",
          *       "user_id": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
@@ -6694,6 +7045,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:unknown-cache-policy";
+                };
+            };
+        };
+        /** @description There is no such certificate */
+        "404.unknown-certificate": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-certificate";
                 };
             };
         };
@@ -9496,6 +9864,395 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    listCertificates: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                status?: "pending" | "active" | "failed" | "revoked";
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Certificate"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    createCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description The first request still runs · The account has as many as it may */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:too-many-certificates";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-certificate"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-certificate"];
+            /** @description Distributions are served with the certificate */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:certificate-in-use";
+                    };
+                };
+            };
+            412: components["responses"]["412.precondition-failed"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    updateCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificatePatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-certificate"];
+            /** @description The certificate is renewed by itself */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:certificate-automatic";
+                    };
+                };
+            };
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    renewCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-certificate"];
+            /** @description The certificate was uploaded · The first request still runs */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use";
+                    };
+                };
+            };
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    revokeCertificate: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CertificateRevocation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-certificate"];
+            /** @description The certificate was uploaded · The first request still runs · There is no certificate to revoke */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:nothing-to-revoke";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     listDeploymentRollouts: {
         parameters: {
             query?: never;
@@ -12077,6 +12834,103 @@ export interface operations {
             413: components["responses"]["413.content-too-large"];
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    validateDistribution: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            409: components["responses"]["409.distribution-deleted"];
+            422: components["responses"]["422.invalid-request"];
+            /** @description Too many requests · It was looked at just now */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:too-many-requests" | "urn:edgewright:problem:validated-just-now";
+                    };
+                };
+            };
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getValidation: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Validation"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            409: components["responses"]["409.distribution-deleted"];
+            422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];

@@ -180,6 +180,7 @@ create table "certificate" (
   constraint certificate_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'active'::text, 'failed'::text, 'revoked'::text])))
 );
 CREATE INDEX certificate_account_id_created_at_index ON public.certificate USING btree (account_id, created_at);
+CREATE INDEX certificate_expiry ON public.certificate USING btree (not_after) WHERE (deleted_at IS NULL);
 CREATE UNIQUE INDEX certificate_of_platform ON public.certificate USING btree (name) WHERE ((account_id IS NULL) AND (deleted_at IS NULL));
 CREATE INDEX certificate_renewal ON public.certificate USING btree (renew_at) WHERE (deleted_at IS NULL);
 
