@@ -12,7 +12,7 @@ local flights = ngx.shared.flights
 local sleep, timer_at = ngx.sleep, ngx.timer.at
 local now, worker_pid = ngx.now, ngx.worker.pid
 local md5 = ngx.md5
-local gmatch, gsub, lower, match, sub = string.gmatch, string.gsub, string.lower, string.match, string.sub
+local gmatch, gsub, lower, sub = string.gmatch, string.gsub, string.lower, string.sub
 local pairs = pairs
 
 -- No viewer waits for requests of others for longer than this, whatever becomes of them.
@@ -39,6 +39,8 @@ local LOOK_EVERY_SECONDS = 0.003
 local LOOKS_PER_ROLL_CALL = 16
 
 local LEADS, IS_KEPT, IS_RENEWED, FOLLOWS = "?", "+", "=", "-"
+-- The part and the key: a Vary may stand behind them, and begin with what reads as a part of the key (Accept-Language).
+local PART_BYTES, FLIGHT_BYTES = 1, 32
 
 pcall(ffi.cdef, "int kill(int pid, int sig);")
 
@@ -230,7 +232,9 @@ end
 
 --- The request ends, one way or another. `key` is that of the hop header.
 function M.finish(var, key)
-  local part, flight, vary = match(var.edge_flight, "^(.)(%x+)(.*)$")
+  local text = var.edge_flight
+  local part, flight = sub(text, 1, PART_BYTES), sub(text, PART_BYTES + 1, PART_BYTES + FLIGHT_BYTES)
+  local vary = sub(text, PART_BYTES + FLIGHT_BYTES + 1)
   if part == IS_KEPT then note_variants(var, plain_key(var, key), flight, vary ~= "" and vary or nil) end
   if part == IS_KEPT or part == IS_RENEWED then
     land(flight)

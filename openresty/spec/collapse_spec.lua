@@ -40,6 +40,16 @@ function T.test_who_comes_right_after_the_answer_has_landed_is_sent_back()
   lu.assertEquals(other.edge_flight, "")
 end
 
+function T.test_a_name_in_vary_that_reads_as_hexadecimal_is_no_part_of_the_flight()
+  for _, vary in ipairs { "Accept-Language", "Cookie", "DE", "X-Kind" } do
+    local key, leader, other = new_key(), a_request(), a_request()
+    collapse.enter(leader, key, 0, 0)
+    collapse.answered(leader, true, vary)
+    collapse.finish(leader, key)
+    lu.assertTrue(collapse.enter(other, key, 0, 0), vary)
+  end
+end
+
 function T.test_nobody_waits_for_what_is_not_kept_until_it_is_kept_after_all()
   local key, leader, other, later = new_key(), a_request(), a_request(), a_request()
   collapse.enter(leader, key, 0, 0)
