@@ -12,5 +12,8 @@ export const notificationEvents = [
 ] as const;
 export type NotificationEvent = (typeof notificationEvents)[number];
 
+/** News that nobody has to do anything about, and that come every few weeks for each name: programs are told, people are not. */
+export const WITHOUT_LETTER: ReadonlySet<NotificationEvent> = new Set(["certificate.issued"]);
+
 /** Sent to one webhook when its owner asks for it; nobody sets up a webhook for it. */
 export const TEST_EVENT = "webhook.test";

@@ -42,6 +42,13 @@ test("owners and admins of the account get a letter, and nobody else does", asyn
   expect(letter?.content).toContain("an owner or an admin of ada");
 });
 
+test("of a certificate that was renewed as planned only programs are told", async () => {
+  const una = await world.owner("una");
+  await inTransaction(world.db, (tx) => notify(tx, expiring(una.accountId, { event: "certificate.issued" })));
+  expect(await world.doJobs()).toEqual(["notification.tell"]);
+  expect(letterTo("una@example.com")).toEqual([]);
+});
+
 test("nobody is told of what was not committed", async () => {
   const bob = await world.owner("bob");
   const undone = inTransaction(world.db, async (tx) => {

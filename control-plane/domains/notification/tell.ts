@@ -7,6 +7,7 @@ import { enqueueJob } from "../../jobs/outbox.ts";
 import { findAccount, findPeopleInCharge } from "../account/index.ts";
 import type { Letter, Post } from "../mail/index.ts";
 import { insertDelivery } from "./delivery-store.ts";
+import { WITHOUT_LETTER } from "./events.ts";
 import { deliverDue } from "./jobs.ts";
 import { bodyOf, type Told } from "./message.ts";
 import { lockNotification, type NotificationRecord, setTold } from "./store.ts";
@@ -26,9 +27,8 @@ export async function tell({ db, post, clock }: Telling, notificationId: string)
     const now = clock();
     const account = await findAccount(tx, notification.accountId);
     if (account !== undefined) {
-      for (const email of await findPeopleInCharge(tx, account.id)) {
-        await post.post(tx, letterOf(notification, { email, accountName: account.name }));
-      }
+      const people = WITHOUT_LETTER.has(notification.event) ? [] : await findPeopleInCharge(tx, account.id);
+      for (const email of people) await post.post(tx, letterOf(notification, { email, accountName: account.name }));
       await deliverToAll(tx, notification, now);
     }
     await setTold(tx, notificationId, now);
