@@ -27,6 +27,7 @@ import { deploymentRoutes, rolloutRoutes, waitForDeployments } from "../domains/
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
 import { createEdgeAuthenticator, EDGES, edgeGroupRoutes, edgeNodeRoutes } from "../domains/edge-node/index.ts";
 import {
+  createSharedMemory,
   createSnapshotReader,
   type FeedGateway,
   feedRoutes,
@@ -55,7 +56,10 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   const connections = await openConnections(config, "api", log);
   const services = createServices(config, connections, log);
   meterFailedJobs(connections.registry, connections.db, clock);
-  const gateway = startFeedGateway({ db: connections.db, clock, log });
+  const gateway = startFeedGateway({
+    ...{ db: connections.db, clock, log },
+    claimed: createSharedMemory({ redis: connections.redis, log }),
+  });
   // A connection that listens can do nothing else.
   const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });
   listenForChanges(subscriber, gateway.wake);

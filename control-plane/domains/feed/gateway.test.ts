@@ -19,6 +19,7 @@ import {
   type TestWorld,
 } from "../deployment/test-world.ts";
 import { announceOver, listenForChanges } from "./channel.ts";
+import { createSharedMemory } from "./claim-memory.ts";
 import { createFeedRebuild } from "./feed.ts";
 import { type FeedGateway, startFeedGateway } from "./gateway.ts";
 import { createTestDoor } from "./test-door.ts";
@@ -318,6 +319,32 @@ describe("an agent that knows more than the database", () => {
     await claim(other, 99);
     await claim(scope, 99);
     expect(await purges()).toMatchObject([{ payload: { after: null } }]);
+  });
+
+  test("is believed with a second edge that told another process, and purges once", async () => {
+    const redisServer = await startTestRedis();
+    const redis = new Redis(redisServer.url);
+    const claimed = createSharedMemory({ redis, log });
+    const processes = [1, 2].map(() => startFeedGateway({ db: world.db, clock: world.clock, claimed, log }));
+    try {
+      const scope = await createScope(world);
+      await append(world, scope, [aDocument()]);
+      const known = await rebuild();
+      await world.db("outbox").where({ job: "feed.restored" }).delete();
+      const purges = () => world.db("outbox").where({ job: "feed.restored" });
+      const edges = [randomUUID(), randomUUID(), randomUUID()];
+      const claim = (edgeId: string, of: FeedGateway | undefined) =>
+        ask(scope, { since: 99, edgeId, feedId: known, ...(of && { of }) }).catch((error) => problemOf(error).body());
+      const [one, other] = processes;
+      await expect.poll(() => claim(edges[0] ?? "", one), { timeout: 5_000 }).toMatchObject({ status: 409 });
+      expect(await purges()).toEqual([]);
+      for (const edgeId of edges) await claim(edgeId, other);
+      expect(await purges()).toHaveLength(1);
+    } finally {
+      for (const { part } of processes) await part.stop();
+      redis.disconnect();
+      await redisServer.stop();
+    }
   });
 
   test("is not believed twice within ten minutes, while another edge is", async () => {

@@ -8,6 +8,7 @@ import type { Database } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
 import { createChangesPages } from "./changes-pages.ts";
 import type { FeedHeads } from "./changes-store.ts";
+import { type ClaimMemory, createOwnMemory } from "./claim-memory.ts";
 import { renewRestoredFeed } from "./feed.ts";
 import { watchHeads } from "./heads-watch.ts";
 import { anotherFeed, changesForgotten, feedNotReady, tooManyWaiting } from "./problems.ts";
@@ -41,13 +42,15 @@ export interface FeedGateway {
 interface GatewaySettings {
   readonly db: Database;
   readonly clock: () => Date;
+  /** Of edges that claim to be ahead of a feed; without it, this process remembers for itself. */
+  readonly claimed?: ClaimMemory;
   readonly log: Logger;
 }
 
-export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGateway {
+export function startFeedGateway({ db, clock, claimed = createOwnMemory(), log }: GatewaySettings): FeedGateway {
   const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
   const renewedAt = new LRUCache<string, Date>({ max: RENEWERS_MAX });
-  const claims = createRestoreClaims(db);
+  const claims = createRestoreClaims(db, claimed);
   const getPage = createChangesPages(db);
   const watch = watchHeads({
     ...{ db, log, meet: meetHeads },
@@ -87,7 +90,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
   }
 
   /** The feed that the agent follows, or the problem that tells it why there is none for it. */
-  async function headsFor(feedId: string): Promise<FeedHeads> {
+  async function headsFor(edge: EdgeCaller, { feedId, since }: ChangesQuery): Promise<FeedHeads> {
     const known = await watch.heads();
     // Another process may have told the agent of a feed that is younger than our last look.
     const heads = known?.feedId === feedId ? known : await watch.look();
@@ -96,8 +99,9 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
         headers: { "retry-after": RETRY_AFTER_S },
       });
     }
-    if (heads.feedId !== feedId) throw new Problem(anotherFeed, "Take the snapshot and begin again.");
-    return heads;
+    if (heads.feedId === feedId) return heads;
+    await claims.meet(edge, { feedId, since });
+    throw new Problem(anotherFeed, "Take the snapshot and begin again.");
   }
 
   async function assertNotAhead({ edgeId }: EdgeCaller, tail: ScopeTail, since: number): Promise<void> {
@@ -118,7 +122,7 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
     // Also what comes to nothing counts: a lock on the feed holds every append up.
     renewedAt.set(edgeId, now);
     const ends = await renewRestoredFeed(db, tail.feedId, now);
-    if (ends !== undefined) claims.end(tail.feedId, ends);
+    if (ends !== undefined) await claims.end(tail.feedId, ends);
     throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
   }
 
@@ -137,9 +141,8 @@ export function startFeedGateway({ db, clock, log }: GatewaySettings): FeedGatew
   async function changes(edge: EdgeCaller, query: ChangesQuery, signal: AbortSignal): Promise<Buffer | undefined> {
     const { since } = query;
     const endsAt = performance.now() + query.waitMs;
-    await claims.meet(edge, query);
     for (;;) {
-      const tail = tailOf(edge.scope, await headsFor(query.feedId));
+      const tail = tailOf(edge.scope, await headsFor(edge, query));
       await assertNotAhead(edge, tail, since);
       // From 0 everything is told anyway, and who has nothing needs no tombstones.
       if (since > 0 && since < tail.head().floor_rev) throw new Problem(changesForgotten, "Take the snapshot.");

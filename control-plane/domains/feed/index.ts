@@ -19,6 +19,7 @@ export {
 } from "./broadcast.ts";
 export { announceOver, listenForChanges } from "./channel.ts";
 export { createCheckpointWriter } from "./checkpoint.ts";
+export { createSharedMemory } from "./claim-memory.ts";
 export { createFeedRebuild, openFeed } from "./feed.ts";
 export { type FeedGateway, startFeedGateway } from "./gateway.ts";
 export { compilerChanged, feedRestored, rebuildFeed, recompileDistributions, writeCheckpoints } from "./jobs.ts";
