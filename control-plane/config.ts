@@ -3,6 +3,7 @@ import { z } from "zod";
 import { setting } from "../platform/config.ts";
 import { isResolverAddress, parseDnsServer } from "../platform/dns/server-address.ts";
 import { parseTsigKey } from "../platform/dns/tsig-key.ts";
+import { canonicalHostName } from "../platform/host-name.ts";
 import { isProxyName } from "./http/client-address.ts";
 import { isOrigin } from "./http/cors.ts";
 
@@ -30,6 +31,15 @@ export const controlPlaneSchema = z.object({
     .string()
     .regex(/^[A-Za-z0-9_-]{16,}$/, { error: "must be base64url, as the authority shows it: A-Z, a-z, 0-9, - and _." })
     .optional(),
+  /** Which kind of certificate, where the authority has several. */
+  ACME_PROFILE: z.string().min(1).optional(),
+  /** What the authority allows: new orders in three hours, and new certificates for a registered domain in a week. */
+  ACME_ORDERS_MAX: setting.count.default(300),
+  ACME_CERTIFICATES_MAX: setting.count.default(50),
+  /** As CAA records call an authority whose directory does not say it. */
+  ACME_CAA_IDENTITIES: setting
+    .list((name) => canonicalHostName(name) === name, "a name in lower case such as letsencrypt.org.")
+    .default([]),
   /** The primary of PLATFORM_ZONE, which takes updates by RFC 2136, and the key that they are signed with. */
   ACME_DNS_SERVER: z
     .string()

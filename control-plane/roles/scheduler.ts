@@ -2,6 +2,7 @@
 import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
+import { acmeSchedules } from "../domains/acme/index.ts";
 import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
 import { notificationSchedules } from "../domains/notification/index.ts";
@@ -22,6 +23,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...signingKeySchedules,
       ...authSchedules,
       ...validationSchedules,
+      ...acmeSchedules,
       ...idempotencySchedules,
     ],
     log,

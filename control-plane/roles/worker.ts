@@ -15,6 +15,7 @@ import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
 import { startWorker as startJobWorker } from "../jobs/worker.ts";
+import { openAcme } from "./acme.ts";
 import { openConnections } from "./connections.ts";
 import { openMasterKeys, readFeedSigningKey, readPreviousFeedSigningKey } from "./keys.ts";
 import { openMailer } from "./mail.ts";
@@ -42,8 +43,11 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   const validation = openValidation(config, { db, seal, clock });
   const send = createSender({ allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS });
   const courier = createCourier({ db, seal, clock, send, log });
+  const { precheck } = validation;
+  const acme = openAcme(config, { db, signer, seal, clock, announce, precheck, log });
   const handlers = [
     ...deployments,
+    ...acme.handlers,
     ...purgeHandlers({ db, signer, clock, announce }),
     ...prefetchHandlers({ db, signer, clock, announce }),
     ...validationHandlers({ db, signer, clock, announce, log, ...validation }),
@@ -60,6 +64,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     const { DATABASE_URL: databaseUrl, REDIS_URL: redisUrl, WORKER_CONCURRENCY: concurrency } = config;
     const working = await startParts([
       async () => startRelay({ databaseUrl, redisUrl, applicationName: compilerName(), log }),
+      () => acme.start(),
       async () => startJobWorker({ db, redisUrl, handlers, concurrency, log }),
       async () => courier.start(),
     ]);
