@@ -4,6 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { acmeSchedules } from "../domains/acme/index.ts";
 import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
+import { expirySchedules } from "../domains/certificate/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
 import { notificationSchedules } from "../domains/notification/index.ts";
 import { prefetchSchedules } from "../domains/prefetch/index.ts";
@@ -20,6 +21,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...purgeSchedules,
       ...prefetchSchedules,
       ...notificationSchedules,
+      ...expirySchedules,
       ...signingKeySchedules,
       ...authSchedules,
       ...validationSchedules,

@@ -4,6 +4,7 @@ import type { Logger } from "../../platform/log.ts";
 import { createSealOf } from "../../platform/seal.ts";
 import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
+import { expiryHandlers } from "../domains/certificate/index.ts";
 import { compilerName, deploymentHandlers } from "../domains/deployment/index.ts";
 import { groupPlacementHandler, policyChangeHandler } from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
@@ -57,6 +58,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...authHandlers({ db, clock, mailer, publicUrl: publicUrlOf(config) }),
     ...mailHandlers({ mailer, seal }),
     ...notificationHandlers({ db, post: createPost(seal), clock, courier }),
+    ...expiryHandlers({ db, clock }),
     ...idempotencyHandlers({ db, log }),
   ];
   try {
