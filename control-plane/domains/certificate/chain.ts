@@ -1,7 +1,5 @@
-// From a leaf to an authority that viewers know: put in order, and what is missing by name. No input or output but the list of
-// roots that Node brings.
+// From a leaf to an authority that viewers know: put in order, and what is missing by name. No input or output.
 import { X509Certificate } from "node:crypto";
-import { rootCertificates } from "node:tls";
 import { shortName } from "./facts.ts";
 
 export type Chain =
@@ -10,12 +8,13 @@ export type Chain =
   /** `last` was issued by somebody whose certificate is not here. */
   | { readonly kind: "broken"; readonly last: X509Certificate };
 
-export function chainFrom(leaf: X509Certificate, others: readonly X509Certificate[]): Chain {
+/** `roots`: PEM of the authorities that viewers know. */
+export function chainFrom(leaf: X509Certificate, others: readonly X509Certificate[], roots: readonly string[]): Chain {
   const path = [leaf];
   let last = leaf;
   while (!isSelfSigned(last)) {
     const issuer = others.find((other) => !path.includes(other) && hasIssued(other, last));
-    if (issuer === undefined) return isOfKnownRoot(last) ? whole(path) : { kind: "broken", last };
+    if (issuer === undefined) return isOfRoot(last, roots) ? whole(path) : { kind: "broken", last };
     path.push(issuer);
     last = issuer;
   }
@@ -41,16 +40,18 @@ function hasIssued(issuer: X509Certificate, issued: X509Certificate): boolean {
   }
 }
 
-let knownRoots: ReadonlyMap<string, readonly X509Certificate[]> | undefined;
+/** A list of roots is read once: there are some 150 of them. */
+const rootsRead = new WeakMap<readonly string[], ReadonlyMap<string, readonly X509Certificate[]>>();
 
-function isOfKnownRoot(certificate: X509Certificate): boolean {
-  knownRoots ??= rootsBySubject();
-  return (knownRoots.get(certificate.issuer) ?? []).some((root) => hasIssued(root, certificate));
+function isOfRoot(certificate: X509Certificate, pems: readonly string[]): boolean {
+  const roots = rootsRead.get(pems) ?? rootsBySubject(pems);
+  rootsRead.set(pems, roots);
+  return (roots.get(certificate.issuer) ?? []).some((root) => hasIssued(root, certificate));
 }
 
-function rootsBySubject(): ReadonlyMap<string, readonly X509Certificate[]> {
+function rootsBySubject(pems: readonly string[]): ReadonlyMap<string, readonly X509Certificate[]> {
   const roots = new Map<string, X509Certificate[]>();
-  for (const pem of rootCertificates) {
+  for (const pem of pems) {
     const root = new X509Certificate(pem);
     roots.set(root.subject, [...(roots.get(root.subject) ?? []), root]);
   }

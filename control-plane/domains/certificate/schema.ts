@@ -17,12 +17,9 @@ const certificate = z
   .string()
   .max(CHAIN_BYTES_MAX)
   .meta({ description: "PEM. The certificates that follow it may stand behind it, or in `chain`." });
-const privateKey = z
-  .string()
-  .max(KEY_BYTES_MAX)
-  .meta({
-    description: "PEM, without a passphrase. It is sealed, sent to the edges that need it, and never read back.",
-  });
+const privateKey = z.string().max(KEY_BYTES_MAX).meta({
+  description: "PEM, without a passphrase. It is sealed, sent to the edges that need it, and never read back.",
+});
 const chain = z.string().max(CHAIN_BYTES_MAX).meta({
   description: "PEM of the authority's certificates in any order; of an authority of your own, the root too.",
 });

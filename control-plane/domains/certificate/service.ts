@@ -1,5 +1,6 @@
 // Takes certificates from customers: uploaded, or got from the authority. What is wrong with one is said before it is kept.
 import { randomUUID } from "node:crypto";
+import { rootCertificates } from "node:tls";
 import { CompileRefusal } from "../../../edge-templates/index.ts";
 import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import type { Seal } from "../../../platform/seal.ts";
@@ -235,7 +236,7 @@ function changesOf({ status, statusReason, updatedBy, updatedAt }: CertificateRe
 }
 
 function checked(upload: Upload, now: Date): ReadUpload {
-  const read = readUpload(upload, now);
+  const read = readUpload(upload, { now, roots: rootCertificates });
   if ("faults" in read) throw invalidRequest(read.faults);
   return read;
 }

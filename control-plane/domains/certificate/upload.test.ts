@@ -1,4 +1,5 @@
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { rootCertificates } from "node:tls";
 import { expect, test } from "vitest";
 import { createAuthority, ecKeys, type Made, make, NOW, rsaKeys, type Wish } from "./test-chains.ts";
 import { readUpload, type Upload } from "./upload.ts";
@@ -14,13 +15,13 @@ function uploadOf(leaf: Made, changes: Partial<Upload> = {}): Upload {
 }
 
 function read(upload: Upload) {
-  const found = readUpload(upload, NOW);
+  const found = readUpload(upload, { now: NOW, roots: rootCertificates });
   if ("faults" in found) throw new Error(JSON.stringify(found.faults));
   return { ...found, subjects: found.chain.split(/(?=-----BEGIN)/).map((pem) => new X509Certificate(pem).subject) };
 }
 
 function faultsOf(upload: Upload): readonly string[] {
-  const found = readUpload(upload, NOW);
+  const found = readUpload(upload, { now: NOW, roots: rootCertificates });
   if (!("faults" in found)) throw new Error("it was taken");
   const texts = found.faults.map(({ pointer, detail }) => `${pointer} ${detail}`);
   const [, secret = "nothing of it"] = upload.private_key.split("\n");
@@ -98,6 +99,14 @@ function issuerAt(url: string): object {
   const one = Buffer.concat([Buffer.from([0x30, oid.length + uri.length]), oid, uri]);
   return { id: "1.3.6.1.5.5.7.1.1", value: Buffer.concat([Buffer.from([0x30, one.length]), one]).toString("binary") };
 }
+
+test("the root of an authority that viewers know need not be sent, nor is it sent to them", () => {
+  const circumstances = { now: NOW, roots: [root.pem] };
+  const found = readUpload(uploadOf(shop, { chain: intermediate.pem }), circumstances);
+  expect(found).toEqual(readUpload(uploadOf(shop), circumstances));
+  const direct = make({ names: [HOST], issuer: root });
+  expect(readUpload(uploadOf(direct, { chain: undefined }), circumstances)).toHaveProperty("facts");
+});
 
 test("an authority of the same name that did not sign it is not its authority", () => {
   const impostor = make({ subject: "Example R1", isAuthority: true });

@@ -29,7 +29,16 @@ const CURVES = new Set(["prime256v1", "secp384r1"]);
 const SERVER_PURPOSES = new Set(["1.3.6.1.5.5.7.3.1", "2.5.29.37.0"]);
 const ANOTHER_KEY = "make a key on P-256 (or RSA with 2048 bits or more) and have a certificate issued for it.";
 
-export function readUpload(upload: Upload, now: Date): ReadUpload | { readonly faults: readonly FieldFault[] } {
+export interface Circumstances {
+  readonly now: Date;
+  /** PEM of the authorities that viewers know. */
+  readonly roots: readonly string[];
+}
+
+export function readUpload(
+  upload: Upload,
+  circumstances: Circumstances,
+): ReadUpload | { readonly faults: readonly FieldFault[] } {
   const own = readCertificates("/certificate", upload.certificate);
   const more = upload.chain === undefined ? { certificates: [], faults: [] } : readCertificates("/chain", upload.chain);
   const read = readPrivateKey(upload.private_key);
@@ -39,17 +48,17 @@ export function readUpload(upload: Upload, now: Date): ReadUpload | { readonly f
   if (certificates.length > CHAIN_LENGTH_MAX)
     faults.push(at("chain", `makes more than ${CHAIN_LENGTH_MAX} certificates: send those of this one alone.`));
   if (faults.length > 0 || "fault" in read) return { faults };
-  return readChain(certificates, read.key, now);
+  return readChain(certificates, read.key, circumstances);
 }
 
 function readChain(
   certificates: readonly X509Certificate[],
   key: KeyObject,
-  now: Date,
+  { now, roots }: Circumstances,
 ): ReadUpload | { readonly faults: readonly FieldFault[] } {
   const leaf = certificates.find((certificate) => isKeyOf(certificate, key));
   if (leaf === undefined) return { faults: [at("private_key", keyMismatch(certificates))] };
-  const found = chainFrom(leaf, certificates);
+  const found = chainFrom(leaf, certificates, roots);
   const faults = leafFaults(leaf, now);
   if (found.kind === "broken") return { faults: [...faults, at("chain", missingIssuer(found.last))] };
   faults.push(...found.certificates.slice(1).flatMap((one) => issuerFaults(one, now)));
