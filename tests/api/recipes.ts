@@ -1,6 +1,7 @@
 // For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { certificateRecipes } from "./certificate-recipes.ts";
 import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
@@ -69,6 +70,7 @@ async function withVersions(kitchen: Kitchen): Promise<string> {
 const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...peopleRecipes,
   ...edgeRecipes,
+  ...certificateRecipes,
   ...webhookRecipes,
   getTraffic: async (kitchen) => {
     const day = 24 * 60 * 60 * 1000;
@@ -138,5 +140,7 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|cache-policies|reports|edge|deployment-rollouts|points-of-presence)/.test(path);
+  return !/^\/api\/v1\/(distributions|certificates|cache-policies|reports|edge|deployment-rollouts|points-of-presence)/.test(
+    path,
+  );
 }

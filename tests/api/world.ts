@@ -18,6 +18,7 @@ import { createLogger } from "../../platform/log.ts";
 import { type Api, apiAt } from "../system/api.ts";
 
 const RAISED = "1000000";
+export const MASTER_KEY = "0f".repeat(32);
 export const PASSWORD = "correct-horse-1";
 
 export interface Person extends Api {
@@ -78,7 +79,7 @@ export async function startApiWorld(settings: Readonly<Record<string, string>> =
   const port = await pickPort();
   const config = controlPlaneSchema.parse({
     ...{ DATABASE_URL: database.url, REDIS_URL: redis.url, CLICKHOUSE_URL: clickhouse.url, DATA_DIR: folder },
-    ...{ API_PORT: String(port), LISTEN_HOST: "127.0.0.1", MASTER_KEY: "0f".repeat(32) },
+    ...{ API_PORT: String(port), LISTEN_HOST: "127.0.0.1", MASTER_KEY },
     // Nobody answers there, and that is told at once.
     DNS_SERVERS: "127.0.0.1:9",
     ...{ RATE_LIMIT_PER_MINUTE: RAISED, RATE_LIMIT_TOKEN_PER_MINUTE: RAISED, LOGIN_ATTEMPTS_PER_MINUTE: RAISED },
