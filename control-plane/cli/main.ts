@@ -6,6 +6,7 @@ import { agentStartCommand } from "./agent-start.ts";
 import { cdnDebugCommand } from "./cdn-debug.ts";
 import { EXIT_FAILED, EXIT_WRONG_USE, explainFailure, type Terminal } from "./command.ts";
 import { domainCreateCommand } from "./domain-create.ts";
+import { domainValidateCommand } from "./domain-validate.ts";
 import { edgeEnrolCommand } from "./edge-enrol.ts";
 import { edgesCommand } from "./edges.ts";
 import { jobsFailedCommand } from "./jobs-failed.ts";
@@ -38,6 +39,7 @@ program
   .addCommand(agentStartCommand())
   .addCommand(migrateCommand(beside))
   .addCommand(domainCreateCommand(beside))
+  .addCommand(domainValidateCommand(beside))
   .addCommand(purgeCommand(beside))
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
