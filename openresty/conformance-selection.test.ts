@@ -15,6 +15,8 @@ const varied = (vary: string | readonly string[]) => says(HOUR, { vary });
 const asks = (vary: string | readonly string[], ...steps: readonly [Record<string, string>, CacheStep["from"]][]) =>
   steps.map(([headers, from]) => ({ origin: varied(vary), headers, from }));
 
+const spoken = (language: string, vary = "Accept-Language") => says(HOUR, { vary, "content-language": language });
+
 const after304 = (headers: Record<string, string>, has: CacheStep["has"]): CacheStep[] => [
   { origin: says("max-age=60", { etag: '"one"', age: "61", ...headers }), from: "origin", body: "answer 1" },
   {
@@ -85,6 +87,49 @@ const THEMES: Readonly<Record<string, readonly CacheCase[]>> = {
     [
       "nor their case",
       asks("Accept-Language", [{ "accept-language": "en, de" }, "origin"], [{ "accept-language": "eN, De" }, "cache"]),
+    ],
+    [
+      "nor blanks around the commas of any list",
+      asks(
+        "X-Kind",
+        [{ "x-kind": "1,2" }, "origin"],
+        [{ "x-kind": "1, 2" }, "cache"],
+        [{ "x-kind": "1 ,\t2" }, "cache"],
+        [{ "x-kind": "12" }, "origin"],
+      ),
+    ],
+    [
+      "blanks that may mean something count",
+      asks("X-Kind", [{ "x-kind": '"1,2"' }, "origin"], [{ "x-kind": '"1, 2"' }, "origin"]),
+    ],
+    ["and those of cookies", asks("Cookie", [{ cookie: "a=1,2" }, "origin"], [{ cookie: "a=1, 2" }, "origin"])],
+    [
+      "who likes one language best gets what was made in it for another",
+      [
+        { origin: spoken("de"), headers: { "accept-language": "en, de" }, from: "origin" },
+        { headers: { "accept-language": "fr;q=0.5, de;q=1.0" }, from: "cache", has: { "content-language": "de" } },
+        { headers: { "accept-language": "DE" }, from: "cache" },
+        { headers: { "accept-language": "de-AT,de;q=0.9" }, from: "origin" },
+        { headers: { "accept-language": "fr, de" }, from: "origin" },
+        { from: "origin" },
+      ],
+    ],
+    [
+      "but not what is in two languages, or was asked for in words that nobody understands",
+      [
+        { origin: spoken("de, en"), headers: { "accept-language": "en, de" }, from: "origin" },
+        { headers: { "accept-language": "de" }, from: "origin" },
+        { origin: spoken("it"), headers: { "accept-language": "it;x=1" }, from: "origin" },
+        { headers: { "accept-language": "it" }, from: "origin" },
+      ],
+    ],
+    [
+      "nor what differs in something else",
+      [
+        { origin: spoken("de", "Accept-Language, X-Kind"), headers: { "x-kind": "1" }, from: "origin" },
+        { headers: { "x-kind": "1", "accept-language": "de" }, from: "cache" },
+        { headers: { "x-kind": "2", "accept-language": "de" }, from: "origin" },
+      ],
     ],
     [
       "another query is another answer",

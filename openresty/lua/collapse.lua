@@ -25,8 +25,8 @@ local IS_LANDED, PASSES = "landed", "passes"
 local LANDED_SECONDS = 0.2
 -- How long who comes back without the answer pauses before the next look.
 local PAUSES_SECONDS = { [0] = 0, 0.002, 0.01, 0.03, 0.1, 0.2 }
--- nginx follows ten redirections.
-local ROUNDS_MAX = 8
+-- nginx follows ten redirections, and alike.lua may have taken two of them.
+local ROUNDS_MAX = 7
 -- Forgotten at once when an answer is kept after all, so it may be long.
 local PASS_SECONDS = 60
 -- Of a failure, and of an answer that did not come in time.

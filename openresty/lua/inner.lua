@@ -1,6 +1,7 @@
 -- The inner hop: asks the origin and decides for how long the outer hop may keep the answer. Only a second hop can:
 -- nginx decides what to cache before header filters run. Phases: access, header_filter and, for its error page, content
 -- of the inner server. Reads documents through `documents`; writes the dict `renewals` through its module.
+local alike = require "alike"
 local balancer = require "balancer"
 local cache_rules = require "cache_rules"
 local collapse = require "collapse"
@@ -28,13 +29,14 @@ local max, tonumber, type = math.max, tonumber, type
 local M = {}
 
 -- The hop header: the outer hop's cache status, the version of the slices before this one, a mark for each time that this
--- request was sent back to look again, with another behind them where the outer hop's disk is full, for how many seconds
--- the viewer waits already, and the cache key, which begins with the distribution; blanks between them.
+-- request was sent back to look again, with others behind them where it is in the words of another (alike.lua) and where the
+-- outer hop's disk is full, for how many seconds the viewer waits already, and the cache key, which begins with the
+-- distribution; blanks between them.
 local function read_hop(ctx, hop)
-  local status, version, marks, full, waited, key = match(hop or "", "^(%u*) (%x*) (%+*)(!?) ([%d.]+) (.+)$")
+  local status, version, marks, words, full, waited, key = match(hop or "", "^(%u*) (%x*) (%+*)([~=]?)(!?) ([%d.]+) (.+)$")
   if not key then return nil end
   ctx.status, ctx.slices_before, ctx.rounds, ctx.waited, ctx.key = status, version, #marks, tonumber(waited), key
-  ctx.has_room = full == ""
+  ctx.words, ctx.has_room = words, full == ""
   return sub(key, 1, 36)
 end
 
@@ -46,10 +48,22 @@ local function write_request(var, headers, path)
 end
 
 -- The outer hop takes it from its cache, where the answer to somebody else is by now.
-local function look_again(ctx)
+local function look_again(ctx, place)
   ctx.key = nil
-  ngx.header["X-Accel-Redirect"] = "@again"
+  ngx.header["X-Accel-Redirect"] = place
   return ngx.exit(ngx.HTTP_NO_CONTENT)
+end
+
+-- Whether the outer hop is to look in other words: those of a request whose answer fits, or its own, when that is gone.
+local function has_other_words(var, ctx)
+  if ctx.status ~= "MISS" or parent.is_one(var) or slices.is_slice(var.http_range) then return false end
+  if ctx.words == alike.AS_ANOTHER then
+    alike.forget(var, ctx.key)
+    return true
+  end
+  local words = ctx.words == "" and alike.find(var, ctx.key)
+  if words then ngx.header["X-Edge-Alike"] = words end
+  return words and true or false
 end
 
 -- What every location begins with. Returns the document, nil when there is none, and the path.
@@ -88,9 +102,10 @@ function M.access(here)
   local asks_parent = parent.is_due(var)
   local found, path = begin(var, ctx)
   if not found then return ngx.exit(503) end
+  if has_other_words(var, ctx) then return look_again(ctx, "@alike") end
   if wants_cached_only(var) then return ngx.exit(504) end
   if not slices.is_slice(var.http_range) and collapse.enter(var, ctx.key, ctx.rounds, ctx.waited) then
-    return look_again(ctx)
+    return look_again(ctx, "@again")
   end
   if asks_parent then return ngx.exec("@parent") end
   local is_again = balancer.is_again(var)
@@ -200,6 +215,12 @@ local function renews(answer)
   return true, not (answer.cache_control or answer.cdn_cache_control or answer.expires)
 end
 
+-- Slices are asked for by subrequests, which take nobody's words.
+local function note_words(var, ctx, answer, ttl)
+  if not answer.vary or answer.status ~= 200 or slices.is_slice(var.http_range) then return end
+  alike.note(var, ctx.key, answer.vary, joined("Content-Language"), ttl)
+end
+
 -- Of slices, the first counts for all.
 local function may_be_variant(ctx, answer)
   if not answer.vary or ctx.status ~= "MISS" or ctx.slices_before ~= "" then return true end
@@ -232,6 +253,7 @@ function M.header_filter()
   -- A renewed answer lies on the disk already.
   local is_kept = storable and ttl > 0 and (is_renewal or ctx.has_room)
   collapse.answered(var, is_unspoken or is_kept, answer.vary, is_renewal)
+  if is_kept then note_words(var, ctx, answer, ttl) end
   local stored = now .. "," .. initial_age .. "," .. ttl
   header["Age"] = nil
   header["Expires"] = nil

@@ -1,5 +1,5 @@
 -- The one spelling of Accept-Language, so that an answer that varies by it is kept once for all who want the same. What
--- browsers send is spelt so already. Phase: access; no dict.
+-- browsers send is spelt so already. Phases: access, header_filter; no dict.
 local lrucache = require "resty.lrucache"
 
 local concat, sort = table.concat, table.sort
@@ -29,16 +29,24 @@ local function is_before(one, other)
   return one.text < other.text
 end
 
-local function spelt(text)
+-- The ranges of a list, those that are liked best first; nil when it is not understood.
+local function ranges_of(text)
   local ranges = {}
   for item in gmatch(text, "[^,]+") do
     local tag, weight = match(item, "^%s*([%w*-]+)%s*;%s*[qQ]=([%d.]+)%s*$")
     tag = tag or match(item, "^%s*([%w*-]+)%s*$")
-    if not tag or #ranges == RANGES_MAX then return text end
+    if not tag or #ranges == RANGES_MAX then return nil end
     local range = spelt_range(tag)
-    ranges[#ranges + 1] = { weight = tonumber(weight or 1) or 0, text = weight and range .. ";q=" .. weight or range }
+    local text_of_range = weight and range .. ";q=" .. weight or range
+    ranges[#ranges + 1] = { tag = range, weight = tonumber(weight or 1) or 0, text = text_of_range }
   end
   sort(ranges, is_before)
+  return ranges
+end
+
+local function spelt(text)
+  local ranges = ranges_of(text)
+  if not ranges then return text end
   for index, range in ipairs(ranges) do ranges[index] = range.text end
   return concat(ranges, ",")
 end
@@ -51,6 +59,16 @@ function M.canonical(text)
     known:set(text, canonical)
   end
   return canonical
+end
+
+function M.is_understood(text) return ranges_of(text) ~= nil end
+
+--- The one language that is liked best; nil when there is none, or several are liked as much.
+function M.favourite(text)
+  local ranges = ranges_of(text)
+  local first, other = ranges and ranges[1], ranges and ranges[2]
+  if not first or first.tag == "*" or first.weight <= 0 or (other and other.weight == first.weight) then return nil end
+  return first.tag
 end
 
 return M

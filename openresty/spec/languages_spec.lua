@@ -23,4 +23,18 @@ function T.test_what_is_not_understood_is_left_as_it_is()
   end
 end
 
+function T.test_the_favourite_is_the_one_that_is_liked_best()
+  for text, favourite in pairs { ["de"] = "de", ["fr;q=0.5,de;q=1.0"] = "de", ["de-at,de;q=0.9"] = "de-AT" } do
+    lu.assertEquals(languages.favourite(text), favourite, text)
+  end
+  for _, text in ipairs { "", "*", "de,en", "de;q=0", "de;q=0.5,en;q=0.5", "de;level=1" } do
+    lu.assertNil(languages.favourite(text), text)
+  end
+end
+
+function T.test_what_is_understood_can_be_told()
+  lu.assertTrue(languages.is_understood("de-AT,de;q=0.9"))
+  lu.assertFalse(languages.is_understood("de;level=1"))
+end
+
 return T
