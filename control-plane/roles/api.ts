@@ -25,7 +25,13 @@ import { cachePolicyRoutes } from "../domains/cache-policy/index.ts";
 import { certificateRoutes } from "../domains/certificate/index.ts";
 import { deploymentRoutes, rolloutRoutes, waitForDeployments } from "../domains/deployment/index.ts";
 import { distributionRoutes, originRoutes, ruleRoutes, versionRoutes } from "../domains/distribution/index.ts";
-import { createEdgeAuthenticator, EDGES, edgeGroupRoutes, edgeNodeRoutes } from "../domains/edge-node/index.ts";
+import {
+  createEdgeAuthenticator,
+  createStillEnrolled,
+  EDGES,
+  edgeGroupRoutes,
+  edgeNodeRoutes,
+} from "../domains/edge-node/index.ts";
 import {
   createSharedMemory,
   createSnapshotReader,
@@ -59,6 +65,7 @@ export async function startApi(config: ControlPlaneConfig, log: Logger): Promise
   const gateway = startFeedGateway({
     ...{ db: connections.db, clock, log },
     claimed: createSharedMemory({ redis: connections.redis, log }),
+    assertEnrolled: createStillEnrolled({ db: connections.db, clock, stampOf: connections.cache.watch([EDGES]) }),
   });
   // A connection that listens can do nothing else.
   const subscriber = connectRedis(config.REDIS_URL, log, { maxRetriesPerRequest: null });

@@ -67,6 +67,16 @@ export async function findCertificateHolder(
   return row === undefined ? undefined : holderSchema.parse(row);
 }
 
+/** Whether it is an edge that may show one. */
+export async function hasCertificate(reads: Reads, edgeId: string, now: Date): Promise<boolean> {
+  const row = await EdgeCertificateModel.query(reads)
+    .select("serial")
+    .where({ edge_id: edgeId })
+    .where("usable_until", ">", now)
+    .first();
+  return row !== undefined;
+}
+
 export async function insertEnrolmentToken(
   tx: Tx,
   token: { tokenHash: string; groupId: string; expiresAt: Date },

@@ -11,6 +11,7 @@ export { edgeGroupChanged, edgeGroupPlaced, edgeKeysChanged, edgeNodeChanged } f
 export { edgeNodeRoutes } from "./routes.ts";
 export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";
+export { type AssertEnrolled, createStillEnrolled } from "./still-enrolled.ts";
 export {
   type EdgeNodeRecord,
   findNode,

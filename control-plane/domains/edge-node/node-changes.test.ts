@@ -16,6 +16,7 @@ import { createEdgeGroupService } from "./group-service.ts";
 import { findGroup } from "./group-store.ts";
 import { EDGES } from "./identity-store.ts";
 import { createEdgeNodeService, type EdgeNodeService } from "./service.ts";
+import { createStillEnrolled } from "./still-enrolled.ts";
 import { capabilities, createTestKey, edgeToken } from "./test-agent.ts";
 
 const operator = { ...platformActor, userId: randomUUID() };
@@ -109,6 +110,23 @@ test("a deleted node's certificate is worth nothing from then on, though it was 
   expect(await jobNames()).toEqual(expect.arrayContaining(["edge-keys.changed", "edge-node.changed"]));
   expect((await deedsOf(agent.edgeId)).map(({ action }) => action)).toEqual(["edge.enrol", "edge.delete"]);
   await expect(edgeNodes.removeNode(operator, agent.edgeId)).rejects.toMatchObject({ kind: { status: 404 } });
+});
+
+test("that an edge is one is looked up once, and again as soon as any edge's certificate has changed", async () => {
+  const { edgeId } = await enrolled("waiting");
+  const { db } = database;
+  let stamp = 1;
+  const asserted = createStillEnrolled({ db, clock: () => new Date(), stampOf: () => stamp });
+  const queries: string[] = [];
+  const note = ({ sql }: { sql: string }) => void queries.push(sql);
+  await asserted({ edgeId, scope: groupId });
+  db.on("query", note);
+  await asserted({ edgeId, scope: groupId });
+  expect(queries).toEqual([]);
+  db.off("query", note);
+  await edgeNodes.removeNode(operator, edgeId);
+  stamp += 1;
+  await expect(asserted({ edgeId, scope: groupId })).rejects.toMatchObject({ kind: { status: 401 } });
 });
 
 test("an agent that enrols again ends the certificate of whoever held its name", async () => {

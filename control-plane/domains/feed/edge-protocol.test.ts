@@ -19,6 +19,7 @@ import { startApiServer } from "../../http/server.ts";
 import { deploymentRoutes } from "../deployment/routes.ts";
 import {
   createDistribution,
+  createEdge,
   createGroup,
   createTestWorld,
   feedIdOf,
@@ -26,7 +27,13 @@ import {
   scopeOf,
   type TestWorld,
 } from "../deployment/test-world.ts";
-import { createEdgeAuthenticator, createEdgeAuthority, edgeGroupRoutes, edgeNodeRoutes } from "../edge-node/index.ts";
+import {
+  createEdgeAuthenticator,
+  createEdgeAuthority,
+  createStillEnrolled,
+  edgeGroupRoutes,
+  edgeNodeRoutes,
+} from "../edge-node/index.ts";
 import { capabilities, createTestKey, edgeToken } from "../edge-node/test-agent.ts";
 import { createCheckpointWriter } from "./checkpoint.ts";
 import { type FeedGateway, startFeedGateway } from "./gateway.ts";
@@ -50,7 +57,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "edgewright-test-"));
   const storage = await openFileStorage(folder);
   checkpoints = createCheckpointWriter({ ...world, storage });
-  gateway = startFeedGateway({ db, clock, log });
+  gateway = startFeedGateway({ db, clock, assertEnrolled: createStillEnrolled({ db, clock }), log });
   const authority = createEdgeAuthority({ db, seal: createSeal(Buffer.alloc(32, 1)), clock });
   const readSnapshot = createSnapshotReader({ db, storage, log });
   api = await startApiServer({
@@ -195,4 +202,18 @@ test("a server that stops lets waiting agents go with 304", async () => {
   await expect.poll(async () => (await asAgent(await changesPath(2, 0))).status).toBe(304);
   await api.part.stop();
   expect((await waiting).status).toBe(304);
+});
+
+test("an edge that is removed while it waits gets no page more", async () => {
+  const { edgeId } = await createEdge(world, group, "removed");
+  await world.compiler.deployNode({ group_id: group, edge_id: edgeId, version: 1 });
+  const question = { feedId: await feedIdOf(world), since: (await scopeOf(world, group)).rev };
+  const asks = (waitMs: number) =>
+    gateway.changes({ edgeId, scope: group }, { ...question, waitMs }, new AbortController().signal);
+  await expect.poll(() => asks(0)).toBeUndefined();
+  const waiting = asks(10_000);
+  const refused = expect(waiting).rejects.toMatchObject({ kind: { status: 401 } });
+  await world.edgeNodes.removeNode(world.customer, edgeId);
+  await world.compiler.deployNode({ group_id: group, edge_id: edgeId, version: 2 });
+  await refused;
 });

@@ -6,6 +6,7 @@ import type { Logger } from "../../../platform/log.ts";
 import { Problem } from "../../../platform/problem.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { EdgeCaller } from "../../http/caller.ts";
+import type { AssertEnrolled } from "../edge-node/index.ts";
 import { createChangesPages } from "./changes-pages.ts";
 import type { FeedHeads } from "./changes-store.ts";
 import { type ClaimMemory, createOwnMemory } from "./claim-memory.ts";
@@ -44,10 +45,13 @@ interface GatewaySettings {
   readonly clock: () => Date;
   /** Of edges that claim to be ahead of a feed; without it, this process remembers for itself. */
   readonly claimed?: ClaimMemory;
+  /** Asked before whoever waited is answered. */
+  readonly assertEnrolled?: AssertEnrolled;
   readonly log: Logger;
 }
 
-export function startFeedGateway({ db, clock, claimed = createOwnMemory(), log }: GatewaySettings): FeedGateway {
+export function startFeedGateway({ db, clock, log, ...settings }: GatewaySettings): FeedGateway {
+  const { claimed = createOwnMemory(), assertEnrolled = async () => {} } = settings;
   const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
   const renewedAt = new LRUCache<string, Date>({ max: RENEWERS_MAX });
   const claims = createRestoreClaims(db, claimed);
@@ -141,7 +145,8 @@ export function startFeedGateway({ db, clock, claimed = createOwnMemory(), log }
   async function changes(edge: EdgeCaller, query: ChangesQuery, signal: AbortSignal): Promise<Buffer | undefined> {
     const { since } = query;
     const endsAt = performance.now() + query.waitMs;
-    for (;;) {
+    for (let hasWaited = false; ; hasWaited = true) {
+      if (hasWaited) await assertEnrolled(edge);
       const tail = tailOf(edge.scope, await headsFor(edge, query));
       await assertNotAhead(edge, tail, since);
       // From 0 everything is told anyway, and who has nothing needs no tombstones.
