@@ -41,14 +41,14 @@ local function chain_fault(one, names)
   if not is_id(one.secret) then return "secret" end
   if type(one.chain) ~= "string" then return "chain" end
   if find(one.chain, "PRIVATE KEY", 1, true) then return "chain: it holds a private key" end
-  local parsed, err = ssl.parse_pem_cert(one.chain)
-  if not parsed then return "chain: not PEM: " .. err end
+  local parsed, held = x509.parse(one.chain)
+  if not parsed then return "chain: not PEM: " .. held end
   if x509.length(parsed) > LENGTH_MAX then return "chain: more than " .. LENGTH_MAX .. " certificates" end
   if x509.type_of(parsed) ~= one.type then return "chain: its key is not " .. one.type end
   for _, name in ipairs(names) do
     if not x509.covers(parsed, name) then return "chain: it is not for " .. name end
   end
-  one.parsed = parsed
+  one.parsed, one.held = parsed, held
   local fault = x509.fault(parsed)
   return fault and "chain: " .. fault
 end
@@ -79,15 +79,21 @@ local function read_times(decoded)
   end
 end
 
-local function decode(body)
-  if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
-  local decoded, err = decoder.decode(body)
-  if decoded == nil then return nil, "not JSON: " .. err end
-  local fault = fault_of(decoded) or read_times(decoded)
+local function finish(decoded)
+  local fault = read_times(decoded)
   if fault then return nil, fault end
   decoded.is_of = {}
   for _, name in ipairs(decoded.names) do decoded.is_of[name] = true end
   return decoded
+end
+
+local function decode(body)
+  if #body > BYTES_MAX then return nil, "more than " .. BYTES_MAX .. " bytes" end
+  local decoded, err = decoder.decode(body)
+  if decoded == nil then return nil, "not JSON: " .. err end
+  local fault = fault_of(decoded)
+  if fault then return nil, fault end
+  return finish(decoded)
 end
 
 --- The certificate, its chains parsed as `parsed`; or nil and what is wrong. No record may take an nginx with it.
@@ -97,13 +103,24 @@ function M.decode(body)
   return nil, "cannot be read: " .. tostring(certificate)
 end
 
+--- The same of a body that `decode` has found good before: nothing is looked at twice, and no text is kept, since a worker
+-- may hold very many.
+function M.read(body)
+  local decoded = decoder.decode(body)
+  for _, one in ipairs(decoded.chains) do
+    one.parsed, one.held = x509.parse(one.chain)
+    one.chain = nil
+  end
+  return finish(decoded)
+end
+
 -- A word on a key, never of it.
 local function take_key(one)
   local pem = secrets.find(one.secret)
   if not pem then return nil end
   local key = ssl.parse_pem_priv_key(pem)
   if not key then return "its key is not PEM" end
-  local fault = x509.fault(one.parsed, key)
+  local fault = x509.key_fault(one.parsed, key)
   if fault then return "its key: " .. fault end
   one.key = key
 end

@@ -15,8 +15,9 @@ local find, rep, sub = string.find, string.rep, string.sub
 local ipairs, time = ipairs, ngx.time
 
 local FILLED_AT_MOST = 0.7
--- Parsed chains and keys take some 30 KB each.
-local LRU_SIZE = 1000
+-- What a worker has parsed: some 9 KB each. To parse one again costs a handshake a quarter of its time, or, with OpenSSL 3.0,
+-- as much as a handshake (docs/benchmarks.md, bench:acme).
+local LRU_SIZE = 25000
 -- A name's certificates: one that serves, the next one, an uploaded and an issued one side by side.
 local AT_ONCE_MAX = 8
 local ID_WIDTH = 36
@@ -43,7 +44,7 @@ end
 
 local function decoded_version(id, version)
   local body = version and certificates:get(value_key(id, version))
-  local decoded = body and certificate.decode(body)
+  local decoded = body and certificate.read(body)
   if not decoded then return nil end
   decoded.id, decoded.rev = id, pointer.rev_of(version)
   return decoded
