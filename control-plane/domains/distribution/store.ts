@@ -221,69 +221,24 @@ function keptTo(groupId: string): [string, string[]] {
   return ["edge_group_ids @> ?::jsonb", [JSON.stringify([groupId])]];
 }
 
-/** Ids in rising order, a page at a time, held until the transaction ends. */
-export async function lockDistributionsOfGroup(
-  tx: Tx,
-  groupId: string,
-  { after, limit }: { after: string | null; limit: number },
-): Promise<readonly string[]> {
-  const query = DistributionModel.query(tx)
-    .select("id")
-    .whereRaw(...keptTo(groupId))
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit)
-    .forUpdate();
-  if (after !== null) query.where("id", ">", after);
-  return (await query).map((row) => row.id);
+/** What a distribution depends on beside its own settings. The platform's certificate serves its zone. */
+export interface Dependence {
+  readonly kind: "edge group" | "cache policy" | "certificate" | "platform certificate";
+  readonly id: string;
 }
 
-/** Ids in rising order, a page at a time, held until the transaction ends. */
-export async function lockDistributionsOfPolicy(
-  tx: Tx,
-  policyId: string,
-  { after, limit }: { after: string | null; limit: number },
-): Promise<readonly string[]> {
-  const query = DistributionModel.query(tx)
-    .select("id")
-    .where({ cache_policy_id: policyId })
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit)
-    .forUpdate();
-  if (after !== null) query.where("id", ">", after);
-  return (await query).map((row) => row.id);
+export interface Page {
+  readonly after: string | null;
+  readonly limit: number;
 }
 
-/** Ids in rising order, a page at a time, held until the transaction ends. */
-export async function lockDistributionsOfCertificate(
-  tx: Tx,
-  certificateId: string,
-  { after, limit }: { after: string | null; limit: number },
-): Promise<readonly string[]> {
-  const query = DistributionModel.query(tx)
-    .select("id")
-    .where({ certificate_id: certificateId })
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit)
-    .forUpdate();
-  if (after !== null) query.where("id", ">", after);
-  return (await query).map((row) => row.id);
-}
-
-/** Those in the platform's zone whose viewers are to come by HTTPS, in rising order of ids, as above. */
-export async function lockRedirectingSubdomains(
-  tx: Tx,
-  { after, limit }: { after: string | null; limit: number },
-): Promise<readonly string[]> {
-  const query = DistributionModel.query(tx)
-    .select("id")
-    .where({ domain_type: "subdomain", is_redirect_http_to_https: true })
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit)
-    .forUpdate();
+/** Their ids in rising order, a page at a time, held until the transaction ends. */
+export async function lockDependants(tx: Tx, on: Dependence, { after, limit }: Page): Promise<readonly string[]> {
+  const query = DistributionModel.query(tx).select("id").whereNull("deleted_at").orderBy("id").limit(limit).forUpdate();
+  if (on.kind === "edge group") query.whereRaw(...keptTo(on.id));
+  else if (on.kind === "cache policy") query.where({ cache_policy_id: on.id });
+  else if (on.kind === "certificate") query.where({ certificate_id: on.id });
+  else query.where({ domain_type: "subdomain", is_redirect_http_to_https: true });
   if (after !== null) query.where("id", ">", after);
   return (await query).map((row) => row.id);
 }
