@@ -32,7 +32,7 @@ afterAll(async () => {
   await folder.remove();
 });
 
-const STEPS = ["tools", "postgres", "redis", "clickhouse", "pebble", "tables", "control plane", "edge"];
+const STEPS = ["tools", "dns", "postgres", "redis", "clickhouse", "pebble", "tables", "control plane", "edge"];
 
 const nothingRuns = () => eventually(async () => expect(leftoversOf(folder.path).processes).toEqual([]));
 

@@ -1,6 +1,6 @@
 // Everything of the platform's own that listens: no origin may be there, whatever the customer's URL resolves to.
 import { lookup } from "node:dns/promises";
-import type { ServiceUrls } from "./services.ts";
+import type { StartedServices } from "./services.ts";
 import type { UpSettings } from "./settings.ts";
 
 const DEFAULT_PORTS: Readonly<Record<string, number>> = {
@@ -13,7 +13,10 @@ const DEFAULT_PORTS: Readonly<Record<string, number>> = {
 };
 
 /** `address:port`, as the agent takes them; a service that is called by name stands there with its addresses. */
-export async function platformListeners(settings: UpSettings, urls: ServiceUrls): Promise<readonly string[]> {
+export async function platformListeners(
+  settings: UpSettings,
+  { urls, otherListeners }: StartedServices,
+): Promise<readonly string[]> {
   const own = [settings.API_PORT, settings.EDGE_HTTP_PORT, settings.EDGE_HTTPS_PORT].map((port) => `*:${port}`);
   const services = [
     urls.DATABASE_URL,
@@ -23,7 +26,7 @@ export async function platformListeners(settings: UpSettings, urls: ServiceUrls)
     settings.S3_ENDPOINT,
   ];
   const addresses = await Promise.all(services.map((url) => (url === undefined ? [] : listenersOf(new URL(url)))));
-  return [...own, ...addresses.flat()];
+  return [...own, ...otherListeners, ...addresses.flat()];
 }
 
 async function listenersOf({ hostname, port, protocol }: URL): Promise<readonly string[]> {

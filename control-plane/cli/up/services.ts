@@ -9,6 +9,7 @@ import { startRedis } from "../../../platform/embedded/redis.ts";
 import type { ChildLedger } from "../../../platform/embedded/run-lock.ts";
 import type { Part } from "../../../platform/lifecycle.ts";
 import type { Logger } from "../../../platform/log.ts";
+import { exportedRoots, exportRoot, type LocalNames, needsLocalDns, startLocalNames } from "./local-authority.ts";
 import type { Steps } from "./progress.ts";
 import type { UpSettings } from "./settings.ts";
 
@@ -19,6 +20,16 @@ export interface ServiceUrls {
   readonly ACME_DIRECTORY_URL: string;
   /** Of the local certificate authority's own listener; unset for a public one. */
   readonly ACME_CA_FILE: string | undefined;
+  readonly ACME_DNS_SERVER: string | undefined;
+  readonly ACME_DNS_TSIG: string | undefined;
+  readonly DNS_SERVERS: string | undefined;
+  readonly VALIDATION_HTTP_PORT: number | undefined;
+}
+
+export interface StartedServices {
+  readonly urls: ServiceUrls;
+  /** `host:port` of what else listens here, beside what those settings name. */
+  readonly otherListeners: readonly string[];
 }
 
 interface Surroundings {
@@ -52,8 +63,9 @@ export async function openTools({ settings, log, steps }: Surroundings): Promise
   );
 }
 
-export async function startServices(surroundings: Surroundings, tools: Tools): Promise<ServiceUrls> {
+export async function startServices(surroundings: Surroundings, tools: Tools): Promise<StartedServices> {
   const { settings } = surroundings;
+  const names = needsLocalDns(settings) ? await startNames(surroundings) : undefined;
   const own = (name: string) => ({
     folder: join(settings.DATA_DIR, name),
     log: surroundings.log,
@@ -67,29 +79,70 @@ export async function startServices(surroundings: Surroundings, tools: Tools): P
       ),
     () => service(surroundings, "clickhouse", settings.CLICKHOUSE_URL, () => startClickHouse(own("clickhouse"))),
     () =>
-      service(surroundings, "pebble", settings.ACME_DIRECTORY_URL, async () => {
-        const command = (await tools.openTools()).command("pebble");
-        const { directoryUrl, ...rest } = await startPebble({
-          ...own("pebble"),
-          command,
-          httpPort: settings.EDGE_HTTP_PORT,
-        });
-        return { url: directoryUrl, ...rest };
-      }),
+      service(surroundings, "pebble", settings.ACME_DIRECTORY_URL, () =>
+        startAuthority(surroundings, tools, names?.dns.address ?? settings.DNS_SERVERS?.[0]),
+      ),
   ]);
+  const management = acme.managementUrl === undefined ? undefined : new URL(acme.managementUrl).host;
   return {
-    DATABASE_URL: database.url,
-    REDIS_URL: redis.url,
-    CLICKHOUSE_URL: clickhouse.url,
-    ACME_DIRECTORY_URL: acme.url,
-    ACME_CA_FILE: acme.rootCertificatePath,
+    urls: {
+      DATABASE_URL: database.url,
+      REDIS_URL: redis.url,
+      CLICKHOUSE_URL: clickhouse.url,
+      ACME_DIRECTORY_URL: acme.url,
+      ACME_CA_FILE: acme.rootCertificatePath ?? settings.ACME_CA_FILE,
+      ACME_DNS_SERVER: names?.dns.address ?? settings.ACME_DNS_SERVER,
+      ACME_DNS_TSIG: names?.tsig ?? settings.ACME_DNS_TSIG,
+      DNS_SERVERS: names?.dns.address ?? settings.DNS_SERVERS?.join(","),
+      // Only the local authority looks where the local edge listens.
+      VALIDATION_HTTP_PORT:
+        settings.VALIDATION_HTTP_PORT ?? (management === undefined ? undefined : settings.EDGE_HTTP_PORT),
+    },
+    otherListeners: [names?.dns.address, management].filter(isPresent),
   };
+}
+
+function isPresent(text: string | undefined): text is string {
+  return text !== undefined;
+}
+
+function startNames(surroundings: Surroundings): Promise<LocalNames> {
+  const { settings, steps, log, started } = surroundings;
+  return steps.step(
+    "dns",
+    async () => {
+      const names = await startLocalNames(settings, { folder: join(settings.DATA_DIR, "dns"), log });
+      started(names.dns.part);
+      return names;
+    },
+    ({ dns }) => `running at ${dns.address}: every name is this edge`,
+  );
+}
+
+async function startAuthority(
+  { settings, ledger, log }: Surroundings,
+  tools: Tools,
+  dnsServer: string | undefined,
+): Promise<StartedService> {
+  const { directoryUrl, ...rest } = await startPebble({
+    folder: join(settings.DATA_DIR, "pebble"),
+    log,
+    ledger,
+    command: (await tools.openTools()).command("pebble"),
+    httpPort: settings.VALIDATION_HTTP_PORT ?? settings.EDGE_HTTP_PORT,
+    ...(dnsServer === undefined ? {} : { dnsServer }),
+    onStart: async ({ readRoot }) => exportRoot(settings.DATA_DIR, await readRoot()),
+  });
+  return { url: directoryUrl, ...rest, note: `trust ${exportedRoots(settings.DATA_DIR)}` };
 }
 
 interface StartedService {
   readonly url: string;
   readonly part?: Part;
   readonly rootCertificatePath?: string;
+  readonly managementUrl?: string;
+  /** What a person should know of it. */
+  readonly note?: string;
 }
 
 async function service(
@@ -106,7 +159,8 @@ async function service(
       if (running.part !== undefined) started(running.part);
       return running;
     },
-    ({ url }) => `${configured === undefined ? "running" : "yours"} at ${new URL(url).host}`,
+    ({ url, note }) =>
+      `${configured === undefined ? "running" : "yours"} at ${new URL(url).host}${note === undefined ? "" : `; ${note}`}`,
   );
 }
 

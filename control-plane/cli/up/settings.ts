@@ -12,6 +12,8 @@ export const upSchema = controlPlaneSchema.extend({
   REDIS_URL: controlPlaneSchema.shape.REDIS_URL.optional(),
   CLICKHOUSE_URL: controlPlaneSchema.shape.CLICKHOUSE_URL.optional(),
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(true),
+  /** Unset: where the local authority looks, which is the local edge. */
+  VALIDATION_HTTP_PORT: setting.port.optional(),
   ORIGIN_CA_FILE: z.string().min(1).optional(),
   /** Whose addresses are whose country's; unset: a free file that comes with the packages. */
   GEOIP_DB: z.string().min(1).optional(),

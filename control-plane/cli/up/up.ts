@@ -60,8 +60,8 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   const log = logOf("up");
   const surroundings = { settings, ledger: run.ledger, log, steps, started };
   const tools = await openTools(surroundings);
-  const urls = await startServices(surroundings, tools);
-  const config = await migrate(settings, urls, steps);
+  const services = await startServices(surroundings, tools);
+  const config = await migrate(settings, services.urls, steps);
   const firstUse = await prepareFirstUse(config, settings, log);
   started(
     await steps.step(
@@ -76,7 +76,7 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
     nginx: tools.nginx,
     controlPlaneUrl: api,
     enrolmentToken: firstUse.enrolmentToken,
-    platformListeners: await platformListeners(settings, urls),
+    platformListeners: await platformListeners(settings, services),
     ledger: run.ledger,
     log,
   };
@@ -136,16 +136,17 @@ async function migrate(settings: UpSettings, urls: ServiceUrls, steps: Steps): P
 function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPlaneConfig {
   const keys = ensureLocalKeys(settings.DATA_DIR);
   return controlPlaneSchema.parse({
-    ...settings,
-    ...urls,
+    ...Object.fromEntries(Object.entries({ ...settings, ...urls }).map(([name, value]) => [name, asWritten(value)])),
     // A key of the caller's leaves the file unused, and commands must not take it for the one.
     MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? (settings.MASTER_KEY === undefined ? keys.masterKeyFile : undefined),
     FEED_SIGNING_KEY_FILE: settings.FEED_SIGNING_KEY_FILE ?? keys.feedSigningKeyFile,
-    ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
-    TRUSTED_PROXIES: settings.TRUSTED_PROXIES.join(","),
-    CORS_ORIGINS: settings.CORS_ORIGINS.join(","),
-    DNS_SERVERS: settings.DNS_SERVERS?.join(","),
   });
+}
+
+/** Flags and lists as a person sets them. */
+function asWritten(value: unknown): unknown {
+  if (Array.isArray(value)) return value.join(",");
+  return typeof value === "boolean" ? String(value) : value;
 }
 
 // A URL of a mail server may hold a password.
