@@ -3,7 +3,7 @@
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Days ahead; each is said once of a chain. */
-export const WARNING_DAYS = [30, 14, 7, 3, 1] as const;
+const WARNING_DAYS = [30, 14, 7, 3, 1] as const;
 export const WARNED_AHEAD_MS = WARNING_DAYS[0] * DAY_MS;
 /** Who was not told for so long, because nobody ran the schedule, knows it from elsewhere. */
 export const WARNED_AFTER_MS = 30 * DAY_MS;

@@ -16,7 +16,7 @@ export const deliveryAttempt = z.object({
   error: z.string().nullable(),
   ms: z.int(),
 });
-export type DeliveryAttempt = z.output<typeof deliveryAttempt>;
+type DeliveryAttempt = z.output<typeof deliveryAttempt>;
 
 class DeliveryModel extends Model {
   static override tableName = "webhook_delivery";

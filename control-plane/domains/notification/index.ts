@@ -1,6 +1,6 @@
 // What accounts are told, by letter and by webhook. The only door of this domain.
 export { createCourier } from "./courier.ts";
-export { type NotificationEvent, notificationEvents } from "./events.ts";
+export type { NotificationEvent } from "./events.ts";
 export { notificationHandlers, notificationSchedules } from "./handlers.ts";
 export { type Notification, notify } from "./notify.ts";
 export { createSender } from "./request.ts";

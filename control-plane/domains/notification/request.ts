@@ -10,7 +10,7 @@ import { z } from "zod";
 import { hostOf, mayDial, type UrlPolicy, urlFaults } from "./webhook-rules.ts";
 
 /** From the look-up to the end of the answer. */
-export const SEND_TIMEOUT_MS = 15_000;
+const SEND_TIMEOUT_MS = 15_000;
 const DNS_TIMEOUT_MS = 2_000;
 const ADDRESSES_MAX = 8;
 /** The system's own look-up holds a thread for as long as it takes. */
