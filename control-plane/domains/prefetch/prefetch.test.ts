@@ -1,6 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { prefetchBodySchema } from "../../../agents/contract.ts";
+import { createViewersAuthority } from "../../../openresty/test-certificates.ts";
+import { createSeal } from "../../../platform/seal.ts";
+import { createCertificateService } from "../certificate/index.ts";
 import {
   createDistribution,
   createGroup,
@@ -17,6 +20,7 @@ const forever = new AbortController().signal;
 
 let world: TestWorld;
 let group: string;
+const viewersAuthority = createViewersAuthority();
 let id: string;
 let names = 0;
 
@@ -40,6 +44,20 @@ describe("a prefetch", () => {
   test("names whole URLs, each once, in the spelling of the edges", async () => {
     const { urls } = await ask(["/%7Ea", "/~a#x", `HTTPS://WWW${names}.Example.com:8443/b?x`]);
     expect(urls).toEqual([`http://www${names}.example.com/~a`, `https://www${names}.example.com/b?x`]);
+  });
+
+  test("goes over HTTPS where viewers are led there", async () => {
+    const host = `www${names}.example.com`;
+    const { chain, key } = viewersAuthority.issue({ names: [host] });
+    const certificates = createCertificateService({
+      ...{ db: world.db, clock: world.clock, seal: createSeal(Buffer.alloc(32, 1)) },
+      ...{ canonicalName: (text: string) => text, isServedForAnother: async () => false },
+    });
+    const pair = { certificate: chain, chain: viewersAuthority.root, private_key: key };
+    const certificate = await certificates.create(world.customer, { automatic: false, ...pair });
+    const wish = { certificate_id: certificate.id, is_redirect_http_to_https: true };
+    await world.distributions.update(world.customer, id, wish);
+    expect((await ask(["/a", `http://${host}/b`])).urls).toEqual([`https://${host}/a`, `https://${host}/b`]);
   });
 
   test("reaches every group that has the distribution, and is gone after an hour", async () => {

@@ -2,6 +2,7 @@
 import { canonicalHostName } from "../../../platform/host-name.ts";
 
 export interface Place {
+  /** `https`: for every URL, since the edges answer nothing else over HTTP. */
   readonly scheme: "http" | "https";
   readonly host: string;
 }
@@ -13,5 +14,6 @@ export function absoluteUrl(text: string, target: string, otherwise: Place): str
   const [, scheme, authority = ""] = ABSOLUTE.exec(text) ?? [];
   const { scheme: usual, host } = otherwise;
   if (scheme === undefined) return `${usual}://${host}${target}`;
-  return `${scheme.toLowerCase()}://${canonicalHostName(authority) ?? host}${target}`;
+  const asked = usual === "https" ? usual : scheme.toLowerCase();
+  return `${asked}://${canonicalHostName(authority) ?? host}${target}`;
 }

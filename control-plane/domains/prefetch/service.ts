@@ -32,8 +32,8 @@ export function createPrefetchService({ db, clock, budget = withoutBudget }: Pre
       const distribution = await getLivingDistribution(tx, caller, distributionId);
       assertNotTooMuch("urls", input.urls);
       const desired = await findDesiredDistribution(tx, distributionId);
-      const hosts = desired?.serve === true ? desired.distribution.hosts : [];
-      const urls = readUrls(input.urls, hosts, placeOf(hosts, distribution.cname));
+      const { hosts, redirectHttpToHttps: isLed } = desired?.serve === true ? desired.distribution : NOTHING_SERVED;
+      const urls = readUrls(input.urls, hosts, placeOf(hosts, distribution.cname, isLed));
       const body = bodyOf({ distribution_id: distributionId, urls });
       // Escapes may make it longer than it came.
       if (Buffer.byteLength(body) > PURGE_BODY_BYTES_MAX) throw invalidRequest([tooMuch("urls")]);
@@ -70,9 +70,11 @@ function readUrls(texts: readonly string[], hosts: readonly string[], otherwise:
   return [...urls];
 }
 
-/** The first name that it is served under. */
-function placeOf(hosts: readonly string[], cname: string): Place {
-  return { scheme: "http", host: hosts.find((host) => !host.startsWith("*.")) ?? cname };
+const NOTHING_SERVED = { hosts: [], redirectHttpToHttps: false };
+
+/** The first name that it is served under. Where viewers are led to HTTPS, over HTTP there is nothing to keep. */
+function placeOf(hosts: readonly string[], cname: string, isLedToHttps: boolean): Place {
+  return { scheme: isLedToHttps ? "https" : "http", host: hosts.find((host) => !host.startsWith("*.")) ?? cname };
 }
 
 async function recordRequest(tx: Tx, caller: Caller, { id, distribution_id, urls }: PrefetchRow): Promise<void> {
