@@ -90,6 +90,7 @@ local function apply()
   if feed_id then facts.take_feed(feed_id) end
   local take = ngx.var.http_x_edge_take_back and records.take_back or records.take
   local refused, seen = apply_records(take, read_body())
+  documents.let_go()
   if not refused then
     -- What came before the damage is in the store: workers must look again. The agent sends the whole again.
     facts.finish_apply(facts.applied())

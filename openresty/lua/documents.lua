@@ -11,7 +11,7 @@ local ngx = ngx
 local documents, pointers, hosts = ngx.shared.documents, ngx.shared.pointers, ngx.shared.hosts
 local concat = table.concat
 local gmatch, sub = string.gmatch, string.sub
-local ipairs = ipairs
+local ipairs, pairs = ipairs, pairs
 local is_newer, pointer_of, rev_of = pointer_text.is_newer, pointer_text.of, pointer_text.rev_of
 local ceil = math.ceil
 
@@ -78,14 +78,14 @@ function M.forget_old()
   end
 end
 
-local function holder_of(host, id)
-  local owner = hosts:get(host)
-  if owner and owner ~= id and pointers:get(owner) then return owner end
-end
+-- Hosts that records of this turn let go of, and who did: each stays its former one's until another record takes it or the
+-- turn ends, so that no viewer comes in between and finds nobody.
+local leaving = {}
 
 local function take_hosts(names, id)
   local taken = {}
   for _, host in ipairs(names) do
+    leaving[host] = nil
     local owner = hosts:get(host)
     if owner and owner ~= id then
       -- Held by nobody that is served: same width, overwritten in place.
@@ -118,6 +118,16 @@ local function held_hosts(id, pointer)
   local body = documents:get(value_key(id, pointer))
   local old = body and document.decode(body, id)
   return old and old.hosts or {}
+end
+
+-- Whoever has let go of it holds it no more, though it may still be listed as theirs.
+local function holder_of(host, id)
+  local owner = hosts:get(host)
+  local pointer = owner and owner ~= id and pointers:get(owner)
+  if not pointer then return nil end
+  for _, held in ipairs(held_hosts(owner, pointer)) do
+    if held == host then return owner end
+  end
 end
 
 -- Names of a distribution that has no good version: they are its own, and answer 503.
@@ -172,7 +182,7 @@ local function switch(record, decoded, key)
   if not ok then return nil, "the memory for pointers: " .. failure end
   unreserve(id, decoded.hosts)
   if not old then facts.count_documents(1) end
-  if left then release_hosts(left, id) end
+  for _, host in ipairs(left or {}) do leaving[host] = id end
   if old and old ~= pointer then forget(value_key(id, old)) end
   check_roster.note(id, decoded.origin.has_checks)
   return true
@@ -284,6 +294,13 @@ function M.find_text(id)
   local pointer = pointers:get(id)
   if not pointer then return nil end
   return documents:get(value_key(id, pointer)), rev_of(pointer)
+end
+
+--- At the end of a turn of records: what was let go of and nobody took is nobody's.
+function M.let_go()
+  local left = leaving
+  leaving = {}
+  for host, id in pairs(left) do release_hosts({ host }, id) end
 end
 
 --- Changes whenever another document counts; nil when there is none.

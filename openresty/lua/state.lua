@@ -6,6 +6,7 @@ local cjson = require "cjson.safe"
 local clock = require "clock"
 local connection = require "connection"
 local countries = require "countries"
+local documents = require "documents"
 local ed25519 = require "ed25519"
 local facts = require "facts"
 local ffi = require "ffi"
@@ -203,6 +204,7 @@ local function load_state(folder)
   local load = load_base(new_load(read_held_back(read_file(folder .. "held-back"))), trust, folder .. "base")
   load_journal(load, trust, folder .. "journal")
   retry_held(load)
+  documents.let_go()
   return load
 end
 

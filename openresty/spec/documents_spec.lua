@@ -31,6 +31,7 @@ end
 -- As the control socket does it.
 local function put(id, rev, hosts, extra)
   local ok, message, held = documents.put(record(id, rev, body_of(id, hosts, extra)))
+  documents.let_go()
   facts.finish_apply(rev)
   return ok, message, held
 end
@@ -60,6 +61,27 @@ function T.test_an_update_takes_new_hosts_and_lets_go_of_old_ones()
   lu.assertNil(route.id_of("old.test"))
   lu.assertEquals(route.id_of("new.test"), id)
   lu.assertTrue(put(other, 3, { "old.test" }))
+end
+
+function T.test_a_host_that_moves_within_a_turn_is_never_nobodys()
+  local loser, winner = new_id(), new_id()
+  put(loser, 1, { "moved.test", "loser.test" })
+  lu.assertTrue(documents.put(record(loser, 2, body_of(loser, { "loser.test" }))))
+  lu.assertEquals(route.id_of("moved.test"), loser)
+  lu.assertTrue(documents.put(record(winner, 3, body_of(winner, { "moved.test" }))))
+  lu.assertEquals(route.id_of("moved.test"), winner)
+  documents.let_go()
+  lu.assertEquals(route.id_of("moved.test"), winner)
+  lu.assertEquals(route.id_of("loser.test"), loser)
+end
+
+function T.test_a_host_that_is_let_go_of_and_taken_back_within_a_turn_stays()
+  local id = new_id()
+  put(id, 1, { "kept.back.test", "back.test" })
+  documents.put(record(id, 2, body_of(id, { "kept.back.test" })))
+  documents.put(record(id, 3, body_of(id, { "kept.back.test", "back.test" })))
+  documents.let_go()
+  lu.assertEquals(route.id_of("back.test"), id)
 end
 
 function T.test_a_host_of_another_is_refused_and_both_stay_as_they_were()
