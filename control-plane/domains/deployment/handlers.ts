@@ -6,7 +6,7 @@ import type { Database } from "../../database/transaction.ts";
 import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { certificateChanged } from "../certificate/index.ts";
-import { distributionChanged, findFormerHolders, redeployServed } from "../distribution/index.ts";
+import { distributionChanged, findNameSharers, redeployServed } from "../distribution/index.ts";
 import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged, gainCapabilities } from "../edge-node/index.ts";
 import { resealSecrets } from "../edge-secret/index.ts";
 import {
@@ -59,10 +59,8 @@ export function deploymentHandlers(settings: DeploymentWorkerSettings): JobHandl
   const checkpoints = createCheckpointWriter(settings);
   const reports = createEdgeReportService({ db, clock });
   return [
-    // Whoever had its name lets go of it first: no edge takes a second document with one host.
-    handleJob(distributionChanged, async ({ distribution_id: id }) =>
-      compiler.deploy([...(await findFormerHolders(db, id)), id]),
-    ),
+    // Between whom a name has moved, that is one change: no edge takes a second document with one host.
+    handleJob(distributionChanged, async ({ distribution_id: id }) => compiler.deploy(await findNameSharers(db, id))),
     handleJob(certificateChanged, async (change) => {
       if (change.after === null) await compiler.deployPlatformCertificates();
       await redeployServed(db, change);

@@ -21,6 +21,9 @@ class DomainModel extends Model {
 }
 export type DomainRecord = Columns<DomainModel>;
 
+/** Beyond these, edges find out by themselves. */
+const SHARERS_MAX = 50;
+
 /** Claims on a name take turns, those on a wildcard with those on the names that it covers. */
 export async function lockName(tx: Tx, name: string): Promise<void> {
   const names = [name, ...wildcardsOver(name)].sort();
@@ -135,21 +138,25 @@ export async function findClaimsBelow(reads: Reads, wildcard: string, limit: num
   return rows.map(({ id }) => id);
 }
 
-/** The distributions that served the name of this one before it was proven to be this one's. */
-export async function findFormerHolders(reads: Reads, distributionId: string): Promise<readonly string[]> {
-  const rows: unknown = await reads("distribution as former")
-    .join("domain as lost", "lost.id", "former.domain_id")
-    .join("domain as won", "won.name", "lost.name")
-    .join("distribution as holder", "holder.domain_id", "won.id")
-    .where("holder.id", distributionId)
-    .where("won.is_serving", true)
-    .whereNotNull("lost.lost_at")
-    .orderBy("former.id")
-    .select("former.id");
-  return z
+/**
+ * The distributions between which the name of this one has moved, those that lost it before the one that serves it; itself
+ * among them. Edges are told of them in this order and at once, so that viewers never meet a name that is nobody's.
+ */
+export async function findNameSharers(reads: Reads, distributionId: string): Promise<readonly string[]> {
+  const rows: unknown = await reads("distribution as asked")
+    .join("domain as claim", "claim.id", "asked.domain_id")
+    .join("domain as rival", "rival.name", "claim.name")
+    .join("distribution as sharer", "sharer.domain_id", "rival.id")
+    .where("asked.id", distributionId)
+    .where((either) => either.where("rival.is_serving", true).orWhereNotNull("rival.lost_at"))
+    .orderBy([{ column: "rival.is_serving" }, { column: "sharer.id" }])
+    .limit(SHARERS_MAX)
+    .select("sharer.id");
+  const ids = z
     .array(z.object({ id: z.uuid() }))
     .parse(rows)
     .map(({ id }) => id);
+  return ids.includes(distributionId) ? ids : [distributionId];
 }
 
 export interface ReleasedClaim {

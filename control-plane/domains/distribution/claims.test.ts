@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import { inTransaction } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
-import { findFormerHolders, lockClaimsOn, updateClaim } from "./claim-store.ts";
+import { findNameSharers, lockClaimsOn, updateClaim } from "./claim-store.ts";
 import { moveClaim } from "./claims.ts";
 import { type DistributionService, findDesiredDistribution, findForeignClaim, recordDeployment } from "./index.ts";
 import { createTestServices, inputFor, insertPerson } from "./test-customer.ts";
@@ -75,12 +75,17 @@ test("who lost a name stays failed however well the edges serve the rest, until 
   expect((await read(stranger, second.id)).status).toBe("failed");
 });
 
-test("whoever had the name is known, so that edges take it from them first", async () => {
+test("edges are told at once of those between whom a name moved, the one that has it last", async () => {
   const [first, second] = [await create(owner), await create(stranger)];
-  expect(await findFormerHolders(database.db, second.id)).toEqual([]);
+  const third = await create(await insertPerson(database.db, `third${names}`));
+  const sharers = (id: string) => findNameSharers(database.db, id);
+  expect(await sharers(first.id)).toEqual([first.id]);
+  expect(await sharers(third.id)).toEqual([third.id]);
   await move(name, second.id);
-  expect(await findFormerHolders(database.db, second.id)).toEqual([first.id]);
-  expect(await findFormerHolders(database.db, first.id)).toEqual([]);
+  for (const { id } of [first, second]) expect(await sharers(id)).toEqual([first.id, second.id]);
+  await move(name, first.id);
+  for (const { id } of [first, second]) expect(await sharers(id)).toEqual([second.id, first.id]);
+  expect(await sharers(third.id)).toEqual([third.id]);
 });
 
 test("a distribution that its customer disabled stays so when its name moves", async () => {
@@ -112,7 +117,7 @@ test("a name under a wildcard that serves another account waits; under one's own
 });
 
 test("of those who wait for a name that is given up, the best proven gets it", async () => {
-  const third = await insertPerson(database.db, `third${names}`);
+  const third = await insertPerson(database.db, `fourth${names}`);
   const [first, second, proven] = [await create(owner), await create(stranger), await create(third)];
   await inTransaction(database.db, (tx) => updateClaim(tx, proven.domainId ?? "", { proof: "token" }));
   await distributions.remove(owner, first.id);

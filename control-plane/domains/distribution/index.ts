@@ -5,7 +5,7 @@ export {
   findClaim,
   findClaimsOn,
   findForeignClaim,
-  findFormerHolders,
+  findNameSharers,
   findWildcardClaims,
   type HeldClaim,
   lockClaimsOn,
@@ -15,6 +15,7 @@ export { moveClaim, recordValidation } from "./claims.ts";
 export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { groupPlacementHandler } from "./group-placement.ts";
+export { groupVacatedHandler } from "./group-vacated.ts";
 export { distributionChanged, domainClaimed } from "./jobs.ts";
 export { originRoutes } from "./origin-routes.ts";
 export { createOriginService, type OriginService } from "./origin-service.ts";
