@@ -1,7 +1,7 @@
 // A certificate authority as orders need it: acme-client signs and carries, this parses what comes back.
 import acme from "acme-client";
 import { z } from "zod";
-import { parseAnswer } from "./refusal.ts";
+import { AuthorityRefusal, meaningOf, parseAnswer } from "./refusal.ts";
 import { type Answer, type Line, openLine } from "./transport.ts";
 import type { Method } from "./words.ts";
 
@@ -117,8 +117,31 @@ function openAccount(settings: AuthoritySettings, line: Line, accountKey: string
   /** A key that the authority knows already keeps its account. Answers the account's URL. */
   async function register(signal: AbortSignal): Promise<string> {
     const contact = email === undefined ? {} : { contact: [`mailto:${email}`] };
-    await line.ask(signal, () => client.createAccount({ termsOfServiceAgreed: true, ...contact }));
+    try {
+      await line.ask(signal, () => client.createAccount({ onlyReturnExisting: true }));
+      if (email !== undefined) await line.ask(signal, () => client.updateAccount(contact));
+    } catch (error) {
+      if (!(error instanceof AuthorityRefusal) || meaningOf(error) !== "account") throw error;
+      await createAccount(contact, signal);
+    }
     return client.getAccountUrl();
+  }
+
+  async function createAccount(contact: { contact?: string[] }, signal: AbortSignal): Promise<void> {
+    try {
+      await line.ask(signal, () => client.createAccount({ termsOfServiceAgreed: true, ...contact }));
+    } catch (error) {
+      // Another worker was faster: the library then updates the account with nothing, which an authority may refuse.
+      if (!hasAccount()) throw error;
+    }
+  }
+
+  function hasAccount(): boolean {
+    try {
+      return client.getAccountUrl() !== "";
+    } catch {
+      return false;
+    }
   }
 
   async function createOrder(

@@ -92,6 +92,7 @@ async function carry(
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(GO_MAX_MS)]);
   const holding = setInterval(
     () => {
+      if (signal.aborted) return;
       // A lease that could not be extended runs out, and the next note says so.
       extendLease(db, order, new Date(clock().getTime() + leaseMs)).catch(() => {});
     },

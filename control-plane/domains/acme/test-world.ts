@@ -2,7 +2,6 @@
 // edges do, and a database, for the tests of this domain.
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout } from "node:timers/promises";
@@ -11,7 +10,7 @@ import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import { createResolver } from "../../../platform/dns/resolver.ts";
 import type { TsigKey } from "../../../platform/dns/tsig-key.ts";
 import { createZoneUpdater } from "../../../platform/dns/update.ts";
-import { startTestPebble, type TestPebble, type TestPebbleSettings } from "../../../platform/embedded/test-pebble.ts";
+import { startTestPebble, type TestPebbleSettings } from "../../../platform/embedded/test-pebble.ts";
 import { createLogger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import { type Knot, startKnot } from "../../../tests/peers/knot.ts";
@@ -27,6 +26,7 @@ import { deleteUses } from "../edge-secret/index.ts";
 import { createFeedSigner, openFeed } from "../feed/index.ts";
 import { type Acme, type AcmeSettings, createAcme } from "./acme.ts";
 import { findOrdersOf, type OrderRecord } from "./order-store.ts";
+import { authorityOf } from "./test-authority.ts";
 
 export const ZONE = "platform.test";
 const WAIT_MS = 20_000;
@@ -90,9 +90,8 @@ export async function createTestWorld(
   const pebble = await startTestPebble({ httpPort: edges.port, dnsServer: names.knot.address, ...habits });
   let passedMs = 0;
   const clock = () => new Date(Date.now() + passedMs);
-  const signer = createFeedSigner(
-    generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
-  );
+  const signingKey = generateKeyPairSync("ed25519").privateKey.export({ type: "pkcs8", format: "pem" }).toString();
+  const signer = createFeedSigner(signingKey);
   await openFeed(db, { signer, now: clock() });
   const groups = createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses });
   const settings = edgeGroupSettingsSchema.parse({});
@@ -117,7 +116,10 @@ export async function createTestWorld(
     return { run: (job: string, payload: object) => runJob(acme, job, payload), stop: async () => runner?.stop() };
   };
   return {
-    ...{ database, db, edges, pebble, clock, scope, customer, acmeSettings, startWorker },
+    /** The order is made; nobody looks after it yet. */
+    ask: (certificateId: string, more: Partial<AcmeSettings> = {}) =>
+      runJob(createAcme({ ...acmeSettings, ...more }), "certificate.wanted", { certificate_id: certificateId }),
+    ...{ database, db, edges, pebble, clock, scope, customer, signingKey, acmeSettings, startWorker },
     passTime: (ms: number) => {
       passedMs += ms;
     },
@@ -128,12 +130,6 @@ export async function createTestWorld(
       await database.stop();
     },
   };
-}
-
-export function authorityOf(pebble: Pick<TestPebble, "directoryUrl" | "caFile">) {
-  const { directoryUrl, caFile } = pebble;
-  const root = readFileSync(caFile, "utf8");
-  return { directoryUrl, root, email: undefined, externalAccount: undefined, profile: undefined };
 }
 
 async function runJob(acme: Acme, name: string, payload: object): Promise<void> {
