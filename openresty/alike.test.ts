@@ -1,21 +1,18 @@
 // A request that fits a variant of another one's words, on the newest nginx and on the oldest. What fits is told in tables
 // in conformance-selection.test.ts; here is what becomes of the request itself.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import { type Herd, openHerd } from "./test-herd.ts";
+import { NGINXES } from "./test-nginxes.ts";
 import { answering, startTestSites, type TestSites } from "./test-site.ts";
 
 const KEPT = { "cache-control": "max-age=3600", vary: "X-Kind" };
 
-describe.each([
-  ["the newest nginx", undefined],
-  ["the oldest nginx", oldestTestNginx],
-])("%s", (_, nginx) => {
+describe.each(NGINXES)("%s", (_, nginx) => {
   let sites: TestSites;
   let herd: Herd;
 
   beforeAll(async () => {
-    sites = await startTestSites(nginx && { nginx: await nginx() });
+    sites = await startTestSites({ nginx: await nginx() });
     herd = openHerd(sites);
   });
 

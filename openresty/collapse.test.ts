@@ -1,8 +1,8 @@
 // Equal misses make one request to the origin, on the newest nginx and on the oldest, with two workers each.
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import { type Herd, openHerd } from "./test-herd.ts";
+import { NGINXES } from "./test-nginxes.ts";
 import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
 const ORIGIN_MS = 100;
@@ -10,16 +10,13 @@ const COUNT = 100;
 /** Less than anybody waits for anybody. */
 const GATHERED_WITHIN_MS = 3_000;
 
-describe.each([
-  ["the newest nginx", undefined],
-  ["the oldest nginx", oldestTestNginx],
-])("%s", (_, nginx) => {
+describe.each(NGINXES)("%s", (_, nginx) => {
   let sites: TestSites;
   let site: TestSite;
   let herd: Herd;
 
   beforeAll(async () => {
-    sites = await startTestSites({ workers: 2, ...(nginx && { nginx: await nginx() }) });
+    sites = await startTestSites({ workers: 2, nginx: await nginx() });
     site = await sites.serve();
     herd = openHerd(sites);
   });

@@ -1,10 +1,6 @@
 // Which kept answer a request gets, and as what: variants, conditions, parts, what a 304 renews, what unsafe methods end, and
 // which header lines are kept at all. As tables, on the newest nginx and on the oldest.
-import { afterAll, beforeAll, describe, test } from "vitest";
-import { oldestTestNginx } from "../platform/embedded/test-services.ts";
-import { type CacheCase, type CacheStep, play, says, second } from "./test-cache-cases.ts";
-import { type Herd, openHerd } from "./test-herd.ts";
-import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
+import { type CacheCase, type CacheStep, playOnBoth, says, second } from "./test-cache-cases.ts";
 
 const HOUR = "max-age=3600";
 const OLD = "@-100000";
@@ -334,26 +330,4 @@ const THEMES: Readonly<Record<string, readonly CacheCase[]>> = {
   "unsafe methods (RFC 9111 § 4.4)": ["POST", "PUT", "DELETE", "PATCH"].flatMap(unsafe),
 };
 
-describe.each([
-  ["the newest nginx", undefined],
-  ["the oldest nginx", oldestTestNginx],
-])("%s", (_, nginx) => {
-  let sites: TestSites;
-  let site: TestSite;
-  let herd: Herd;
-
-  beforeAll(async () => {
-    sites = await startTestSites(nginx && { nginx: await nginx() });
-    site = await sites.serve({ cacheRules: [] });
-    herd = openHerd(sites);
-  });
-
-  afterAll(async () => {
-    await herd?.end();
-    await sites?.stop();
-  });
-
-  describe.each(Object.entries(THEMES))("%s", (__, cases) => {
-    test.each(cases)("%s", async (...one) => play(sites, site, herd, one));
-  });
-});
+playOnBoth(THEMES);

@@ -1,10 +1,6 @@
 // For how long answers are kept, and which are not: RFC 9111, 9213, 8246 and 5861 as tables, on the newest nginx and on the
 // oldest. What is stale when it comes has to be asked for again, so that no test waits.
-import { afterAll, beforeAll, describe, test } from "vitest";
-import { oldestTestNginx } from "../platform/embedded/test-services.ts";
-import { type CacheCase, play, says, second } from "./test-cache-cases.ts";
-import { type Herd, openHerd } from "./test-herd.ts";
-import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
+import { type CacheCase, playOnBoth, says, second } from "./test-cache-cases.ts";
 
 const HOUR = "max-age=3600";
 const ETAG = { etag: '"one"' };
@@ -150,26 +146,4 @@ const THEMES: Readonly<Record<string, readonly CacheCase[]>> = {
   ],
 };
 
-describe.each([
-  ["the newest nginx", undefined],
-  ["the oldest nginx", oldestTestNginx],
-])("%s", (_, nginx) => {
-  let sites: TestSites;
-  let site: TestSite;
-  let herd: Herd;
-
-  beforeAll(async () => {
-    sites = await startTestSites(nginx && { nginx: await nginx() });
-    site = await sites.serve({ cacheRules: [] });
-    herd = openHerd(sites);
-  });
-
-  afterAll(async () => {
-    await herd?.end();
-    await sites?.stop();
-  });
-
-  describe.each(Object.entries(THEMES))("%s", (__, cases) => {
-    test.each(cases)("%s", async (...one) => play(sites, site, herd, one));
-  });
-});
+playOnBoth(THEMES);

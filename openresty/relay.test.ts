@@ -7,9 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createServer as createTlsServer } from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { oldestTestNginx } from "../platform/embedded/test-services.ts";
 import { createTestAuthority } from "./test-authority.ts";
 import { anOrigin } from "./test-feed.ts";
+import { NGINXES } from "./test-nginxes.ts";
 import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
 const HINT = "HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nX-Hint: 1\r\n\r\n";
@@ -91,10 +91,7 @@ async function startOddOrigin(certificate?: { key: string; cert: string }): Prom
   };
 }
 
-describe.each([
-  ["the newest nginx", undefined],
-  ["the oldest nginx", oldestTestNginx],
-])("%s", (_, nginx) => {
+describe.each(NGINXES)("%s", (_, nginx) => {
   let folder: string;
   let sites: TestSites;
   let plain: OddOrigin;
@@ -105,7 +102,7 @@ describe.each([
     const authority = await createTestAuthority("Known");
     const originRoots = join(folder, "roots.pem");
     await writeFile(originRoots, authority.certificate);
-    sites = await startTestSites({ originRoots, ...(nginx && { nginx: await nginx() }) });
+    sites = await startTestSites({ originRoots, nginx: await nginx() });
     [plain, secure] = await Promise.all([startOddOrigin(), startOddOrigin(await authority.issue([NAME]))]);
     await sites.edge.pin({ [`${NAME}:${plain.port}`]: ["127.0.0.1"], [`${NAME}:${secure.port}`]: ["127.0.0.1"] });
   });

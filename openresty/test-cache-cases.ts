@@ -1,8 +1,9 @@
 // Tables of what a cache must do: what the origin says, what viewers ask one after the other, and where each answer is to
 // come from.
-import { expect } from "vitest";
-import type { Herd, HerdAsked } from "./test-herd.ts";
-import type { TestSite, TestSites } from "./test-site.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Herd, type HerdAsked, openHerd } from "./test-herd.ts";
+import { NGINXES } from "./test-nginxes.ts";
+import { startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
 export interface OriginSays {
   readonly status?: number;
@@ -46,8 +47,32 @@ const resolved = (text: string): string => {
 
 let cases = 0;
 
+/** Every case of every theme, against a distribution without rules on each nginx. */
+export function playOnBoth(themes: Readonly<Record<string, readonly CacheCase[]>>): void {
+  describe.each(NGINXES)("%s", (_, nginx) => {
+    let sites: TestSites;
+    let site: TestSite;
+    let herd: Herd;
+
+    beforeAll(async () => {
+      sites = await startTestSites({ nginx: await nginx() });
+      site = await sites.serve({ cacheRules: [] });
+      herd = openHerd(sites);
+    });
+
+    afterAll(async () => {
+      await herd?.end();
+      await sites?.stop();
+    });
+
+    describe.each(Object.entries(themes))("%s", (__, cases) => {
+      test.each(cases)("%s", async (...one) => play(sites, site, herd, one));
+    });
+  });
+}
+
 /** Plays a case against a site, under a path of its own. */
-export async function play(sites: TestSites, site: TestSite, herd: Herd, [, steps]: CacheCase): Promise<void> {
+async function play(sites: TestSites, site: TestSite, herd: Herd, [, steps]: CacheCase): Promise<void> {
   cases += 1;
   const path = `/case-${cases}`;
   let origin: OriginSays = {};
