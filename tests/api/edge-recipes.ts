@@ -43,6 +43,10 @@ export const edgeRecipes: Readonly<Record<string, MakeRecipe>> = {
   getEdgeGroup: ofGroup,
   updateEdgeGroup: async (kitchen) => ({ ...(await ofGroup(kitchen)), body: { settings: { workers: { count: 2 } } } }),
   deleteEdgeGroup: ofGroup,
+  vacateEdgeGroup: async (kitchen) => {
+    const { id } = await kitchen.owner.expect(201, withId, "POST", "/api/v1/edge-groups", { name: randomUUID() });
+    return { ...(await ofGroup(kitchen)), body: { to_group_id: id } };
+  },
   listEdgeGroupVersions: ofGroup,
   rollBackEdgeGroup: async (kitchen) => ({ ...(await ofGroup(kitchen)), body: { version: 1 } }),
   listPointsOfPresence: async () => ({}),

@@ -1,6 +1,7 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { EdgeCaller } from "../../http/caller.ts";
-import { groupPlacementHandler } from "../distribution/index.ts";
+import { groupPlacementHandler, groupVacatedHandler } from "../distribution/index.ts";
 import { patchDistributionInput } from "../distribution/schema.ts";
 import { edgeGroupPlaced } from "../edge-node/index.ts";
 import { readDeployment } from "./read-model.ts";
@@ -158,6 +159,55 @@ describe("a distribution that is kept to a group", () => {
     await world.compiler.deploy([id]);
     await world.edgeGroups.remove(world.customer, empty);
     expect(await recordsOf(world, empty)).toEqual([]);
+  });
+});
+
+describe("a group that an operator vacates", () => {
+  async function work(): Promise<number> {
+    const handler = groupVacatedHandler({ db: world.db, clock: world.clock, pageSize: 2 });
+    const jobs: { id: string; payload: unknown }[] = await world.db("outbox").where({ job: "edge-group.vacated" });
+    await world.db("outbox").where({ job: "edge-group.vacated" }).delete();
+    for (const { payload } of jobs) await handler.run(payload, AbortSignal.timeout(10_000));
+    return jobs.length;
+  }
+
+  test("leaves all that is kept to it to another one, each as a version, and each account told once", async () => {
+    const [from, to] = [await createGroup(world, `from-${count}`), await createGroup(world, `to-${count}`)];
+    const create = () => createDistribution(world, `${randomUUID()}.example.com`);
+    const [alone, shared, both] = [await create(), await create(), await create()];
+    await keepTo(alone, [from]);
+    await keepTo(shared, [paris, from]);
+    await keepTo(both, [from, to]);
+    expect(await world.edgeGroups.vacate(world.customer, from, to)).toBe(3);
+    while ((await work()) > 0);
+    const keptTo = async (id: string) => (await world.distributions.get(world.customer, id)).record.edgeGroupIds;
+    expect([await keptTo(alone), await keptTo(shared), await keptTo(both)]).toEqual([[to], [paris, to], [to]]);
+    const versions: unknown = await world
+      .db("distribution_version")
+      .where({ distribution_id: alone })
+      .orderBy("number");
+    expect(versions).toMatchObject([{}, {}, { action: "distribution.move", user_id: null, api_token_id: null }]);
+    const told: unknown = await world.db("notification").where({ event: "distribution.moved" });
+    expect(told).toMatchObject([
+      { account_id: world.customer.accountId, subject: `What you keep to from-${count} is kept to to-${count} now` },
+    ]);
+    await world.compiler.deploy([alone, shared, both]);
+    await world.edgeGroups.remove(world.customer, from);
+  });
+
+  test("has another one to move to, which it is not itself", async () => {
+    const group = await createGroup(world, `closing-${count}`);
+    for (const [to, fault] of [
+      [group, "another group"],
+      [randomUUID(), "names no edge group"],
+    ] as const) {
+      await expect(world.edgeGroups.vacate(world.customer, group, to)).rejects.toMatchObject({
+        errors: [{ pointer: "/to_group_id", detail: expect.stringContaining(fault) }],
+      });
+    }
+    await expect(world.edgeGroups.vacate(world.customer, randomUUID(), group)).rejects.toMatchObject({
+      kind: { status: 404 },
+    });
   });
 });
 

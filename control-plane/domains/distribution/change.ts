@@ -3,7 +3,7 @@
 import { CompileRefusal, compileDocument } from "../../../edge-templates/index.ts";
 import { Problem } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
-import type { Caller } from "../../http/caller.ts";
+import type { Actor, Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { differences, recordAudit } from "../audit/index.ts";
@@ -122,9 +122,9 @@ async function assertDeployable(tx: Tx, state: DistributionState): Promise<void>
 }
 
 /** The number of the version that holds from now on: the former one, when nothing differs. */
-async function recordVersion(
+export async function recordVersion(
   tx: Tx,
-  caller: Caller,
+  caller: Actor & Pick<Caller, "accountId">,
   { id, action, now }: Pick<Change, "id" | "action" | "now">,
   { before, after }: { before: DistributionState | undefined; after: DistributionState },
 ): Promise<number> {

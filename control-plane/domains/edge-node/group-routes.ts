@@ -15,6 +15,8 @@ import {
   groupVersionsQuery,
   patchEdgeGroupInput,
   pointOfPresenceReply,
+  vacateGroupInput,
+  vacationReply,
 } from "./group-schema.ts";
 import type { EdgeGroupService } from "./group-service.ts";
 import {
@@ -107,6 +109,21 @@ function groupRoutes(groups: EdgeGroupService): Route[] {
       async handle({ params, caller, facts }) {
         await groups.remove(caller, params.id, asRead(facts));
         return {};
+      },
+    }),
+    defineRoute({
+      method: "POST",
+      path: "/edge-groups/{id}/vacate",
+      operationId: "vacateEdgeGroup",
+      tag,
+      summary: "Keep to another group what is kept to this one; their owners are told, and then it can be deleted",
+      access: writing,
+      params: edgeGroupParams,
+      body: vacateGroupInput,
+      reply: { status: 202, body: vacationReply },
+      problems: [unknownEdgeGroup],
+      async handle({ params, body, caller }) {
+        return { body: { distributions: await groups.vacate(caller, params.id, body.to_group_id) } };
       },
     }),
   ];

@@ -136,6 +136,14 @@ export const groupRollbackInput = z
   .strictObject({ version: z.int().min(1).max(VERSION_MAX).meta({ description: "It becomes a new version." }) })
   .meta({ id: "EdgeGroupRollback", examples: [{ version: 1 }] });
 
+export const vacateGroupInput = z
+  .strictObject({ to_group_id: givenId })
+  .meta({ id: "EdgeGroupVacation", examples: [{ to_group_id: "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b" }] });
+
+export const vacationReply = z
+  .object({ distributions: z.int().meta({ description: "How many are on their way to the other group." }) })
+  .meta({ id: "EdgeGroupVacated", examples: [{ distributions: 12 }] });
+
 export const pointOfPresenceReply = z
   .object({ id: z.uuid(), name: z.string() })
   .meta({ id: "PointOfPresence", examples: [{ id: groupId, name: "frankfurt" }] });

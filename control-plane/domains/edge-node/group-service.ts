@@ -44,6 +44,7 @@ import {
   unknownGroupVersion,
 } from "./problems.ts";
 import { findNodesOfGroup, findStructureRefusers } from "./store.ts";
+import { vacateGroup } from "./vacate-group.ts";
 
 export type EdgeGroupService = ReturnType<typeof createEdgeGroupService>;
 
@@ -91,45 +92,35 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
     return assertFound(await findGroup(tx, id));
   }
 
-  async function update(
-    actor: Actor,
-    id: string,
-    patch: PatchEdgeGroupInput,
-    assertUnchanged: AssertUnchanged = whateverItIs,
-  ): Promise<EdgeGroupReply> {
-    return inTransaction(db, async (tx) => {
-      const others = await lockGroups(tx);
-      const before = assertFound(await lockGroup(tx, id));
-      assertUnchanged(await replyOf(tx, before));
-      const wanted = {
-        name: patch.name ?? before.name,
-        settings: patch.settings === undefined ? before.settings : checkedSettings(before.settings, patch.settings),
-        is_canary: patch.is_canary ?? before.isCanary,
-      };
-      return replyOf(tx, await change(tx, actor, { action: "edge-group.update", before, wanted, others }));
-    });
-  }
+  const update = (actor: Actor, id: string, patch: PatchEdgeGroupInput, assertUnchanged = whateverItIs) =>
+    changeAsRead(actor, { id, action: "edge-group.update", assertUnchanged }, async (_, before) => ({
+      name: patch.name ?? before.name,
+      settings: patch.settings === undefined ? before.settings : checkedSettings(before.settings, patch.settings),
+      is_canary: patch.is_canary ?? before.isCanary,
+    }));
 
   /** A version of its own: nothing is taken out of the history. */
-  async function rollBack(
+  const rollBack = (actor: Actor, id: string, number: number, assertUnchanged = whateverItIs) =>
+    changeAsRead(actor, { id, action: "edge-group.rollback", assertUnchanged }, async (tx, _, others) => {
+      const version = await findGroupVersion(tx, id, number);
+      if (version === undefined) throw new Problem(unknownGroupVersion, `The group has no version ${number}.`);
+      const [fault] = parentFaults(id, version.configuration, others);
+      if (fault === undefined) return version.configuration;
+      const detail = `does not fit any more: ${fault.pointer} ${fault.detail}`;
+      throw invalidRequest([{ pointer: "/version", detail }]);
+    });
+
+  async function changeAsRead(
     actor: Actor,
-    id: string,
-    number: number,
-    assertUnchanged: AssertUnchanged = whateverItIs,
+    { id, action, assertUnchanged }: { id: string; action: string; assertUnchanged: AssertUnchanged },
+    want: (tx: Tx, before: EdgeGroupRecord, others: readonly EdgeGroupRecord[]) => Promise<GroupConfiguration>,
   ): Promise<EdgeGroupReply> {
     return inTransaction(db, async (tx) => {
       const others = await lockGroups(tx);
       const before = assertFound(await lockGroup(tx, id));
       assertUnchanged(await replyOf(tx, before));
-      const version = await findGroupVersion(tx, id, number);
-      if (version === undefined) throw new Problem(unknownGroupVersion, `The group has no version ${number}.`);
-      const { configuration: wanted } = version;
-      const [fault] = parentFaults(id, wanted, others);
-      if (fault !== undefined) {
-        const detail = `does not fit any more: ${fault.pointer} ${fault.detail}`;
-        throw invalidRequest([{ pointer: "/version", detail }]);
-      }
-      return replyOf(tx, await change(tx, actor, { action: "edge-group.rollback", before, wanted, others }));
+      const wanted = await want(tx, before, others);
+      return replyOf(tx, await change(tx, actor, { action, before, wanted, others }));
     });
   }
 
@@ -199,8 +190,13 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
     const child = groups.find(({ settings }) => settings.parent_group_id === id);
     if (child !== undefined) return `It is the parent of ${child.name}: give that another parent first.`;
     const uses = await countUses(tx, id);
-    return uses === 0 ? undefined : `Distributions are kept to it (${uses}): their owners must choose others first.`;
+    return uses === 0
+      ? undefined
+      : `Distributions are kept to it (${uses}): move them to another group first (vacate).`;
   }
+
+  const vacate = (actor: Actor, id: string, toId: string) =>
+    inTransaction(db, (tx) => vacateGroup(tx, actor, { id, toId, assertFound, countUses }));
 
   async function versions(
     id: string,
@@ -215,7 +211,7 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
     return groups.map(({ id, name }) => ({ id, name })).sort((one, other) => one.name.localeCompare(other.name));
   }
 
-  return { list, get, create, update, rollBack, remove, versions, ensure, pointsOfPresence };
+  return { list, get, create, update, rollBack, remove, vacate, versions, ensure, pointsOfPresence };
 }
 
 interface GroupChange {

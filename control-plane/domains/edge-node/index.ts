@@ -7,7 +7,7 @@ export { servingGroups } from "./group-rules.ts";
 export { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
 export { type EdgeGroupRecord, findGroup, findGroups, findSamples, holdGroups } from "./group-store.ts";
 export { EDGES } from "./identity-store.ts";
-export { edgeGroupChanged, edgeGroupPlaced, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
+export { edgeGroupChanged, edgeGroupPlaced, edgeGroupVacated, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
 export { edgeNodeRoutes } from "./routes.ts";
 export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";

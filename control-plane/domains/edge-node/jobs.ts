@@ -19,6 +19,12 @@ export const edgeGroupPlaced = defineJob({
   payload: z.object({ group_id: z.uuid(), after: z.uuid().nullable() }),
 });
 
+/** An operator clears the group: what is kept to it is to be kept to the other one. */
+export const edgeGroupVacated = defineJob({
+  name: "edge-group.vacated",
+  payload: z.object({ group_id: z.uuid(), to_group_id: z.uuid() }),
+});
+
 /** A node came, went, or has another state or address. `version`: which of its own it has reached; it counts on when it goes. */
 export const edgeNodeChanged = defineJob({
   name: "edge-node.changed",

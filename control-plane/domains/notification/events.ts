@@ -8,6 +8,7 @@ export const notificationEvents = [
   "domain.not-pointing",
   "domain.won",
   "domain.lost",
+  "distribution.moved",
   "webhook.disabled",
 ] as const;
 export type NotificationEvent = (typeof notificationEvents)[number];
