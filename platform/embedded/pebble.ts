@@ -12,6 +12,7 @@ import { type SupervisedChild, superviseChild } from "./supervise.ts";
 import { writeWholeFile } from "./whole-file.ts";
 
 const ANSWER_TIMEOUT_MS = 2000;
+const VALIDITY_SECONDS = 90 * 24 * 3600;
 /** RFC 8555 §6.1: an ACME server may refuse who has none. */
 const USER_AGENT = { "user-agent": "edgewright" };
 
@@ -120,7 +121,10 @@ function pebbleConfig(
     externalAccountBindingRequired: externalAccounts !== undefined,
     externalAccountMACKeys: externalAccounts,
     domainBlocklist: blockedDomains,
-    profiles: profiles === undefined ? undefined : Object.fromEntries(described),
+    // Else those of older ones are valid for five years, as no real authority's are.
+    ...(profiles === undefined
+      ? { certificateValidityPeriod: VALIDITY_SECONDS }
+      : { profiles: Object.fromEntries(described) }),
     retryAfter: retryAfterSeconds === undefined ? undefined : { authz: retryAfterSeconds, order: retryAfterSeconds },
   };
   return JSON.stringify({ pebble }, null, 2);

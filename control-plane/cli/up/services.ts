@@ -24,6 +24,8 @@ export interface ServiceUrls {
   readonly ACME_DNS_TSIG: string | undefined;
   readonly DNS_SERVERS: string | undefined;
   readonly VALIDATION_HTTP_PORT: number | undefined;
+  readonly ACME_ORDERS_MAX: number | undefined;
+  readonly ACME_CERTIFICATES_MAX: number | undefined;
 }
 
 export interface StartedServices {
@@ -94,11 +96,20 @@ export async function startServices(surroundings: Surroundings, tools: Tools): P
       ACME_DNS_SERVER: names?.dns.address ?? settings.ACME_DNS_SERVER,
       ACME_DNS_TSIG: names?.tsig ?? settings.ACME_DNS_TSIG,
       DNS_SERVERS: names?.dns.address ?? settings.DNS_SERVERS?.join(","),
-      // Only the local authority looks where the local edge listens.
-      VALIDATION_HTTP_PORT:
-        settings.VALIDATION_HTTP_PORT ?? (management === undefined ? undefined : settings.EDGE_HTTP_PORT),
+      ...settingsOfAuthority(settings, { isLocal: management !== undefined }),
     },
     otherListeners: [names?.dns.address, management].filter(isPresent),
+  };
+}
+
+const NO_LIMIT = 1_000_000;
+
+/** The local authority looks where the local edge listens, and counts nothing. */
+function settingsOfAuthority(settings: UpSettings, { isLocal }: { isLocal: boolean }) {
+  return {
+    VALIDATION_HTTP_PORT: settings.VALIDATION_HTTP_PORT ?? (isLocal ? settings.EDGE_HTTP_PORT : undefined),
+    ACME_ORDERS_MAX: settings.ACME_ORDERS_MAX ?? (isLocal ? NO_LIMIT : undefined),
+    ACME_CERTIFICATES_MAX: settings.ACME_CERTIFICATES_MAX ?? (isLocal ? NO_LIMIT : undefined),
   };
 }
 

@@ -14,6 +14,9 @@ export const upSchema = controlPlaneSchema.extend({
   ALLOW_PRIVATE_ORIGINS: setting.flag.default(true),
   /** Unset: where the local authority looks, which is the local edge. */
   VALIDATION_HTTP_PORT: setting.port.optional(),
+  /** The local authority has no limits. */
+  ACME_ORDERS_MAX: setting.count.optional(),
+  ACME_CERTIFICATES_MAX: setting.count.optional(),
   ORIGIN_CA_FILE: z.string().min(1).optional(),
   /** Whose addresses are whose country's; unset: a free file that comes with the packages. */
   GEOIP_DB: z.string().min(1).optional(),

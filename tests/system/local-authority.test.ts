@@ -1,0 +1,106 @@
+// What `npm start` promises of HTTPS: any domain gets a certificate without any set-up, for whoever trusts the exported root.
+import { execFile } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { connect } from "node:tls";
+import { promisify } from "node:util";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
+import { answerOf } from "../../client/index.ts";
+import { testTools } from "../../platform/embedded/test-services.ts";
+import { type Api, apiAt, eventually, register } from "./api.ts";
+import { type Origin, startOrigin } from "./origin.ts";
+import { failToStart, type Product, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
+
+const run = promisify(execFile);
+let folder: Awaited<ReturnType<typeof temporaryFolder>>;
+let origin: Origin;
+
+beforeAll(async () => {
+  folder = await temporaryFolder("authority");
+  origin = await startOrigin();
+});
+afterAll(async () => {
+  await origin.stop();
+  await folder.remove();
+});
+
+async function createSecured({ client }: Api, domain: string): Promise<{ cname: string }> {
+  const body = { domain, le_issue: true, origin: { url: origin.url } };
+  return answerOf(await client.POST("/api/v1/distributions", { body }));
+}
+
+const rootsOf = ({ dataFolder }: Product) => join(dataFolder, "acme", "ca.pem");
+
+/** As README shows it; rejects unless the certificate is for the host, and of a root that was exported. */
+async function viewSafely(product: Product, host: string): Promise<string> {
+  const port = product.edge.httpsPort;
+  const args = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "--cacert", rootsOf(product)];
+  const url = `https://${host}:${port}/`;
+  const [curl = "", ...prefix] = (await testTools()).command("curl");
+  return (await run(curl, [...prefix, ...args, "--resolve", `${host}:${port}:127.0.0.1`, url])).stdout;
+}
+
+const isSafe = (product: Product, host: string) =>
+  eventually(async () => expect(await viewSafely(product, host)).toBe("200"));
+
+/** Of the leaf that is shown, whoever signed it. */
+async function fingerprintOf({ edge }: Product, host: string): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port: edge.httpsPort, servername: host, rejectUnauthorized: false });
+  await once(socket, "secureConnect");
+  const { fingerprint256 } = socket.getPeerCertificate();
+  socket.destroy();
+  return fingerprint256;
+}
+
+const countRoots = (product: Product) => readFileSync(rootsOf(product), "utf8").split("BEGIN CERTIFICATE").length - 1;
+
+test("a domain gets its certificate; after a restart it is shown as it was, and new ones are issued by the new root", async () => {
+  const env = await productEnvironment(folder.path);
+  const first = await startProduct(env);
+  expect(first.output()).toMatch(/^ {2}dns .*every name is this edge/m);
+  const customer = await register(apiAt(first.apiUrl));
+  const { cname } = await createSecured(customer, "kept.example.com");
+  await isSafe(first, "kept.example.com");
+  // Names of the platform's zone share one, proven in the zone itself.
+  await isSafe(first, cname);
+  const kept = await fingerprintOf(first, "kept.example.com");
+  await first.stop();
+
+  const second = await startProduct(env);
+  expect(await viewSafely(second, "kept.example.com")).toBe("200");
+  expect(await fingerprintOf(second, "kept.example.com")).toBe(kept);
+  await createSecured(customer, "new.example.org");
+  await isSafe(second, "new.example.org");
+  expect(countRoots(second)).toBe(2);
+
+  // The authority comes back by itself, with another root, and has forgotten who we are.
+  await killAuthority(second);
+  await eventually(async () => expect(countRoots(second)).toBe(3));
+  await createSecured(customer, "after.example.net");
+  await isSafe(second, "after.example.net");
+  await second.stop();
+});
+
+const ledgerSchema = z.array(z.object({ pid: z.number(), name: z.string() }));
+
+async function killAuthority({ dataFolder }: Product): Promise<void> {
+  const ledger = ledgerSchema.parse(JSON.parse(await readFile(join(dataFolder, "run", "children.json"), "utf8")));
+  const authority = ledger.find(({ name }) => name === "pebble");
+  if (authority === undefined) throw new Error("no authority runs");
+  process.kill(authority.pid, "SIGKILL");
+}
+
+test("a zone of one's own needs a resolver of one's own, and one sentence says so", async () => {
+  const env = await productEnvironment(join(folder.path, "half"));
+  const { code, output } = await failToStart({
+    ...env,
+    ACME_DNS_SERVER: "127.0.0.1:53",
+    ACME_DNS_TSIG: "edgewright:MDEyMzQ1Njc4OWFiY2RlZg==",
+  });
+  expect(code).toBe(1);
+  expect(output).toMatch(/DNS_SERVERS: is required with ACME_DNS_SERVER/);
+  expect(output).not.toContain("    at ");
+});
