@@ -1,6 +1,8 @@
 // Certificates over the whole way: uploaded by a customer, attached to a distribution, shown by a real edge to a TLS client.
 import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { connect } from "node:tls";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
@@ -46,6 +48,19 @@ async function handshake(host: string): Promise<string> {
   }
 }
 
+/** The files below the product's folder that hold the text. */
+async function filesWith(text: string): Promise<readonly string[]> {
+  const entries = await readdir(folder.path, { recursive: true, withFileTypes: true });
+  const found: string[] = [];
+  for (const entry of entries.filter((one) => one.isFile())) {
+    const path = join(entry.parentPath, entry.name);
+    // What is gone by now has been replaced.
+    const content = await readFile(path).catch(() => Buffer.alloc(0));
+    if (content.includes(text)) found.push(path);
+  }
+  return found;
+}
+
 test("a certificate is uploaded, attached, shown, replaced without a failed handshake, and taken away", async () => {
   const host = "shown.example.com";
   const uploaded = z.looseObject({ id: z.uuid(), fingerprint: z.string(), status: z.literal("active") });
@@ -79,4 +94,22 @@ test("a certificate is uploaded, attached, shown, replaced without a failed hand
   await eventually(() => expect(handshake(host)).rejects.toThrow());
   await eventually(async () => expect((await view(product.edge, host, "/plain")).status).toBe(200));
   expect((await customer.call("DELETE", `/api/v1/certificates/${first.id}`)).status).toBe(204);
+});
+
+test("a private key lies nowhere in the plain: in no log, no database, no queue, and on no disk of an edge", async () => {
+  const host = "sealed.example.com";
+  const pair = pairFor(host);
+  const uploaded = z.looseObject({ id: z.uuid(), fingerprint: z.string() });
+  const { id, fingerprint } = await customer.expect(201, uploaded, "POST", "/api/v1/certificates", pair);
+  const input = { domain: host, origin: { url: origin.url }, certificate_id: id };
+  await customer.expect(201, withId, "POST", "/api/v1/distributions", input);
+  expect(await eventually(() => handshake(host))).toBe(fingerprint);
+  const lines = pair.private_key.split("\n").filter((line) => line !== "" && !line.startsWith("-----"));
+  expect(lines.length).toBeGreaterThan(1);
+  for (const line of lines) {
+    expect(await filesWith(line)).toEqual([]);
+    expect(product.output()).not.toContain(line);
+  }
+  // The search finds what is there.
+  expect((await filesWith(pair.certificate.split("\n")[1] ?? "")).length).toBeGreaterThan(0);
 });
