@@ -156,3 +156,9 @@ test("who disables a webhook gives up what waits for it", async () => {
   const { body } = await api.call("owner", "GET", `/webhooks/${id}/deliveries`);
   expect(body).toMatchObject({ data: [{ status: "failed", next_attempt_at: null, attempts: [] }] });
 });
+
+test("an account that is being deleted gets no webhook", async () => {
+  const { accountId } = api.people.stranger;
+  await api.db("account").where({ id: accountId }).update({ deleted_at: new Date() });
+  expect((await api.call("stranger", "POST", "/webhooks", { url, events: ["*"] })).status).toBe(403);
+});

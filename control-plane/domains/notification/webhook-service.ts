@@ -7,6 +7,7 @@ import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
+import { assertAccountLives } from "../account/index.ts";
 import { type Difference, differences, recordAudit } from "../audit/index.ts";
 import {
   countDeliveriesSince,
@@ -69,6 +70,7 @@ export function createWebhookService({ db, clock, seal, policy }: WebhookSetting
       ...{ createdBy: caller.userId, updatedBy: caller.userId, createdAt: now, updatedAt: now },
     };
     await inTransaction(db, async (tx) => {
+      await assertAccountLives(tx, accountId);
       await lockCounts(tx, accountId);
       if ((await countWebhooks(tx, accountId)) >= WEBHOOKS_MAX) {
         throw new Problem(tooManyWebhooks, `An account may have ${WEBHOOKS_MAX}: delete one first.`);
