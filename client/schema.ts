@@ -1324,6 +1324,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/edge-groups/{id}/vacate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep to another group what is kept to this one; their owners are told, and then it can be deleted */
+        post: operations["vacateEdgeGroup"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/edge-groups/{id}/versions": {
         parameters: {
             query?: never;
@@ -4616,6 +4633,24 @@ export interface components {
         };
         /**
          * @example {
+         *       "distributions": 12
+         *     }
+         */
+        EdgeGroupVacated: {
+            /** @description How many are on their way to the other group. */
+            distributions: number;
+        };
+        /**
+         * @example {
+         *       "to_group_id": "9e8d7c6b-5a4f-4e3d-8c2b-1a0f9e8d7c6b"
+         *     }
+         */
+        EdgeGroupVacation: {
+            /** Format: uuid */
+            to_group_id: string;
+        };
+        /**
+         * @example {
          *       "number": 2,
          *       "action": "edge-group.update",
          *       "user_id": "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
@@ -6656,7 +6691,7 @@ export interface components {
             /** @default  */
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "webhook.disabled")[];
+            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "webhook.disabled")[];
             /** @default true */
             is_enabled?: boolean;
         };
@@ -6670,7 +6705,7 @@ export interface components {
             url?: string;
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "webhook.disabled")[];
+            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "webhook.disabled")[];
             is_enabled?: boolean;
         };
         /**
@@ -13407,6 +13442,52 @@ export interface operations {
             };
             409: components["responses"]["409.another-canary-group.edge-group-name-taken.idempotency-key-in-use"];
             412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    vacateEdgeGroup: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EdgeGroupVacation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EdgeGroupVacated"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-edge-group"];
+            409: components["responses"]["409.idempotency-key-in-use"];
             413: components["responses"]["413.content-too-large"];
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];

@@ -1,4 +1,5 @@
 // The versions of a distribution over HTTP.
+import { numberedPageOf, numberedQuery, rangeOf } from "../../database/numbered-pages.ts";
 import { pageSchema } from "../../database/paging.ts";
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { distributionDeleted, unknownDistribution, unknownVersion } from "./problems.ts";
@@ -12,7 +13,6 @@ import {
   type VersionReply,
   versionNumber,
   versionReply,
-  versionsQuery,
   wholeVersionReply,
 } from "./version-schema.ts";
 import type { VersionService } from "./version-service.ts";
@@ -33,16 +33,12 @@ export function versionRoutes(versions: VersionService, untilDeployed: UntilDepl
       summary: "Every change, newest first, with its author and what differs",
       access: reading,
       params: distributionParams,
-      query: versionsQuery,
+      query: numberedQuery,
       reply: { status: 200, body: pageSchema(versionReply) },
       problems: [unknownDistribution],
       async handle({ params, query, caller }) {
-        const page = { before: query.cursor, limit: query.limit + 1 };
-        const found = await versions.list(caller, params.id, page);
-        const shown = found.slice(0, query.limit);
-        const last = shown.at(-1);
-        const nextCursor = found.length > query.limit && last !== undefined ? String(last.number) : null;
-        return { body: { data: shown.map(versionToReply), next_cursor: nextCursor } };
+        const found = await versions.list(caller, params.id, rangeOf(query));
+        return { body: numberedPageOf(found, query, versionToReply) };
       },
     }),
     defineRoute({

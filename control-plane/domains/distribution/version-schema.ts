@@ -1,6 +1,6 @@
 // The versions of a distribution on the wire.
 import { z } from "zod";
-import { pageQuery } from "../../database/paging.ts";
+import { numberSchema, numberText } from "../../database/numbered-pages.ts";
 import { configurationSchema, exampleConfiguration } from "./configuration.ts";
 
 const difference = z
@@ -39,20 +39,10 @@ export const diffReply = z
   .object({ from: z.int(), to: z.int(), changes: z.array(difference) })
   .meta({ id: "VersionDiff", examples: [{ from: 1, to: 2, changes: example.changes }] });
 
-export const versionNumber = z.coerce.number().int().min(1).max(2_147_483_647);
+export const versionNumber = numberText;
 export const diffQuery = z.object({ against: versionNumber.meta({ description: "The version to compare with." }) });
-/** The cursor is a version's number: the page begins below it. */
-export const versionsQuery = z.object({
-  limit: pageQuery.limit,
-  cursor: z
-    .string()
-    .regex(/^[1-9]\d{0,8}$/, { error: "is not a cursor of this list: start without one." })
-    .transform(Number)
-    .optional(),
-});
-
 export const rollbackInput = z
   .strictObject({
-    version: z.int().min(1).max(2_147_483_647).meta({ description: "Its configuration becomes a new version." }),
+    version: numberSchema.meta({ description: "Its configuration becomes a new version." }),
   })
   .meta({ id: "RollbackInput", examples: [{ version: 1 }] });

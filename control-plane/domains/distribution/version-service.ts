@@ -1,5 +1,6 @@
 // The versions of a distribution: what it was, by whom, what differs, and how it gets back there.
 import { Problem } from "../../../platform/problem.ts";
+import type { NumberedRange } from "../../database/numbered-pages.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { type Difference, differences } from "../audit/index.ts";
@@ -17,11 +18,7 @@ export function createVersionService(
   { db, clock }: { db: Database; clock: () => Date },
   distributions: Pick<DistributionService, "get">,
 ) {
-  async function list(
-    caller: Caller,
-    id: string,
-    page: { before: number | undefined; limit: number },
-  ): Promise<readonly ListedVersion[]> {
+  async function list(caller: Caller, id: string, page: NumberedRange): Promise<readonly ListedVersion[]> {
     await distributions.get(caller, id);
     return findVersions(db, id, page);
   }

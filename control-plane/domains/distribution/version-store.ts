@@ -1,6 +1,7 @@
 // The distribution_version table: rows are added, one per change. Models stay in this file; others see records.
 import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
+import type { NumberedRange } from "../../database/numbered-pages.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import type { Difference } from "../audit/index.ts";
 import { type Configuration, configurationSchema } from "./configuration.ts";
@@ -42,7 +43,7 @@ export type ListedVersion = Omit<VersionRecord, "configuration">;
 export async function findVersions(
   reads: Reads,
   distributionId: string,
-  { before, limit }: { before: number | undefined; limit: number },
+  { before, limit }: NumberedRange,
 ): Promise<readonly ListedVersion[]> {
   const query = VersionModel.query(reads)
     .select("distribution_id", "number", "source_version", "action", "user_id", "api_token_id", "created_at", "changes")

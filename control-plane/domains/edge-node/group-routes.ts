@@ -1,6 +1,7 @@
 // Edge groups over HTTP: all of them for operators, and for customers what those may be called that exist.
 
 import { z } from "zod";
+import { numberedPageOf, numberedQuery, rangeOf } from "../../database/numbered-pages.ts";
 import { pageOf, pageQuery, pageSchema, wholeListSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
@@ -12,7 +13,6 @@ import {
   edgeGroupReply,
   groupRollbackInput,
   groupVersionReply,
-  groupVersionsQuery,
   patchEdgeGroupInput,
   pointOfPresenceReply,
   vacateGroupInput,
@@ -139,15 +139,12 @@ function versionRoutes(groups: EdgeGroupService): Route[] {
       summary: "Every change of a group, newest first, with its author and what differs",
       access: reading,
       params: edgeGroupParams,
-      query: groupVersionsQuery,
+      query: numberedQuery,
       reply: { status: 200, body: pageSchema(groupVersionReply) },
       problems: [unknownEdgeGroup],
       async handle({ params, query }) {
-        const found = await groups.versions(params.id, { before: query.cursor, limit: query.limit + 1 });
-        const shown = found.slice(0, query.limit);
-        const last = shown.at(-1);
-        const nextCursor = found.length > query.limit && last !== undefined ? String(last.number) : null;
-        return { body: { data: shown.map(groupVersionToReply), next_cursor: nextCursor } };
+        const found = await groups.versions(params.id, rangeOf(query));
+        return { body: numberedPageOf(found, query, groupVersionToReply) };
       },
     }),
     defineRoute({

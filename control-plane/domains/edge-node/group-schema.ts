@@ -2,11 +2,10 @@
 import { z } from "zod";
 import { capabilitiesSchema, refusalSchema } from "../../../agents/contract.ts";
 import { edgeGroupSettingsPatch, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
-import { pageQuery } from "../../database/paging.ts";
+import { numberSchema } from "../../database/numbered-pages.ts";
 import { givenId } from "../../http/given-id.ts";
 import { lineOfText } from "../../http/plain-text.ts";
 
-const VERSION_MAX = 2_147_483_647;
 const groupId = "d2c4b6a8-1e3f-4a5b-8c7d-9e0f1a2b3c4d";
 const edgeId = "6f1d8a52-7c39-4b0e-9a64-2f5e83c1d7b0";
 const time = "2026-05-01T12:00:00.000Z";
@@ -122,18 +121,8 @@ export const groupVersionReply = z
   });
 export type GroupVersionReply = z.input<typeof groupVersionReply>;
 
-/** The cursor is a version's number: the page begins below it. */
-export const groupVersionsQuery = z.object({
-  limit: pageQuery.limit,
-  cursor: z
-    .string()
-    .regex(/^[1-9]\d{0,8}$/, { error: "is not a cursor of this list: start without one." })
-    .transform(Number)
-    .optional(),
-});
-
 export const groupRollbackInput = z
-  .strictObject({ version: z.int().min(1).max(VERSION_MAX).meta({ description: "It becomes a new version." }) })
+  .strictObject({ version: numberSchema.meta({ description: "It becomes a new version." }) })
   .meta({ id: "EdgeGroupRollback", examples: [{ version: 1 }] });
 
 export const vacateGroupInput = z

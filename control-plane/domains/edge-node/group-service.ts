@@ -9,6 +9,7 @@ import {
   edgeGroupSettingsSchema,
 } from "../../../edge-templates/index.ts";
 import { Problem } from "../../../platform/problem.ts";
+import type { NumberedRange } from "../../database/numbered-pages.ts";
 import type { PageQuery } from "../../database/paging.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import { type Actor, platformActor } from "../../http/caller.ts";
@@ -198,10 +199,7 @@ export function createEdgeGroupService({ db, clock, countUses, forgetSecrets }: 
   const vacate = (actor: Actor, id: string, toId: string) =>
     inTransaction(db, (tx) => vacateGroup(tx, actor, { id, toId, assertFound, countUses }));
 
-  async function versions(
-    id: string,
-    page: { before: number | undefined; limit: number },
-  ): Promise<readonly EdgeGroupVersion[]> {
+  async function versions(id: string, page: NumberedRange): Promise<readonly EdgeGroupVersion[]> {
     assertFound(await findGroup(db, id));
     return findGroupVersions(db, id, page);
   }

@@ -5,6 +5,7 @@ import { z } from "zod";
 import { type Capabilities, capabilitiesSchema } from "../../../agents/contract.ts";
 import { type EdgeGroupSettings, edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import type { Columns } from "../../database/columns.ts";
+import type { NumberedRange } from "../../database/numbered-pages.ts";
 import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import type { Difference } from "../audit/index.ts";
@@ -157,7 +158,7 @@ export async function findGroupVersion(
 export async function findGroupVersions(
   reads: Reads,
   groupId: string,
-  { before, limit }: { before: number | undefined; limit: number },
+  { before, limit }: NumberedRange,
 ): Promise<readonly EdgeGroupVersion[]> {
   const query = EdgeGroupVersionModel.query(reads).where({ group_id: groupId }).orderBy("number", "desc").limit(limit);
   if (before !== undefined) query.where("number", "<", before);
