@@ -253,6 +253,7 @@ create table "distribution" (
   hsts jsonb,
   edge_group_ids jsonb,
   certificate_id uuid,
+  former_certificate_id uuid,
   le_issue boolean not null default false,
   is_cname_valid boolean not null default false,
   is_acme_challenge_valid boolean not null default false,
@@ -263,6 +264,7 @@ create table "distribution" (
   constraint distribution_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id),
   constraint distribution_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
   constraint distribution_domain_id_foreign FOREIGN KEY (domain_id) REFERENCES domain(id) ON DELETE SET NULL,
+  constraint distribution_former_certificate_id_foreign FOREIGN KEY (former_certificate_id) REFERENCES certificate(id),
   constraint distribution_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
   constraint distribution_acceleration_type_check CHECK ((acceleration_type = ANY (ARRAY['static'::text, 'media'::text, 'livestream'::text, 'diy'::text]))),
   constraint distribution_cdn_type_check CHECK ((cdn_type = ANY (ARRAY['gotipath'::text, 'gcore'::text, 'tm_swift'::text, 'multi'::text]))),
@@ -272,6 +274,7 @@ create table "distribution" (
 );
 CREATE INDEX distribution_cache_policy_id_index ON public.distribution USING btree (cache_policy_id);
 CREATE INDEX distribution_certificate_id_index ON public.distribution USING btree (certificate_id);
+CREATE INDEX distribution_former_certificate_id_index ON public.distribution USING btree (former_certificate_id);
 CREATE INDEX distribution_listed ON public.distribution USING btree (account_id, created_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX distribution_listed_by_change ON public.distribution USING btree (account_id, updated_at DESC, id DESC) WHERE (deleted_at IS NULL);
 CREATE INDEX distribution_listed_by_domain ON public.distribution USING btree (account_id, lower(domain), id) WHERE (deleted_at IS NULL);

@@ -43,6 +43,8 @@ export async function up(knex: Knex): Promise<void> {
     where account_id is null and deleted_at is null`);
   await knex.schema.alterTable("distribution", (table) => {
     table.uuid("certificate_id").references("certificate.id").index();
+    // What is shown until that one is issued.
+    table.uuid("former_certificate_id").references("certificate.id").index();
     // True: that certificate was made for this distribution, and goes with it.
     table.boolean("le_issue").notNullable().defaultTo(false);
     table.boolean("is_cname_valid").notNullable().defaultTo(false);
@@ -59,8 +61,8 @@ export async function up(knex: Knex): Promise<void> {
 export async function down(knex: Knex): Promise<void> {
   await knex.schema.dropTable("edge_certificate_use");
   await knex.schema.alterTable("distribution", (table) => {
-    for (const column of ["certificate_id", "le_issue", "is_cname_valid", "is_acme_challenge_valid"])
-      table.dropColumn(column);
+    for (const column of ["certificate_id", "former_certificate_id", "le_issue"]) table.dropColumn(column);
+    for (const column of ["is_cname_valid", "is_acme_challenge_valid"]) table.dropColumn(column);
   });
   await knex.schema.dropTable("certificate");
   await knex("secret").whereNull("account_id").delete();

@@ -6,10 +6,12 @@ interface UserRow {
   readonly account_id: string;
   readonly domain: string;
   readonly certificate_id: string | null;
+  /** What is shown until that one is issued. */
+  readonly former_certificate_id: string | null;
   readonly deleted_at: Date | null;
 }
 
-/** The distributions that are served with it, oldest id first. */
+/** The distributions that are served with it, also those that wait for another one, in the order of their ids. */
 export async function findUsers(
   reads: Reads,
   certificateId: string,
@@ -17,7 +19,9 @@ export async function findUsers(
 ): Promise<readonly Pick<UserRow, "id" | "domain">[]> {
   return reads<UserRow>("distribution")
     .select("id", "domain")
-    .where({ certificate_id: certificateId })
+    .where((either) =>
+      either.where({ certificate_id: certificateId }).orWhere({ former_certificate_id: certificateId }),
+    )
     .whereNull("deleted_at")
     .orderBy("id")
     .limit(limit);

@@ -282,7 +282,7 @@ async function assertRoom(tx: Tx, accountId: string): Promise<void> {
 function inUse(domains: readonly string[]): string {
   const some = domains.slice(0, USERS_TOLD_MAX).join(", ");
   const more = domains.length > USERS_TOLD_MAX ? " and others" : "";
-  return `${some}${more}: give them another certificate_id, or le_issue false, first.`;
+  return `${some}${more}: give them another certificate_id first, and wait until that one is issued.`;
 }
 
 /** A host that loses its certificate by this would be served with a stranger's. */

@@ -123,6 +123,28 @@ test("it goes with the last distribution that is served with it, and comes back 
   expect(await shown(id)).toBeDefined();
 });
 
+test("who changes to one that is still to be issued is served with the former until that is there", async () => {
+  const { id: former } = await upload("*.example.com");
+  const distribution = await createServed(former, { is_redirect_http_to_https: true });
+  await world.compiler.deploy([distribution]);
+  const { record } = await world.distributions.update(world.customer, distribution, { le_issue: true });
+  const next = record.certificateId ?? "";
+  await world.compiler.deploy([distribution]);
+  expect([await shown(former), await shown(next)]).toEqual([expect.anything(), undefined]);
+  const document = async () => (await recordsOf(world, scope)).find(({ id }) => id === distribution)?.body;
+  expect(await document()).toContain('"redirect_to_https":true');
+  await expect(certificates().remove(world.customer, former)).rejects.toMatchObject({ kind: { status: 409 } });
+  const { chain, key } = issue({ names: [record.domain] });
+  await inTransaction(world.db, (tx) =>
+    storeIssued(tx, { seal, now: world.clock() }, { certificateId: next, chain, privateKey: key }),
+  );
+  await redeployServed(world.db, { certificate_id: next, after: null });
+  await world.compiler.deploy([distribution]);
+  expect([await shown(former), await shown(next)]).toEqual([undefined, expect.anything()]);
+  expect(await document()).toContain('"redirect_to_https":true');
+  await certificates().remove(world.customer, former);
+});
+
 test("compiled again, nothing of it is sent again", async () => {
   const { id } = await upload("*.example.com");
   const distribution = await createServed(id);

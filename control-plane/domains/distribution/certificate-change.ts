@@ -3,8 +3,9 @@
 import type { z } from "zod";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { certificateChanged, findCertificate } from "../certificate/index.ts";
+import { certificateChanged, findCertificate, findServed } from "../certificate/index.ts";
 import { REDEPLOYED_AT_ONCE, redeployPage } from "./redeploy.ts";
+import { forgetFormerCertificates } from "./store.ts";
 
 export type CertificateChange = z.output<typeof certificateChanged.payload>;
 
@@ -17,6 +18,7 @@ export function redeployServed(
   return inTransaction(db, async (tx) => {
     const certificate = await findCertificate(tx, id);
     if (certificate === undefined) return;
+    if ((await findServed(tx, id)) !== null) await forgetFormerCertificates(tx, id);
     const kind = certificate.accountId === null ? "platform certificate" : "certificate";
     const next = await redeployPage(tx, { kind, id }, { after, limit: pageSize });
     if (next !== undefined) await enqueueJob(tx, certificateChanged, { certificate_id: id, after: next });

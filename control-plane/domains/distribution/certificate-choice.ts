@@ -3,13 +3,13 @@ import type { FieldFault } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
-import { attachmentFault, covers, createAutomatic } from "../certificate/index.ts";
+import { attachmentFault, covers, createAutomatic, findServed } from "../certificate/index.ts";
 import type { DistributionWithOrigins } from "./state.ts";
 import type { DistributionRecord } from "./store.ts";
 
-export type CertificateColumns = Pick<DistributionRecord, "leIssue" | "certificateId">;
+export type CertificateColumns = Pick<DistributionRecord, "leIssue" | "certificateId" | "formerCertificateId">;
 
-export const NO_CERTIFICATE: CertificateColumns = { leIssue: false, certificateId: null };
+export const NO_CERTIFICATE: CertificateColumns = { leIssue: false, certificateId: null, formerCertificateId: null };
 
 /** For whom it is chosen. */
 export interface Served extends CertificateColumns, Pick<DistributionRecord, "domain" | "domainType"> {
@@ -37,11 +37,28 @@ export async function chooseCertificate(
   const leIssue = wish.leIssue ?? served.leIssue;
   const faults = wishFaults(served, { ...wish, leIssue });
   if (faults.length > 0) throw invalidRequest(faults);
-  if (leIssue)
-    return { columns: { leIssue, certificateId: await automaticFor(tx, caller, served, now) }, discarded: null };
-  const certificateId = await namedBy(tx, caller, served, wish);
+  const certificateId = leIssue ? await automaticFor(tx, caller, served, now) : await namedBy(tx, caller, served, wish);
   const isDiscarded = served.leIssue && certificateId !== served.certificateId;
-  return { columns: { leIssue, certificateId }, discarded: isDiscarded ? served.certificateId : null };
+  const left = isDiscarded ? [] : [served.certificateId];
+  const formerCertificateId = await shownMeanwhile(tx, served, { certificateId, left });
+  return {
+    columns: { leIssue, certificateId, formerCertificateId },
+    discarded: isDiscarded ? served.certificateId : null,
+  };
+}
+
+/** What viewers are shown until the chosen one is issued: what they were shown before. */
+async function shownMeanwhile(
+  tx: Tx,
+  served: Served,
+  { certificateId, left }: { certificateId: string | null; left: readonly (string | null)[] },
+): Promise<string | null> {
+  if (certificateId === served.certificateId) return served.formerCertificateId;
+  if (certificateId === null || (await findServed(tx, certificateId)) !== null) return null;
+  for (const id of [...left, served.formerCertificateId]) {
+    if (id !== null && (await findServed(tx, id)) !== null) return id;
+  }
+  return null;
 }
 
 function wishFaults(
@@ -88,7 +105,7 @@ export function certificateForCopy(
   { domain, domainType }: Pick<DistributionRecord, "domain" | "domainType">,
 ): CertificateColumns {
   if (domainType === "subdomain") return NO_CERTIFICATE;
-  if (record.leIssue) return { leIssue: true, certificateId: null };
+  if (record.leIssue) return { ...NO_CERTIFICATE, leIssue: true };
   const isFit = certificate !== undefined && covers(certificate.names, domain);
-  return { leIssue: false, certificateId: isFit ? record.certificateId : null };
+  return { ...NO_CERTIFICATE, certificateId: isFit ? record.certificateId : null };
 }

@@ -40,7 +40,7 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
     serve: true,
     ...source,
     edgeGroupIds,
-    certificate: record.certificateId === null ? null : await findServed(reads, record.certificateId),
+    certificate: await shownFor(reads, record),
     distribution: await desiredDistribution(reads, await readState(reads, record)),
   };
 }
@@ -78,13 +78,30 @@ async function servedHosts(reads: Reads, record: DistributionRecord): Promise<re
   return claim?.isServing === true ? [record.domain, record.cname] : [record.cname];
 }
 
+/** Until the one that it names is issued: the one from before. */
+async function shownFor(
+  reads: Reads,
+  { certificateId, formerCertificateId }: DistributionRecord,
+): Promise<ServedCertificate | null> {
+  const named = certificateId === null ? null : await findServed(reads, certificateId);
+  if (named !== null || formerCertificateId === null) return named;
+  return findServed(reads, formerCertificateId);
+}
+
 async function isCovered(
   reads: Reads,
-  { domain, domainType }: DistributionRecord,
+  record: DistributionRecord,
   own: CertificateSummary | undefined,
 ): Promise<boolean> {
-  const serving = domainType === "subdomain" ? await findPlatformCertificates(reads) : own === undefined ? [] : [own];
-  return serving.some(({ status, names }) => status === "active" && covers(names, domain));
+  const { domain, domainType, formerCertificateId } = record;
+  if (domainType === "subdomain") {
+    const platform = await findPlatformCertificates(reads);
+    return platform.some(({ status, names }) => status === "active" && covers(names, domain));
+  }
+  if (own?.status === "active" || formerCertificateId === null)
+    return own?.status === "active" && covers(own.names, domain);
+  const shown = await shownFor(reads, record);
+  return shown !== null && covers(shown.names, domain);
 }
 
 function policyOf({ accountId, cachePolicyId: policyId, accelerationType, isLivestream }: DistributionRecord) {

@@ -44,6 +44,8 @@ class DistributionModel extends Model {
   declare leIssue: boolean;
   /** Null: none of its own. */
   declare certificateId: string | null;
+  /** What its viewers are shown until that one is issued. */
+  declare formerCertificateId: string | null;
   declare cname: string;
   /** The name leads here, and is served for this account. */
   declare isCnameValid: boolean;
@@ -237,10 +239,23 @@ export async function lockDependants(tx: Tx, on: Dependence, { after, limit }: P
   const query = DistributionModel.query(tx).select("id").whereNull("deleted_at").orderBy("id").limit(limit).forUpdate();
   if (on.kind === "edge group") query.whereRaw(...keptTo(on.id));
   else if (on.kind === "cache policy") query.where({ cache_policy_id: on.id });
-  else if (on.kind === "certificate") query.where({ certificate_id: on.id });
+  else if (on.kind === "certificate") query.where((either) => servedWith(either, on.id));
   else query.where({ domain_type: "subdomain", is_redirect_http_to_https: true });
   if (after !== null) query.where("id", ">", after);
   return (await query).map((row) => row.id);
+}
+
+function servedWith(either: { orWhere(column: string, id: string): unknown }, certificateId: string): void {
+  either.orWhere("certificate_id", certificateId);
+  either.orWhere("former_certificate_id", certificateId);
+}
+
+/** It is there: nobody is shown another one in its stead any more. */
+export async function forgetFormerCertificates(tx: Tx, certificateId: string): Promise<void> {
+  await DistributionModel.query(tx)
+    .patch({ formerCertificateId: null })
+    .where({ certificate_id: certificateId })
+    .whereNotNull("former_certificate_id");
 }
 
 /** Those whose name it is, and those whose wildcard stands for its first label. */
