@@ -40,6 +40,9 @@ const PAUSE_MS = 5_000;
 export async function advance(context: OrderContext, leased: LeasedOrder, signal: AbortSignal): Promise<void> {
   let order = leased;
   try {
+    // The settings name another authority by now, which knows nothing of it.
+    const { directoryUrl } = context.authority.settings;
+    if (order.directoryUrl !== directoryUrl) order = await moveTo(context, order, directoryUrl, signal);
     for (let steps = 0; steps < STEPS_MAX; steps += 1) {
       signal.throwIfAborted();
       const step = STEPS[order.state];
@@ -65,16 +68,17 @@ async function wait({ db, clock }: OrderContext, order: LeasedOrder, ms: number,
 
 async function judge(context: OrderContext, order: LeasedOrder, error: unknown, signal: AbortSignal): Promise<void> {
   const { log } = context;
-  if (outageOf(error) === "database") {
-    log.warn({ error, order_id: order.id }, "an order waits for the database");
-    return;
-  }
   if (error instanceof OrderFailure) return fail(context, order, error);
   if (error instanceof AuthorityRefusal) return judgeRefusal(context, order, error, signal);
   if (error instanceof AuthorityAway)
     return stumble(context, order, `The certificate authority does not answer as it should: ${error.message}.`);
   if (error instanceof ZoneUpdateRefused)
     return stumble(context, order, `The platform's DNS zone could not be changed: ${error.message}.`);
+  // Last: behind what others threw may stand the same socket errors.
+  if (outageOf(error) === "database") {
+    log.warn({ error, order_id: order.id }, "an order waits for the database");
+    return;
+  }
   log.error({ error, order_id: order.id }, "an order met what nobody thought of");
   return stumble(context, order, "Something went wrong within this platform; its operator can see what in the log.");
 }
@@ -108,6 +112,18 @@ async function restart(context: OrderContext, order: LeasedOrder, signal: AbortS
     ...{ state: "ordering", orderUrl: null, certificateUrl: null, replaces: null },
     ...{ restarts: order.restarts + 1, nextAt: context.clock() },
   });
+}
+
+async function moveTo(
+  context: OrderContext,
+  order: LeasedOrder,
+  directoryUrl: string,
+  signal: AbortSignal,
+): Promise<LeasedOrder> {
+  if (order.endedAt !== null) return order;
+  const withdrawn = order.isPublished ? await withdrawAnswers(context, order, signal) : order;
+  const afresh = { state: "waiting" as const, orderUrl: null, certificateUrl: null, replaces: null };
+  return updateOrder(context.db, withdrawn, { ...afresh, directoryUrl });
 }
 
 /** Nothing was refused: the same step is soon taken again, but not for ever. */
