@@ -1,0 +1,142 @@
+// How long after the API's answer to `le_issue` a viewer shakes hands with the domain's own certificate, one domain at a time
+// and two hundred registered domains in one go, with the product as `npm start` runs it: the local authority, its DNS, one edge.
+// `npm run bench:acme -- --quick` does a tenth of it.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as wait } from "node:timers/promises";
+import { connect } from "node:tls";
+import { parseArgs } from "node:util";
+import { z } from "zod";
+import { type Api, apiAt, register } from "../system/api.ts";
+import { type Product, productEnvironment, startProduct, temporaryFolder } from "../system/product.ts";
+import { type LoopbackOrigins, startLoopbackOrigins } from "./origins.ts";
+import { summarise } from "./percentiles.ts";
+import { cpuSeconds, untilQuiet } from "./product-processes.ts";
+
+const WHOLE = { alone: 20, together: 200 };
+const QUICK = { alone: 3, together: 20 };
+const WARM_UP = 2;
+const CREATING_AT_ONCE = 8;
+const LOOK_EVERY_MS = 20;
+/** Two hundred viewers who look too often would be what is measured. */
+const LOOK_EVERY_TOGETHER_MS = 250;
+const HANDSHAKE_TIMEOUT_MS = 5000;
+const GIVE_UP_MS = 5 * 60_000;
+
+const created = z.object({ id: z.uuid() });
+
+interface Bench {
+  readonly product: Product;
+  readonly customer: Api;
+  readonly origins: LoopbackOrigins;
+  /** What viewers trust. */
+  readonly roots: string;
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({ options: { quick: { type: "boolean" } } });
+  const extent = values.quick === true ? QUICK : WHOLE;
+  const origins = await startLoopbackOrigins();
+  const folder = await temporaryFolder("bench-acme");
+  const product = await startProduct({ ...(await productEnvironment(folder.path)), LOG_LEVEL: "warn" });
+  const roots = readFileSync(join(product.dataFolder, "acme", "ca.pem"), "utf8");
+  try {
+    const bench = { product, origins, roots, customer: await register(apiAt(product.apiUrl)) };
+    for (let round = 0; round < WARM_UP; round += 1) await issueOne(bench, `warm-up-${round}.com`);
+    await untilQuiet(product);
+    progress(`${extent.alone} certificates, one after the other`);
+    const alone = await measureAlone(bench, extent.alone);
+    await untilQuiet(product);
+    progress(`${extent.together} certificates in one go`);
+    const together = await measureTogether(bench, extent.together);
+    process.stdout.write(`${JSON.stringify({ alone, together }, null, 2)}\n`);
+  } finally {
+    await product.stop();
+    await origins.stop();
+    await folder.remove();
+  }
+}
+
+async function measureAlone(bench: Bench, rounds: number) {
+  const timesMs: number[] = [];
+  for (let round = 0; round < rounds; round += 1) timesMs.push(await issueOne(bench, `alone-${round}.com`));
+  return { rounds, api_answer_to_handshake_ms: summarise(timesMs) };
+}
+
+async function issueOne(bench: Bench, domain: string): Promise<number> {
+  await create(bench, domain);
+  const answeredAt = performance.now();
+  await untilShown(bench, domain, LOOK_EVERY_MS);
+  return performance.now() - answeredAt;
+}
+
+/** Each under a registered domain of its own, as fast as one customer's program asks for them. */
+async function measureTogether(bench: Bench, count: number) {
+  const domains = Array.from({ length: count }, (_, number) => `together-${number}.com`);
+  const cpuBefore = await cpuSeconds(bench.product);
+  const startedAt = performance.now();
+  const watching: Promise<number>[] = [];
+  const asked = [...domains];
+  const ask = async () => {
+    for (let domain = asked.pop(); domain !== undefined; domain = asked.pop()) {
+      await create(bench, domain);
+      watching.push(watch(bench, domain));
+    }
+  };
+  await Promise.all(Array.from({ length: CREATING_AT_ONCE }, ask));
+  const createdS = (performance.now() - startedAt) / 1000;
+  const timesMs = await Promise.all(watching);
+  const allS = (performance.now() - startedAt) / 1000;
+  const cpuS = (await cpuSeconds(bench.product)) - cpuBefore;
+  return {
+    certificates: count,
+    created_after_s: round(createdS),
+    all_shown_after_s: round(allS),
+    per_second: round(count / allS),
+    cpu_ms_each: round((cpuS * 1000) / count),
+    api_answer_to_handshake_ms: summarise(timesMs),
+  };
+}
+
+async function watch(bench: Bench, domain: string): Promise<number> {
+  const answeredAt = performance.now();
+  await untilShown(bench, domain, LOOK_EVERY_TOGETHER_MS);
+  return performance.now() - answeredAt;
+}
+
+async function create({ customer, origins }: Bench, domain: string): Promise<void> {
+  const body = { domain, le_issue: true, origin: { url: origins.urlsOf(0)[0] } };
+  await customer.expect(201, created, "POST", "/api/v1/distributions", body);
+}
+
+async function untilShown(bench: Bench, domain: string, everyMs: number): Promise<void> {
+  const giveUpAt = performance.now() + GIVE_UP_MS;
+  while (!(await isShown(bench, domain))) {
+    if (performance.now() > giveUpAt) throw new Error(`${domain} has no certificate after ${GIVE_UP_MS / 1000} s`);
+    await wait(everyMs);
+  }
+}
+
+/** A handshake with a certificate for the name, of the local authority. */
+function isShown({ product, roots }: Bench, domain: string): Promise<boolean> {
+  const socket = connect({ host: "127.0.0.1", port: product.edge.httpsPort, servername: domain, ca: roots });
+  return new Promise((resolve) => {
+    const end = (good: boolean) => {
+      socket.destroy();
+      resolve(good);
+    };
+    socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => end(false));
+    socket.once("secureConnect", () => end(socket.authorized));
+    socket.once("error", () => end(false));
+  });
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+function progress(text: string): void {
+  process.stderr.write(`${text} …\n`);
+}
+
+await main();
