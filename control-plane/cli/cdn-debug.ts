@@ -43,6 +43,7 @@ function describeDistributions({ host, distributions }: HostExplanation): readon
     ),
     ...indent(distribution.deployment.edges.map(describeEdgeOf)),
     ...indent(distribution.deployment.edges.some(({ refused }) => refused !== null) ? [STILL_THE_OLD_ONE] : []),
+    ...indent(distribution.certificates.flatMap(describeCertificate)),
     ...indent(distribution.documents.flatMap(describeDocument)),
   ]);
 }
@@ -53,6 +54,19 @@ function describeEdgeOf(edge: Distribution["deployment"]["edges"][number]): stri
       ? ""
       : `; refused revision ${edge.refused.revision} at ${edge.refused.stage}: ${edge.refused.message}`;
   return `edge ${edge.edge}: ${edge.state}, applied up to revision ${edge.applied}${refused}`;
+}
+
+function describeCertificate(certificate: Distribution["certificates"][number]): readonly string[] {
+  const whose = certificate.is_platform ? "the platform's certificate" : "certificate";
+  return [
+    `${whose} ${certificate.name} (${certificate.id}): ${certificate.status}${because(certificate.status_reason)}`,
+    ...indent(
+      certificate.shown.map(
+        ({ group, revision, domains, not_after: until, fingerprints }) =>
+          `group ${group}, revision ${revision}: ${domains.join(", ")} until ${until}, SHA-256 ${fingerprints.join(", ")}`,
+      ),
+    ),
+  ];
 }
 
 function describeDocument({ group, revision, document }: Distribution["documents"][number]): readonly string[] {

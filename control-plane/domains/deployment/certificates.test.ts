@@ -13,6 +13,7 @@ import {
 } from "../certificate/index.ts";
 import { createDistributionInput, redeployServed } from "../distribution/index.ts";
 import type { RecordRow } from "../feed/index.ts";
+import { explainDeployment } from "./read-model.ts";
 import { createGroup, createTestWorld, recordsOf, type TestWorld } from "./test-world.ts";
 
 const { root, issue } = createViewersAuthority();
@@ -85,6 +86,21 @@ test("a group that a distribution is not kept to gets neither its certificate no
   await world.compiler.deploy([await createServed(id, { edge_group_ids: [other] })]);
   expect(await recordsOf(world, scope)).toEqual([]);
   expect(kindsOf(await recordsOf(world, other))).toContain("certificate put");
+});
+
+test("cdn:debug tells what the edges of a group show for a host, and no key", async () => {
+  const { id, fingerprint } = await upload("*.example.com");
+  const distribution = await createServed(id);
+  await world.compiler.deploy([distribution]);
+  const { domain } = (await world.distributions.get(world.customer, distribution)).record;
+  const { distributions } = await explainDeployment(world.db, domain, world.clock());
+  const [certificate] = distributions[0]?.certificates ?? [];
+  expect(certificate).toMatchObject({ id, name: "*.example.com", status: "active", is_platform: false });
+  const here = (await world.db("edge_group").where({ id: scope }).first()).name;
+  expect(certificate?.shown.find(({ group }) => group === here)).toMatchObject({
+    ...{ domains: ["*.example.com"], fingerprints: [fingerprint] },
+  });
+  expect(JSON.stringify(distributions)).not.toContain("PRIVATE KEY");
 });
 
 test("another chain comes under the same id, before its document is looked at anew; the former key goes behind it", async () => {

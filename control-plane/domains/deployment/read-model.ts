@@ -13,6 +13,7 @@ import {
   seenSince,
 } from "../edge-node/index.ts";
 import { findFeed, findRecordsById, type RecordRow } from "../feed/index.ts";
+import { type CertificateExplanation, explainCertificates } from "./certificate-explanation.ts";
 import { outcomeOf } from "./rules.ts";
 import type { DeploymentReply } from "./schema.ts";
 import { type DeploymentRow, findDeployments } from "./store.ts";
@@ -113,6 +114,7 @@ export interface HostExplanation {
     readonly deployment: DeploymentReply;
     /** As it stands in the feed of each group; null where nothing was appended or it was taken away. */
     readonly documents: readonly { group: string; revision: number; document: unknown }[];
+    readonly certificates: readonly CertificateExplanation[];
   }[];
   readonly groups: {
     readonly id: string;
@@ -174,6 +176,7 @@ async function explainDistribution(
         revision: record.rev,
         document: record.op === "put" ? parseBody(record.body) : null,
       })),
+    certificates: await explainCertificates(reads, distribution, names),
   };
 }
 
