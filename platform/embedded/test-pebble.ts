@@ -62,7 +62,11 @@ export async function startTestPebble(settings: TestPebbleSettings = {}): Promis
   };
 
   async function manage(path: string, options: { method: "GET" } | { method: "POST"; body: string }): Promise<string> {
-    const { statusCode, body } = await request(`${pebble.managementUrl}/${path}`, { dispatcher, ...options });
+    const { statusCode, body } = await request(`${pebble.managementUrl}/${path}`, {
+      // RFC 8555 §6.1: Pebble refuses who has none, on this door too.
+      ...{ dispatcher, headers: { "user-agent": "test" } },
+      ...options,
+    });
     const text = await body.text();
     if (statusCode !== 200) throw new Error(`Pebble answers ${statusCode} to ${path}: ${text}`);
     return text;
