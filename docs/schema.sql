@@ -42,6 +42,7 @@ create table "acme_order" (
   names jsonb not null,
   key_type text not null,
   replaces text,
+  is_due boolean not null,
   methods jsonb not null,
   order_url text,
   certificate_url text,
@@ -549,11 +550,15 @@ create table "notification" (
   once text,
   created_at timestamp with time zone not null,
   told_at timestamp with time zone,
+  wants_letter boolean not null,
+  lettered_at timestamp with time zone,
   constraint notification_account_id_once_unique UNIQUE (account_id, once),
   constraint notification_pkey PRIMARY KEY (id),
   constraint notification_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
 );
+CREATE INDEX notification_account_id_lettered_at_index ON public.notification USING btree (account_id, lettered_at);
 CREATE INDEX notification_age ON public.notification USING btree (created_at);
+CREATE INDEX notification_unwritten ON public.notification USING btree (account_id, created_at) WHERE (wants_letter AND (lettered_at IS NULL));
 
 create table "one_time_token" (
   hash text not null,
@@ -830,3 +835,4 @@ CREATE INDEX webhook_delivery_age ON public.webhook_delivery USING btree (create
 CREATE INDEX webhook_delivery_claimed ON public.webhook_delivery USING btree (account_id, claimed_until) WHERE (claimed_until IS NOT NULL);
 CREATE INDEX webhook_delivery_due ON public.webhook_delivery USING btree (next_attempt_at) WHERE (next_attempt_at IS NOT NULL);
 CREATE INDEX webhook_delivery_page ON public.webhook_delivery USING btree (webhook_id, created_at, id);
+CREATE INDEX webhook_delivery_waiting ON public.webhook_delivery USING btree (webhook_id) WHERE (next_attempt_at IS NOT NULL);

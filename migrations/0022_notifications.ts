@@ -13,10 +13,17 @@ export async function up(knex: Knex): Promise<void> {
     // What is said once says by what: another notification with it is none. Null: it may be said again.
     table.text("once");
     table.timestamp("created_at").notNullable();
-    // When it was made into letters and deliveries, in one transaction with those.
+    // When it was made into deliveries, in one transaction with those.
     table.timestamp("told_at");
+    // Whether people are told, too, and when the letter was written, by itself or with others.
+    table.boolean("wants_letter").notNullable();
+    table.timestamp("lettered_at");
     table.unique(["account_id", "once"]);
+    table.index(["account_id", "lettered_at"]);
   });
+  await knex.raw(
+    "create index notification_unwritten on notification (account_id, created_at) where wants_letter and lettered_at is null",
+  );
   await knex.raw("create index notification_age on notification (created_at)");
   await knex.raw("create index certificate_expiry on certificate (not_after) where deleted_at is null");
   await knex.schema.createTable("webhook", (table) => {
@@ -63,6 +70,9 @@ export async function up(knex: Knex): Promise<void> {
   );
   await knex.raw(
     "create index webhook_delivery_claimed on webhook_delivery (account_id, claimed_until) where claimed_until is not null",
+  );
+  await knex.raw(
+    "create index webhook_delivery_waiting on webhook_delivery (webhook_id) where next_attempt_at is not null",
   );
   await knex.raw("create index webhook_delivery_page on webhook_delivery (webhook_id, created_at, id)");
   await knex.raw("create index webhook_delivery_age on webhook_delivery (created_at)");

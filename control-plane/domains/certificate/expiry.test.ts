@@ -42,17 +42,23 @@ async function look(signal = AbortSignal.timeout(20_000)): Promise<void> {
   await handler?.run({}, signal);
 }
 
-/** Subjects of the letters about it, the oldest first. */
+/** What the letters say about it, the oldest first; those that were gathered are written by then. */
 async function letters(id: string): Promise<readonly string[]> {
   await world.doJobs();
-  const about = world.mail.received.filter(({ content }) => content.includes(`c-${id}`));
-  return about.map(({ content }) => /expires in \d+ days?|has expired/.exec(content)?.[0] ?? "?");
+  world.passTime(HOUR_MS);
+  await world.writeGathered();
+  await world.doJobs();
+  return world.mail.received.flatMap(({ content }) => {
+    const at = content.indexOf(`c-${id}`);
+    return at < 0 ? [] : [/expires in \d+ days?|has expired/.exec(content.slice(at))?.[0] ?? "?"];
+  });
 }
 
 test("in the month before its end the owners get a letter 30, 14, 7, 3 and 1 days ahead, and no other", async () => {
   const id = await plant({ left: 31.5 });
   for (let hours = 0; hours < 33 * 24; hours += 6) {
     await look();
+    await world.doJobs();
     world.passTime(6 * HOUR_MS);
   }
   expect(await letters(id)).toEqual([

@@ -239,6 +239,22 @@ test("couriers that share the work send each delivery once; one that stops lets 
   await delivery(webhook.id, { status: "delivered" });
 });
 
+test("a webhook for which too many wait gets no more, and its history says so", async () => {
+  await world.pauseCourier();
+  const { webhook } = await hook();
+  await world.db.raw(
+    `insert into webhook_delivery (id, webhook_id, account_id, event, body, status, attempts, next_attempt_at, created_at)
+     select gen_random_uuid(), ?, ?, 'domain.won', '{}', 'pending', '[]', now() + interval '1 day', now() - interval '1 day'
+     from generate_series(1, 5000)`,
+    [webhook.id, owner.accountId],
+  );
+  await happen();
+  const [refused] = await deliveriesOf(webhook.id);
+  expect(refused).toMatchObject({ status: "failed", nextAttemptAt: null });
+  expect(refused?.attempts[0]?.error).toContain("5000 others wait");
+  world.resumeCourier();
+});
+
 test("slow receivers of one account leave room for those of others", async () => {
   const slow = await startTestReceiver();
   slow.behaveAlways(() => {});

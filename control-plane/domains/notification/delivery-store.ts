@@ -87,8 +87,9 @@ export async function claimDelivery(
     `update webhook_delivery set claimed_until = :until where id = (
        select due.id from webhook_delivery due
        where due.next_attempt_at <= :now and (due.claimed_until is null or due.claimed_until <= :now)
-         and (select count(*) from webhook_delivery sent
-              where sent.account_id = due.account_id and sent.claimed_until > :now) < :ofAccountMax
+         and due.account_id not in (
+           select account_id from webhook_delivery where claimed_until > :now
+           group by account_id having count(*) >= :ofAccountMax)
        order by due.next_attempt_at limit 1 for update skip locked
      ) returning id`,
     { now, until, ofAccountMax },
@@ -118,6 +119,13 @@ export async function endDeliveries(tx: Tx, webhookId: string, now: Date): Promi
   await DeliveryModel.query(tx)
     .patch({ status: "failed", nextAttemptAt: null, claimedUntil: null, finishedAt: now })
     .where({ webhook_id: webhookId, status: "pending" });
+}
+
+/** Up to `max`: more are not counted. */
+export async function countWaiting(tx: Tx, webhookId: string, max: number): Promise<number> {
+  const waiting = tx("webhook_delivery").select("id").where({ webhook_id: webhookId }).whereNotNull("next_attempt_at");
+  const counted: unknown = await tx.count({ waiting: "*" }).from(waiting.limit(max).as("those")).first();
+  return z.object({ waiting: z.int() }).parse(counted).waiting;
 }
 
 export async function countDeliveriesSince(

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { inTransaction } from "../../database/transaction.ts";
 import { type Notification, notify } from "./index.ts";
+import { write } from "./letters.ts";
 import { tell } from "./tell.ts";
 import { type NotificationWorld, openNotificationWorld } from "./test-world.ts";
 
@@ -46,6 +47,7 @@ test("of a certificate that was renewed as planned only programs are told", asyn
   const una = await world.owner("una");
   await inTransaction(world.db, (tx) => notify(tx, expiring(una.accountId, { event: "certificate.issued" })));
   expect(await world.doJobs()).toEqual(["notification.tell"]);
+  await world.writeGathered();
   expect(letterTo("una@example.com")).toEqual([]);
 });
 
@@ -77,10 +79,42 @@ test("a job that comes again, or twice at once, makes no second letter", async (
   await inTransaction(world.db, (tx) => notify(tx, expiring(ida.accountId)));
   const { id } = await world.db("notification").where({ account_id: ida.accountId }).first();
   await Promise.all([tell(world, id), tell(world, id)]);
+  await Promise.all([write(world, ida.accountId), write(world, ida.accountId)]);
   await world.doJobs();
   await tell(world, id);
+  await write(world, ida.accountId);
   await world.doJobs();
   expect(letterTo("ida@example.com")).toHaveLength(1);
+});
+
+test("the first letter goes out at once; what follows within a quarter of an hour comes in one, and nothing is left out", async () => {
+  const kim = await world.owner("kim");
+  const happen = async (count: number) => {
+    for (let n = 0; n < count; n += 1) {
+      const subject = `The certificate s${n} expires`;
+      await inTransaction(world.db, (tx) => notify(tx, expiring(kim.accountId, { subject })));
+    }
+    await world.doJobs();
+  };
+  await happen(1);
+  await happen(103);
+  await world.writeGathered();
+  await world.doJobs();
+  expect(letterTo("kim@example.com")).toHaveLength(1);
+  const later = async () => {
+    world.passTime(15 * 60_000);
+    await world.writeGathered();
+    await world.doJobs();
+    return letterTo("kim@example.com").at(-1)?.content;
+  };
+  const gathered = await later();
+  expect(gathered).toContain("Subject: 100 messages about kim");
+  expect(gathered).toMatch(/^100\. The certificate s\d+ expires/m);
+  expect(await later()).toContain("Subject: 3 messages about kim");
+  await later();
+  expect(letterTo("kim@example.com")).toHaveLength(3);
+  await happen(1);
+  expect(letterTo("kim@example.com").at(-1)?.content).toContain("Subject: The certificate s0 expires");
 });
 
 test("an account that is gone is told nothing", async () => {

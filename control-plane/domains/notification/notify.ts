@@ -1,9 +1,9 @@
-// Tells an account something: a row and a job in the transaction of its cause. Letters and deliveries to webhooks are made
-// from the row afterwards (tell.ts), so that whoever has something to tell needs no more than a transaction.
+// Tells an account something: a row and a job in the transaction of its cause. Deliveries to webhooks and letters are made
+// from the row afterwards (tell.ts, letters.ts), so that whoever has something to tell needs no more than a transaction.
 import { randomUUID } from "node:crypto";
 import type { Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import type { NotificationEvent } from "./events.ts";
+import { type NotificationEvent, WITHOUT_LETTER } from "./events.ts";
 import { tellNotification } from "./jobs.ts";
 import { insertNotification } from "./store.ts";
 
@@ -24,6 +24,7 @@ export interface Notification {
 export async function notify(tx: Tx, notification: Notification): Promise<void> {
   const { accountId, event, subject, text: body, data: details, once = null, now } = notification;
   const id = randomUUID();
-  const row = { id, accountId, event, subject, body, details, once, createdAt: now, toldAt: null };
+  const toBeTold = { toldAt: null, wantsLetter: !WITHOUT_LETTER.has(event), letteredAt: null };
+  const row = { id, accountId, event, subject, body, details, once, createdAt: now, ...toBeTold };
   if (await insertNotification(tx, row)) await enqueueJob(tx, tellNotification, { notification_id: id });
 }

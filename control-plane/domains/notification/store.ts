@@ -18,7 +18,11 @@ class NotificationModel extends Model {
   declare details: Record<string, unknown>;
   declare once: string | null;
   declare createdAt: Date;
+  /** When it was made into deliveries. */
   declare toldAt: Date | null;
+  /** Whether people are told, too. */
+  declare wantsLetter: boolean;
+  declare letteredAt: Date | null;
 }
 export type NotificationRecord = Columns<NotificationModel>;
 
@@ -44,6 +48,52 @@ export async function lockNotification(tx: Tx, id: string): Promise<Notification
 
 export async function setTold(tx: Tx, id: string, now: Date): Promise<void> {
   await NotificationModel.query(tx).findById(id).patch({ toldAt: now });
+}
+
+/** Letters of one account are written by one worker at a time: held until the transaction ends. */
+export async function lockLetters(tx: Tx, accountId: string): Promise<void> {
+  await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`letters to:${accountId}`]);
+}
+
+export async function wasWrittenSince(tx: Tx, accountId: string, since: Date): Promise<boolean> {
+  const written = await NotificationModel.query(tx)
+    .select("id")
+    .where({ account_id: accountId })
+    .where("lettered_at", ">", since)
+    .first();
+  return written !== undefined;
+}
+
+/** What people are still to be told, the oldest first. */
+export async function findUnwritten(tx: Tx, accountId: string, limit: number): Promise<readonly NotificationRecord[]> {
+  return NotificationModel.query(tx)
+    .where({ account_id: accountId, wants_letter: true })
+    .whereNull("lettered_at")
+    .orderBy(["created_at", "id"])
+    .limit(limit);
+}
+
+export async function setWritten(tx: Tx, ids: readonly string[], now: Date): Promise<void> {
+  await NotificationModel.query(tx)
+    .patch({ letteredAt: now })
+    .whereIn("id", [...ids]);
+}
+
+/** With something to be written, and no letter since. */
+export async function findAccountsToWriteTo(reads: Reads, since: Date, limit: number): Promise<readonly string[]> {
+  const rows = await NotificationModel.query(reads)
+    .alias("news")
+    .distinct("news.account_id")
+    .where({ "news.wants_letter": true })
+    .whereNull("news.lettered_at")
+    .whereNotExists(
+      NotificationModel.query(reads)
+        .alias("written")
+        .whereColumn("written.account_id", "news.account_id")
+        .where("written.lettered_at", ">", since),
+    )
+    .limit(limit);
+  return rows.map(({ accountId }) => accountId);
 }
 
 /** Those that were told: what is said once would be said again after this, so it must be longer than anybody says it. */

@@ -1,35 +1,31 @@
-// Makes letters and deliveries of a notification: letters to the owners and admins of the account, deliveries to its webhooks.
-// In one transaction with the mark that it was told: a worker that dies in the middle tells nobody, and the next one tells
-// everybody once.
+// Makes deliveries of a notification to the account's webhooks, in one transaction with the mark that it was told: a worker
+// that dies in the middle tells nobody, and the next one tells everybody once.
 import { randomUUID } from "node:crypto";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { findAccount, findPeopleInCharge } from "../account/index.ts";
-import type { Letter, Post } from "../mail/index.ts";
-import { insertDelivery } from "./delivery-store.ts";
-import { WITHOUT_LETTER } from "./events.ts";
-import { deliverDue } from "./jobs.ts";
+import { findAccount } from "../account/index.ts";
+import { countWaiting, insertDelivery } from "./delivery-store.ts";
+import { deliverDue, writeLetters } from "./jobs.ts";
 import { bodyOf, type Told } from "./message.ts";
 import { lockNotification, type NotificationRecord, setTold } from "./store.ts";
 import { wants } from "./webhook-rules.ts";
 import { holdEnabledWebhooks, type WebhookRecord } from "./webhook-store.ts";
 
-export interface Telling {
-  readonly db: Database;
-  readonly post: Post;
-  readonly clock: () => Date;
-}
+/** For one webhook: whoever takes nothing for a day must not make others wait. */
+const WAITING_MAX = 5_000;
 
-export async function tell({ db, post, clock }: Telling, notificationId: string): Promise<void> {
+export async function tell(
+  { db, clock }: { readonly db: Database; readonly clock: () => Date },
+  notificationId: string,
+): Promise<void> {
   await inTransaction(db, async (tx) => {
     const notification = await lockNotification(tx, notificationId);
     if (notification === undefined || notification.toldAt !== null) return;
+    const { accountId, wantsLetter } = notification;
     const now = clock();
-    const account = await findAccount(tx, notification.accountId);
-    if (account !== undefined) {
-      const people = WITHOUT_LETTER.has(notification.event) ? [] : await findPeopleInCharge(tx, account.id);
-      for (const email of people) await post.post(tx, letterOf(notification, { email, accountName: account.name }));
+    if ((await findAccount(tx, accountId)) !== undefined) {
       await deliverToAll(tx, notification, now);
+      if (wantsLetter) await enqueueJob(tx, writeLetters, { account_id: accountId });
     }
     await setTold(tx, notificationId, now);
   });
@@ -49,22 +45,18 @@ export async function addDelivery(
   now: Date,
 ): Promise<string> {
   const id = randomUUID();
+  const isTooMuch = (await countWaiting(tx, webhookId, WAITING_MAX)) >= WAITING_MAX;
   await insertDelivery(tx, {
-    ...{ id, webhookId, accountId, event: told.event, body: bodyOf(told) },
-    ...{ status: "pending", attempts: [], nextAttemptAt: now, claimedUntil: null, createdAt: now, finishedAt: null },
+    ...{ id, webhookId, accountId, event: told.event, body: bodyOf(told), createdAt: now, claimedUntil: null },
+    ...(isTooMuch
+      ? { status: "failed", attempts: [unsent(now)], nextAttemptAt: null, finishedAt: now }
+      : { status: "pending", attempts: [], nextAttemptAt: now, finishedAt: null }),
   });
-  await enqueueJob(tx, deliverDue, {});
+  if (!isTooMuch) await enqueueJob(tx, deliverDue, {});
   return id;
 }
 
-function letterOf(
-  { subject, body }: NotificationRecord,
-  { email, accountName }: { email: string; accountName: string },
-): Letter {
-  return {
-    to: email,
-    subject,
-    paragraphs: ["Hello,", ...body.split("\n\n")],
-    closing: `You get this because you are an owner or an admin of ${accountName}.`,
-  };
+function unsent(now: Date) {
+  const error = `It was not sent: ${WAITING_MAX} others wait for this webhook already.`;
+  return { at: now.toISOString(), status_code: null, error, ms: 0 };
 }

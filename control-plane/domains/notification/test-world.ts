@@ -64,6 +64,11 @@ export async function openNotificationWorld(sending: SenderSettings = { allowPri
     passTime(ms: number): void {
       now = new Date(now.getTime() + ms);
     },
+    /** As the schedule does every minute. */
+    async writeGathered(): Promise<void> {
+      const handler = handlers.find(({ job }) => job.name === "notification.write-gathered");
+      await handler?.run({}, AbortSignal.timeout(JOB_TIMEOUT_MS));
+    },
     /** Does what waits in the outbox as a worker does, and what follows from it. Answers the names. */
     async doJobs(): Promise<readonly string[]> {
       const done: string[] = [];
