@@ -3,7 +3,6 @@
 export { attachmentFault, createAutomatic, discardAutomatic } from "./attached.ts";
 export { expiryHandlers, expirySchedules } from "./expiry.ts";
 export {
-  type Issued,
   recordIssueFailure,
   recordIssueWait,
   setRenewAt,
@@ -19,14 +18,12 @@ export {
   findServedPlatform,
   type ServedCertificate,
 } from "./served.ts";
-export { type CertificateService, createCertificateService } from "./service.ts";
+export { createCertificateService } from "./service.ts";
 export {
   type CertificateRecord,
-  type CertificateStatus,
   type CertificateSummary,
   findCertificate,
   findDueForRenewal,
   findPlatformCertificates,
   findSummaries,
-  lockCertificate,
 } from "./store.ts";

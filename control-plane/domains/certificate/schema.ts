@@ -7,7 +7,7 @@ import { revocationReasons } from "./jobs.ts";
 
 const CHAIN_BYTES_MAX = 64 * 1024;
 const KEY_BYTES_MAX = 16 * 1024;
-export const DOMAINS_MAX = 100;
+const DOMAINS_MAX = 100;
 
 const statuses = ["pending", "active", "failed", "revoked"] as const;
 const keyTypes = ["ecdsa", "rsa"] as const;

@@ -78,7 +78,7 @@ function keysNamedIn({ body }: RecordRow): readonly string[] {
 }
 
 /** What is there in a newer version stays. */
-export async function putCertificates(
+async function putCertificates(
   tx: Tx,
   writer: FeedWriter,
   scope: string,

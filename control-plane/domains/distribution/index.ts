@@ -1,5 +1,5 @@
 // Distributions: a domain in front of an origin, with its settings and all that it owns. The only door of this domain.
-export { type CertificateChange, redeployServed } from "./certificate-change.ts";
+export { redeployServed } from "./certificate-change.ts";
 export {
   type DomainRecord,
   findClaim,
@@ -37,6 +37,7 @@ export {
   findDistributionsByHost,
   findOwners,
   findSourceVersion,
+  findTargetOwners,
 } from "./store.ts";
 export { versionRoutes } from "./version-routes.ts";
 export { createVersionService } from "./version-service.ts";
