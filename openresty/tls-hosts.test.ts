@@ -8,6 +8,7 @@ import { startTestSites, type TestSites } from "./test-site.ts";
 import { ask, type HttpVersion } from "./test-viewer.ts";
 
 const { issue } = createViewersAuthority();
+const greedy = randomUUID();
 let newest: TestSites;
 let oldest: TestSites;
 
@@ -20,6 +21,10 @@ beforeAll(async () => {
     await sites.serve({ accountId, hosts: ["one.test", "also-one.test"] });
     for (const host of ["two.test", "three.test", "*.wild.test"]) await sites.serve({ accountId, hosts: [host] });
     await sites.serve({ hosts: ["alone.test"] });
+    // A customer has a certificate that names a stranger's host beside an own one.
+    await sites.serve({ accountId: greedy, hosts: ["greedy.test"] });
+    const claimed = ["greedy.test", "alone.test"];
+    await show(sites.edge, sites.feed, aCertificate({ accountId: greedy, names: claimed }, issue({ names: claimed })));
     await sites.serve({ hosts: ["site.edgewright.localhost"] });
     const names = ["one.test", "two.test", "*.wild.test"];
     await show(sites.edge, sites.feed, aCertificate({ accountId, names }, issue({ names })));
@@ -65,6 +70,7 @@ describe.each(VERSIONS)("on the %s nginx over HTTP/%s", (which, version) => {
     ["another distribution that the certificate does not cover", "one.test", "three.test"],
     ["another distribution without certificates", "three.test", "alone.test"],
     ["another customer's behind a certificate", "one.test", "alone.test"],
+    ["another customer's host that a certificate names all the same", "greedy.test", "alone.test"],
     ["a name below the wildcard's", "one.test", "a.b.wild.test"],
     ["a certificate's name behind one without", "alone.test", "one.test"],
     ["a distribution behind a name that nobody has", "nobody.test", "one.test"],

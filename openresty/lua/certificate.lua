@@ -3,6 +3,7 @@
 local cjson = require "cjson.safe"
 local secrets = require "secrets"
 local ssl = require "ngx.ssl"
+local ssl_pointer = require "ssl_pointer"
 local x509 = require "x509"
 
 local ngx = ngx
@@ -35,21 +36,21 @@ local function names_fault(names)
   end
 end
 
--- Parses the chain into `one.parsed`.
+-- Parses the chain into `one.leaf` and `one.others`.
 local function chain_fault(one, names)
   if type(one) ~= "table" or not TYPES[one.type] then return "type" end
   if not is_id(one.secret) then return "secret" end
   if type(one.chain) ~= "string" then return "chain" end
   if find(one.chain, "PRIVATE KEY", 1, true) then return "chain: it holds a private key" end
-  local parsed, held = x509.parse(one.chain)
-  if not parsed then return "chain: not PEM: " .. held end
-  if x509.length(parsed) > LENGTH_MAX then return "chain: more than " .. LENGTH_MAX .. " certificates" end
-  if x509.type_of(parsed) ~= one.type then return "chain: its key is not " .. one.type end
+  local leaf, others = x509.parse(one.chain)
+  if not leaf then return "chain: not PEM: " .. others end
+  if x509.length(leaf, others) > LENGTH_MAX then return "chain: more than " .. LENGTH_MAX .. " certificates" end
+  if x509.type_of(leaf) ~= one.type then return "chain: its key is not " .. one.type end
   for _, name in ipairs(names) do
-    if not x509.covers(parsed, name) then return "chain: it is not for " .. name end
+    if not x509.covers(leaf, name) then return "chain: it is not for " .. name end
   end
-  one.parsed, one.held = parsed, held
-  local fault = x509.fault(parsed)
+  one.leaf, one.others = leaf, others
+  local fault = x509.fault(leaf, others)
   return fault and "chain: " .. fault
 end
 
@@ -73,7 +74,7 @@ end
 local function read_times(decoded)
   decoded.not_before, decoded.not_after = 0, huge
   for _, one in ipairs(decoded.chains) do
-    local from, to = x509.times_of(one.parsed)
+    local from, to = x509.times_of(one.leaf)
     if not from or not to then return "chains: not_before and not_after are not readable" end
     decoded.not_before, decoded.not_after = max(decoded.not_before, from), min(decoded.not_after, to)
   end
@@ -96,7 +97,7 @@ local function decode(body)
   return finish(decoded)
 end
 
---- The certificate, its chains parsed as `parsed`; or nil and what is wrong. No record may take an nginx with it.
+--- The certificate, its chains parsed as `leaf` and `others`; or nil and what is wrong. No record may take an nginx with it.
 function M.decode(body)
   local ok, certificate, fault = pcall(decode, body)
   if ok then return certificate, fault end
@@ -108,7 +109,7 @@ end
 function M.read(body)
   local decoded = decoder.decode(body)
   for _, one in ipairs(decoded.chains) do
-    one.parsed, one.held = x509.parse(one.chain)
+    one.leaf, one.others = x509.parse(one.chain)
     one.chain = nil
   end
   return finish(decoded)
@@ -120,7 +121,7 @@ local function take_key(one)
   if not pem then return nil end
   local key = ssl.parse_pem_priv_key(pem)
   if not key then return "its key is not PEM" end
-  local fault = x509.key_fault(one.parsed, key)
+  local fault = x509.key_fault(one.leaf, key)
   if fault then return "its key: " .. fault end
   one.key = key
 end
@@ -138,13 +139,12 @@ end
 
 --- Shows it to the viewer of this handshake: OpenSSL chooses between the chains by what the viewer understands.
 function M.show(certificate)
-  local ok, err = ssl.clear_certs()
+  local connection = ssl_pointer.current()
+  x509.clear(connection)
   for _, one in ipairs(certificate.chains) do
-    if ok then ok, err = ssl.set_cert(one.parsed) end
-    if ok then ok, err = ssl.set_priv_key(one.key) end
+    local ok, err = x509.show(connection, one.leaf, one.others, one.key)
+    if not ok then ngx.log(ngx.ERR, "a certificate was not taken by OpenSSL: ", err) end
   end
-  if not ok then ngx.log(ngx.ERR, "a certificate was not taken by OpenSSL: ", err) end
-  return ok
 end
 
 return M

@@ -1,31 +1,20 @@
 -- The store of certificates: what a name is served with over TLS. Owns the dicts `certificates` (immutable values) and
--- `certificate_index` (which versions count, and which certificates have a name; entries of fixed width). Reading: any phase,
--- without a yield. Writing: init_by_lua and the control socket, one writer at a time. A record that fails leaves the last
--- good version, and so does one whose keys are not here yet, until they are.
+-- `certificate_index` (which versions count, and which certificates have a name; entries of fixed width). Writing: init_by_lua
+-- and the control socket, one writer at a time. A record that fails leaves the last good version, and so does one whose keys
+-- are not here yet, until they are. What is shown of it: shown_certificates.lua.
 local certificate = require "certificate"
-local documents = require "documents"
-local facts = require "facts"
-local lrucache = require "resty.lrucache"
 local pointer = require "pointer"
-local route = require "route"
 
 local ngx = ngx
 local certificates, index = ngx.shared.certificates, ngx.shared.certificate_index
 local find, rep, sub = string.find, string.rep, string.sub
-local ipairs, time = ipairs, ngx.time
+local ipairs = ipairs
 
 local FILLED_AT_MOST = 0.7
--- What a worker has parsed: some 9 KB each. To parse one again costs a handshake a quarter of its time, or, with OpenSSL 3.0,
--- as much as a handshake (docs/benchmarks.md, bench:acme).
-local LRU_SIZE = 25000
 -- A name's certificates: one that serves, the next one, an uploaded and an issued one side by side.
 local AT_ONCE_MAX = 8
 local ID_WIDTH = 36
 local NO_POINTER = rep(" ", pointer.WIDTH)
--- Whose certificates are for everybody's names, such as the wildcard of the platform's own zone.
-local PLATFORM = "00000000-0000-0000-0000-000000000000"
-
-local lru = assert(lrucache.new(LRU_SIZE))
 
 local M = {}
 
@@ -82,6 +71,14 @@ local function release_name(account, name, id)
   if not place then return end
   local left = put_at(ids, place, NOBODY)
   if find(left, "%S") then index:set(key, left) else index:delete(key) end
+end
+
+-- Of the ids in a name's entry, the next one from this place on.
+local function next_id(ids, place)
+  for at = place, #ids, ID_WIDTH do
+    local id = sub(ids, at, at + ID_WIDTH - 1)
+    if id ~= NOBODY then return at + ID_WIDTH, id end
+  end
 end
 
 -- Lets go of a version's names but those of the versions that stay.
@@ -195,96 +192,16 @@ function M.clear()
   index:flush_expired()
 end
 
--- What this worker has parsed of a certificate: `current` and, until that has its keys, `former`.
-local function load(id, generation)
-  -- Between the two look-ups the value may be let go of, for another one: then that is asked for.
-  for _ = 1, 3 do
-    local current, former = versions_of(id)
-    if not current then
-      lru:delete(id)
-      return nil
-    end
-    local entry = lru:get(id)
-    if entry and entry.version == current then
-      entry.generation = generation
-      return entry
-    end
-    local decoded = decoded_version(id, current)
-    if decoded then
-      entry = { version = current, generation = generation, current = decoded, former = decoded_version(id, former) }
-      lru:set(id, entry)
-      return entry
-    end
-  end
-end
+--- The versions of a certificate: which counts, and which serves until that has its keys; nil when there is none.
+M.versions_of = versions_of
 
-local function entry_of(id)
-  local generation = facts.generation()
-  local entry = lru:get(id)
-  if entry and entry.generation == generation then return entry end
-  return load(id, generation)
-end
+--- A version, parsed anew.
+M.read = decoded_version
 
-local function is_whole(decoded)
-  if decoded.is_whole or decoded.has_fault then return decoded.is_whole end
-  local fault
-  fault, decoded.is_whole = certificate.take_keys(decoded)
-  if fault then
-    decoded.has_fault = true
-    ngx.log(ngx.ERR, "a certificate is not shown: ", decoded.id, " rev ", decoded.rev, ": ", fault)
-  end
-  return decoded.is_whole
-end
-
--- The version that can be shown.
-local function shown_of(entry)
-  if is_whole(entry.current) then return entry.current end
-  local former = entry.former
-  if former and is_whole(former) then return former end
-end
-
-local function is_valid(shown, now) return shown.not_before <= now and now < shown.not_after end
-
-local function is_better(shown, best, now)
-  if not best then return true end
-  local valid, best_valid = is_valid(shown, now), is_valid(best, now)
-  if valid ~= best_valid then return valid end
-  return shown.not_after > best.not_after
-end
-
--- Of an account's certificates for a name (or wildcard) as it is written in them.
-local function best_for(account, name, now)
+--- The ids of an account's certificates for a name (or wildcard) as it is written in them.
+function M.each_of(account, name)
   local ids = index:get(name_key(account, name))
-  if not ids then return nil end
-  local best
-  for place = 1, #ids, ID_WIDTH do
-    local id = sub(ids, place, place + ID_WIDTH - 1)
-    local entry = id ~= NOBODY and entry_of(id)
-    local shown = entry and shown_of(entry)
-    if shown and shown.is_of[name] and is_better(shown, best, now) then best = shown end
-  end
-  return best
-end
-
---- The certificate for a name (lower case): of those that hold now the exact one, else the wildcard's; of
--- several the one that ends last. An expired one is better than a stranger's: it says who is asked, and the clock that
--- finds it expired may be this edge's. A customer's certificate serves that customer's distributions alone: anybody may
--- make one for any name. nil: the fallback certificate.
-function M.find(name)
-  local distribution = route.id_of(name)
-  local document = distribution and documents.find(distribution)
-  local dot = find(name, ".", 1, true)
-  local wildcard = dot and "*" .. sub(name, dot)
-  local now = time()
-  local late
-  for turn = document and 1 or 3, 4 do
-    local account = turn < 3 and document.account or PLATFORM
-    local asked = turn % 2 == 1 and name or wildcard
-    local found = asked and best_for(account, asked, now)
-    if found and is_valid(found, now) then return found end
-    late = late or found
-  end
-  return late
+  return next_id, ids or "", 1
 end
 
 return M

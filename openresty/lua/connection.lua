@@ -2,9 +2,10 @@
 -- covers them (RFC 9113 § 9.1.1); who asks for another one behind the name of the handshake is misdirected, or hides what
 -- it asks for. And what browsers are told of HTTPS over it. Phases: access, header_filter and content of pages; `read` in
 -- init. Reads certificates and hosts through their modules.
-local certificates = require "certificates"
 local route = require "route"
+local shown_certificates = require "shown_certificates"
 local ssl = require "ngx.ssl"
+local traits = require "traits"
 local x509 = require "x509"
 
 local header = ngx.header
@@ -20,6 +21,9 @@ function M.read(pem) fallback = pem and ssl.parse_pem_cert(pem) end
 
 local function is_covered(shown, host)
   if not shown then return fallback and x509.covers(fallback, host) or false end
+  -- Anybody may make a certificate that names a stranger's host.
+  local asked = traits.of(host)
+  if not asked or not shown_certificates.is_for(shown, asked.account) then return false end
   if shown.is_of[host] then return true end
   local dot = find(host, ".", 1, true)
   return dot and shown.is_of["*" .. sub(host, dot)] or false
@@ -32,7 +36,7 @@ function M.may_ask(var, id)
   if named == host then return true end
   named = named and lower(named)
   if not named then return is_covered(nil, host) end
-  return named == host or route.id_of(named) == id or is_covered(certificates.find(named), host)
+  return named == host or route.id_of(named) == id or is_covered(shown_certificates.find(named), host)
 end
 
 --- Tells browsers to come by HTTPS alone, when the customer wants it, in the place of the origin's word. Behind the fallback
@@ -41,7 +45,7 @@ function M.tell(var, document)
   local hsts = document and document.hsts
   if not hsts or var.scheme ~= "https" then return end
   local named = var.ssl_server_name
-  local shown = named and certificates.find(lower(named))
+  local shown = named and shown_certificates.find(lower(named))
   if shown and is_covered(shown, var.host) then header["Strict-Transport-Security"] = hsts end
 end
 

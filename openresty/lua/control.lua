@@ -143,6 +143,8 @@ end
 local function put_secrets()
   local ok, err = secrets.merge(cjson.decode(read_body()))
   if not ok then return reply(find(err or "", "no memory", 1, true) and 507 or 400, { error = err }) end
+  -- Certificates may have waited for them.
+  facts.note_change()
   reply(200, {})
 end
 

@@ -289,6 +289,9 @@ function M.find(id)
   return load(id, generation)
 end
 
+--- Which version of a distribution counts; nil when there is none.
+function M.version_of(id) return pointers:get(id) end
+
 --- The text as it was compiled, for those who want to look.
 function M.find_text(id)
   local pointer = pointers:get(id)

@@ -1,18 +1,17 @@
 -- What a handshake is made of. HTTP/2 is switched off per distribution without a reload: the client's offer of `h2` is made
 -- unreadable before nginx chooses. Certificates come by the name that is asked for. Phases: ssl_client_hello and
--- ssl_certificate, on TCP and QUIC; neither yields. Reads documents and certificates through their modules.
+-- ssl_certificate, on TCP and QUIC; neither yields. Reads certificates and what distributions say through their modules.
 local certificate = require "certificate"
-local certificates = require "certificates"
 local clienthello = require "ngx.ssl.clienthello"
-local documents = require "documents"
 local ffi = require "ffi"
 local get_request = require("resty.core.base").get_request
-local route = require "route"
 local session_tickets = require "session_tickets"
+local shown_certificates = require "shown_certificates"
 local ssl = require "ngx.ssl"
+local traits = require "traits"
 
 local C, cast, new = ffi.C, ffi.cast, ffi.new
-local gsub, lower, min = string.gsub, string.lower, math.min
+local lower, min = string.lower, math.min
 local tonumber = tonumber
 
 -- RFC 7301, RFC 8446 § 4.2.11
@@ -71,16 +70,15 @@ end
 
 function M.client_hello()
   local name = clienthello.get_client_hello_server_name()
-  local id = name and route.id_of(lower(name))
-  session_tickets.prepare(id and (gsub(id, "-", "")) or NOBODY)
-  local document = id and documents.find(id)
-  if document and not document.http2 and hide_h2() then hide_tickets() end
+  local found = name and traits.of(lower(name))
+  session_tickets.prepare(found and found.whose or NOBODY)
+  if found and not found.http2 and hide_h2() then hide_tickets() end
 end
 
 --- Shows the certificate of the name that is asked for. Without one, the fallback certificate of nginx's files stands.
 function M.certificate()
   local name = ssl.server_name()
-  local found = name and certificates.find(lower(name))
+  local found = name and shown_certificates.find(lower(name))
   if found then certificate.show(found) end
 end
 

@@ -8,12 +8,12 @@
 local ffi = require "ffi"
 local hmac = require("hmac").sha256
 local secrets = require "secrets"
-local ssl = require "ngx.ssl"
+local ssl_pointer = require "ssl_pointer"
 
 local ngx = ngx
 local C, cast, copy, ffi_string, new = ffi.C, ffi.cast, ffi.copy, ffi.string, ffi.new
 local find, sub = string.find, string.sub
-local assert, floor, ipairs, pcall, require = assert, math.floor, ipairs, pcall, require
+local assert, floor, ipairs, pcall = assert, math.floor, ipairs, pcall
 
 ffi.cdef [[
 typedef struct { void *elements; uintptr_t count; size_t size; } edge_ngx_array;
@@ -25,7 +25,6 @@ unsigned long SSL_set_options(void *ssl, unsigned long options);
 int SSL_set_session_id_context(void *ssl, const unsigned char *context, unsigned int length);
 int RAND_bytes(unsigned char *buffer, int count);
 ]]
-if not ssl.get_req_ssl_pointer then ffi.cdef "void *ngx_http_lua_ffi_get_req_ssl_pointer(void *r);" end
 
 -- A session may be resumed for as long (ssl_session_timeout), so that a ticket outlives no more than one change.
 local WINDOW_SECONDS = 4 * 3600
@@ -79,11 +78,6 @@ function M.places_in(array)
   return found
 end
 
-local function pointer()
-  if ssl.get_req_ssl_pointer then return ssl.get_req_ssl_pointer() end
-  return C.ngx_http_lua_ffi_get_req_ssl_pointer(require("resty.core.base").get_request())
-end
-
 local function find_places(connection)
   if places ~= nil then return end
   local array = cast("edge_ngx_array *", C.SSL_CTX_get_ex_data(C.SSL_get_SSL_CTX(connection), index))
@@ -99,7 +93,7 @@ end
 --- Before OpenSSL reads a ticket: today's keys are in place. `whose`: a session is resumed for that distribution alone (RFC
 -- 6066 § 3: a server must not resume for another name), so that it never speaks for a host whose certificate it has not seen.
 function M.prepare(whose)
-  local connection = pointer()
+  local connection = ssl_pointer.current()
   find_places(connection)
   C.SSL_set_session_id_context(connection, whose, #whose)
   if not places then

@@ -1,5 +1,6 @@
--- What certificates and keys say of themselves, by FFI to the libcrypto and libssl that nginx runs on. `chain` and `key` are
--- what ngx.ssl makes of PEM. Any phase; no dict.
+-- What certificates and keys say of themselves, by FFI to the libcrypto and libssl that nginx runs on. `leaf`, `others` and
+-- `key` are what ngx.ssl makes of PEM: the first certificate of a chain, those that follow it (if any do), a private key. Any
+-- phase; `clear` and `show` in ssl_certificate. No dict.
 local ffi = require "ffi"
 local ssl = require "ngx.ssl"
 
@@ -10,9 +11,6 @@ local pcall, setmetatable, time, tonumber = pcall, setmetatable, ngx.time, tonum
 ffi.cdef [[
 void *OPENSSL_sk_value(const void *stack, int index);
 int OPENSSL_sk_num(const void *stack);
-int OPENSSL_sk_push(void *stack, const void *element);
-int X509_up_ref(void *certificate);
-void X509_free(void *certificate);
 int X509_check_private_key(const void *certificate, const void *key);
 void *X509_get0_pubkey(const void *certificate);
 const void *X509_get0_notBefore(const void *certificate);
@@ -26,6 +24,8 @@ void *SSL_CTX_new(const void *method);
 void SSL_CTX_free(void *ctx);
 int SSL_CTX_use_certificate(void *ctx, void *certificate);
 long SSL_CTX_ctrl(void *ctx, int command, long number, void *pointer);
+void SSL_certs_clear(void *ssl);
+int SSL_use_cert_and_key(void *ssl, void *certificate, void *key, void *chain, int override);
 unsigned long ERR_peek_last_error(void);
 const char *ERR_reason_error_string(unsigned long code);
 void ERR_clear_error(void);
@@ -57,43 +57,31 @@ local function intermediates_of(text)
   return parsed, err
 end
 
-local function append(chain, others)
-  for index = 0, C.OPENSSL_sk_num(others) - 1 do
-    local one = C.OPENSSL_sk_value(others, index)
-    if C.X509_up_ref(one) ~= 1 then return nil, "OpenSSL keeps no more" end
-    if C.OPENSSL_sk_push(chain, one) == 0 then
-      C.X509_free(one)
-      return nil, "no memory"
-    end
-  end
-  return true
-end
-
---- The chain that a text in PEM is, and what must be held as long as it; or nil and why it is none.
+--- The first certificate of a text in PEM, and those that follow it; or nil and why there is none.
 function M.parse(text)
   local _, stop = find(text, END_LINE, 1, true)
-  local chain, err = ssl.parse_pem_cert(stop and sub(text, 1, stop) .. "\n" or text)
-  if not chain then return nil, err end
-  if not stop or not find(text, BEGIN_LINE, stop, true) then return chain end
+  local leaf, err = ssl.parse_pem_cert(stop and sub(text, 1, stop) .. "\n" or text)
+  if not leaf then return nil, err end
+  if not stop or not find(text, BEGIN_LINE, stop, true) then return leaf end
   local others, fault = intermediates_of(sub(text, stop + 1))
   if not others then return nil, fault end
-  local ok, failure = append(chain, others)
-  if not ok then return nil, failure end
-  return chain, others
+  return leaf, others
 end
 
-local function leaf_of(chain) return C.OPENSSL_sk_value(chain, 0) end
+local function first_of(leaf) return C.OPENSSL_sk_value(leaf, 0) end
 
 local function unix_time(moment)
   if C.ASN1_TIME_diff(days, seconds, nil, moment) ~= 1 then return nil end
   return time() + days[0] * DAY + seconds[0]
 end
 
-function M.length(chain) return C.OPENSSL_sk_num(chain) end
+function M.length(leaf, others)
+  return C.OPENSSL_sk_num(leaf) + (others and C.OPENSSL_sk_num(others) or 0)
+end
 
 --- `rsa`, `ecdsa`, or nil for others.
-function M.type_of(chain)
-  local key = C.X509_get0_pubkey(leaf_of(chain))
+function M.type_of(leaf)
+  local key = C.X509_get0_pubkey(first_of(leaf))
   if key == nil then
     C.ERR_clear_error()
     return nil
@@ -101,17 +89,17 @@ function M.type_of(chain)
   return TYPES[tonumber(get_base_id(key))]
 end
 
---- From when and until when the first of the chain holds, in Unix seconds.
-function M.times_of(chain)
-  local leaf = leaf_of(chain)
-  return unix_time(C.X509_get0_notBefore(leaf)), unix_time(C.X509_get0_notAfter(leaf))
+--- From when and until when it holds, in Unix seconds.
+function M.times_of(leaf)
+  local first = first_of(leaf)
+  return unix_time(C.X509_get0_notBefore(first)), unix_time(C.X509_get0_notAfter(first))
 end
 
 --- Whether a client that asks for this name believes the certificate. `*.` at the front: for any one label.
-function M.covers(chain, name)
+function M.covers(leaf, name)
   local asked = sub(name, 1, 2) == "*." and gsub(name, "^%*", "any") or name
   if find(asked, "%z") then return false end
-  return C.X509_check_host(leaf_of(chain), asked, #asked, CHECK_FLAGS, nil) == 1
+  return C.X509_check_host(first_of(leaf), asked, #asked, CHECK_FLAGS, nil) == 1
 end
 
 local function reason_of_openssl()
@@ -121,26 +109,35 @@ local function reason_of_openssl()
   return reason ~= nil and ffi_string(reason) or "OpenSSL refuses it"
 end
 
-local function is_taken(ctx, chain)
-  if C.SSL_CTX_use_certificate(ctx, leaf_of(chain)) ~= 1 then return false end
-  for index = 1, M.length(chain) - 1 do
-    if C.SSL_CTX_ctrl(ctx, ADD_CHAIN_CERTIFICATE, 1, C.OPENSSL_sk_value(chain, index)) ~= 1 then return false end
+local function is_taken(ctx, leaf, others)
+  if C.SSL_CTX_use_certificate(ctx, first_of(leaf)) ~= 1 then return false end
+  for index = 0, others and C.OPENSSL_sk_num(others) - 1 or -1 do
+    if C.SSL_CTX_ctrl(ctx, ADD_CHAIN_CERTIFICATE, 1, C.OPENSSL_sk_value(others, index)) ~= 1 then return false end
   end
   return true
 end
 
---- Why a handshake could not use it: a weak key or signature.
-function M.fault(chain)
+--- Why a handshake could not use them: a weak key or signature.
+function M.fault(leaf, others)
   local ctx = ffi.gc(C.SSL_CTX_new(C.TLS_server_method()), C.SSL_CTX_free)
-  local fault = not is_taken(ctx, chain) and reason_of_openssl() or nil
+  local fault = not is_taken(ctx, leaf, others) and reason_of_openssl() or nil
   C.SSL_CTX_free(ffi.gc(ctx, nil))
   return fault
 end
 
---- Why a key is not the chain's.
-function M.key_fault(chain, key)
-  if C.X509_check_private_key(leaf_of(chain), key) == 1 then return nil end
+--- Why a key is not the certificate's.
+function M.key_fault(leaf, key)
+  if C.X509_check_private_key(first_of(leaf), key) == 1 then return nil end
   return reason_of_openssl()
+end
+
+--- Takes away what the viewer of this handshake would be shown.
+function M.clear(connection) C.SSL_certs_clear(connection) end
+
+--- Shows them beside those of another type; nil and why not.
+function M.show(connection, leaf, others, key)
+  if C.SSL_use_cert_and_key(connection, first_of(leaf), key, others, 1) == 1 then return true end
+  return nil, reason_of_openssl()
 end
 
 return M
