@@ -1,5 +1,6 @@
 // A request that fits a variant of another one's words, on the newest nginx and on the oldest. What fits is told in tables
 // in conformance-selection.test.ts; here is what becomes of the request itself.
+import { EventEmitter, once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Herd, openHerd } from "./test-herd.ts";
 import { NGINXES } from "./test-nginxes.ts";
@@ -35,6 +36,37 @@ describe.each(NGINXES)("%s", (_, nginx) => {
     expect(answers[0]?.headers["cache-status"]).toMatch(/^edgewright; hit; ttl=\d+$/);
     expect(answers[0]?.headers).not.toHaveProperty("x-edge-alike");
     expect(sites.origin.seen).toEqual([]);
+  });
+
+  test("who comes while the answer is on its way waits for it, whatever its words", async () => {
+    const site = await sites.serve({ cacheRules: [] });
+    const gate = new EventEmitter();
+    const [begun, released] = [once(gate, "begun"), once(gate, "release")];
+    sites.origin.handle(({ url }, response) => {
+      if (url === "/b") {
+        response.end();
+        return;
+      }
+      response.writeHead(200, { ...KEPT, "content-length": "4" });
+      response.write("ha", () => gate.emit("begun"));
+      released.then(
+        () => response.end("lf"),
+        () => response.destroy(),
+      );
+    });
+    sites.origin.seen.length = 0;
+    const asked = (kind: string) => ({ headers: { "x-kind": kind } });
+    const first = herd.get(site, "/a", asked("1,2"));
+    await begun;
+    const others = herd.all(site, "/a", 20, (index) => asked(`1,${" ".repeat(index + 1)}2`));
+    // A round trip behind theirs: most of them have come by then.
+    await herd.get(site, "/b");
+    gate.emit("release");
+    expect((await Promise.all([first, others])).flat().map(({ body }) => body)).toEqual(Array(21).fill("half"));
+    expect(sites.origin.seen.map(({ url, headers }) => [url, headers["x-kind"]])).toEqual([
+      ["/a", "1,2"],
+      ["/b", undefined],
+    ]);
   });
 
   test("the origin is asked in the viewer's own words when the other answer is not there", async () => {

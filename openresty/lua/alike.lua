@@ -2,8 +2,11 @@
 -- other blanks, or one in the very language that this viewer likes best (RFC 9111 § 4.1; ADR 21). nginx compares bytes. So
 -- the inner hop sends such a request back, the outer one looks it up in the words of the request that made the variant, and
 -- what is not found so goes on in its own. Owns the dict `alike`, which may evict: then the origin is asked once more. Phases:
--- `find` and `forget` in access and `note` in header_filter of the inner hop, `take` in access of the outer one.
+-- `place` in access and `note` in header_filter of the inner hop, `take` in access of the outer one.
+local collapse = require "collapse"
 local languages = require "languages"
+local parent = require "parent"
+local slices = require "slices"
 
 local ngx = ngx
 local dict = ngx.shared.alike
@@ -22,7 +25,7 @@ local UNFIT = { authorization = true, cookie = true, ["user-agent"] = true }
 -- A request in the words of another one, and one that is in its own again (the variable edge_alike).
 local AS_ANOTHER, AS_ITSELF = "~", "="
 
-local M = { AS_ANOTHER = AS_ANOTHER }
+local M = {}
 
 -- Answers to credentials are another matter than those to nobody in particular.
 local function plain_key(var, key) return (var.http_authorization and "a" or "-") .. key end
@@ -84,8 +87,8 @@ local function changed(words, own)
   return text ~= "" and text or nil
 end
 
---- The words in which a request that misses is to be looked up; nil: its own are as good as any.
-function M.find(var, key)
+-- The words in which a request that misses is to be looked up; nil: its own are as good as any.
+local function find_words(var, key)
   local plain = plain_key(var, key)
   local vary = dict:get(vary_key(plain))
   local said = vary and read(vary)
@@ -95,12 +98,32 @@ function M.find(var, key)
   return words and changed(words, said.exact)
 end
 
---- Nothing was found in these words, which the request has taken.
-function M.forget(var, key)
+-- Nothing was found in these words, which the request has taken.
+local function forget(var, key)
   local plain = plain_key(var, key)
   local vary = dict:get(vary_key(plain))
   local said = vary and read(vary)
   if said then dict:delete(record_key(plain, said)) end
+end
+
+-- In the words of another, nothing is there: what is on its way is waited for, else this request takes its own again.
+local function look_on(var, hop)
+  if collapse.enter(var, hop.key, hop.rounds, hop.waited) then return "@again" end
+  collapse.abandon(var)
+  forget(var, hop.key)
+  return "@alike"
+end
+
+--- Where the outer hop is to look again because of words; nil: nowhere. `hop`: what it says of this request (inner.lua).
+function M.place(var, hop)
+  if hop.status ~= "MISS" or var.edge_flight ~= "" or parent.is_one(var) or slices.is_slice(var.http_range) then return nil end
+  if hop.words == AS_ANOTHER then return look_on(var, hop) end
+  -- What others are about to bring may be the very answer, and nobody knows yet what that varies by.
+  if hop.words ~= "" or collapse.is_under_way(var, hop.key) then return nil end
+  local words = find_words(var, hop.key)
+  if not words then return nil end
+  ngx.header["X-Edge-Alike"] = words
+  return "@alike"
 end
 
 --- An answer is kept for `ttl` seconds. `language`: that which it says to be in.

@@ -165,6 +165,13 @@ local function look_once_more(flight, rounds)
   return true
 end
 
+--- Whether somebody asks for the same at this moment, or has just had the answer.
+function M.is_under_way(var, key)
+  local plain = plain_key(var, key)
+  local state = flights:get(flight_of(var, plain, flights:get(vary_key(plain))))
+  return state ~= nil and state ~= PASSES
+end
+
 --- Returns true when this request is to go back to the outer hop and look again; else it is to ask the origin.
 -- `rounds`: how often it came back already; `waited`: for how many seconds the viewer has.
 function M.enter(var, key, rounds, waited)

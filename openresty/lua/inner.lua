@@ -29,9 +29,8 @@ local max, tonumber, type = math.max, tonumber, type
 local M = {}
 
 -- The hop header: the outer hop's cache status, the version of the slices before this one, a mark for each time that this
--- request was sent back to look again, with others behind them where it is in the words of another (alike.lua) and where the
--- outer hop's disk is full, for how many seconds the viewer waits already, and the cache key, which begins with the
--- distribution; blanks between them.
+-- request was sent back to look again, others behind them where it is in another's words (alike.lua) and where the outer hop's
+-- disk is full, how long the viewer waits already, and the cache key, which begins with the distribution; blanks between them.
 local function read_hop(ctx, hop)
   local status, version, marks, words, full, waited, key = match(hop or "", "^(%u*) (%x*) (%+*)([~=]?)(!?) ([%d.]+) (.+)$")
   if not key then return nil end
@@ -52,18 +51,6 @@ local function look_again(ctx, place)
   ctx.key = nil
   ngx.header["X-Accel-Redirect"] = place
   return ngx.exit(ngx.HTTP_NO_CONTENT)
-end
-
--- Whether the outer hop is to look in other words: those of a request whose answer fits, or its own, when that is gone.
-local function has_other_words(var, ctx)
-  if ctx.status ~= "MISS" or parent.is_one(var) or slices.is_slice(var.http_range) then return false end
-  if ctx.words == alike.AS_ANOTHER then
-    alike.forget(var, ctx.key)
-    return true
-  end
-  local words = ctx.words == "" and alike.find(var, ctx.key)
-  if words then ngx.header["X-Edge-Alike"] = words end
-  return words and true or false
 end
 
 -- What every location begins with. Returns the document, nil when there is none, and the path.
@@ -102,7 +89,8 @@ function M.access(here)
   local asks_parent = parent.is_due(var)
   local found, path = begin(var, ctx)
   if not found then return ngx.exit(503) end
-  if has_other_words(var, ctx) then return look_again(ctx, "@alike") end
+  local place_by_words = alike.place(var, ctx)
+  if place_by_words then return look_again(ctx, place_by_words) end
   if wants_cached_only(var) then return ngx.exit(504) end
   if not slices.is_slice(var.http_range) and collapse.enter(var, ctx.key, ctx.rounds, ctx.waited) then
     return look_again(ctx, "@again")

@@ -1,5 +1,6 @@
 -- alike.lua on the real dict: in whose words a request may be looked up. Requests are header lines that the spec sets.
 local alike = require "alike"
+local collapse = require "collapse"
 local lu = require "luaunit"
 
 local get_headers, set_header = ngx.req.get_headers, ngx.req.set_header
@@ -22,9 +23,23 @@ local function note(key, lines, vary, language, ttl)
   alike.note({}, key, vary, language, ttl or 60)
 end
 
-local function find(key, lines, var)
+-- The words in which the outer hop is to look; nil: it is not sent back.
+local function find(key, lines, fields)
   say(lines)
-  return alike.find(var or {}, key)
+  ngx.header["X-Edge-Alike"] = nil
+  local var = { edge_flight = "", edge_parent = "none" }
+  for name, value in pairs(fields or {}) do var[name] = value end
+  local place = alike.place(var, { key = key, status = "MISS", words = "", rounds = 0, waited = 0 })
+  local words = ngx.header["X-Edge-Alike"]
+  ngx.header["X-Edge-Alike"] = nil
+  lu.assertEquals(place, words and "@alike")
+  return words
+end
+
+-- It comes back in these words, and nothing was there.
+local function miss_as_another(key)
+  local var = { edge_flight = "", edge_parent = "none" }
+  return alike.place(var, { key = key, status = "MISS", words = "~", rounds = 0, waited = 0 }), var
 end
 
 -- What the request says once it has taken the words that were found.
@@ -41,11 +56,11 @@ function T.test_other_blanks_lead_to_the_words_that_are_kept_and_back()
   lu.assertNil(find(key, { ["x-kind"] = "1,3" }))
   lu.assertNil(find(key, {}))
   local var = taken(find(key, { ["x-kind"] = "1, 2" }))
-  lu.assertEquals(var.edge_alike, alike.AS_ANOTHER)
+  lu.assertEquals(var.edge_alike, "~")
   lu.assertEquals(get_headers()["x-kind"], "1,2")
   var.upstream_http_x_edge_alike = nil
   alike.take(var)
-  lu.assertNotEquals(var.edge_alike, alike.AS_ANOTHER)
+  lu.assertEquals(var.edge_alike, "=")
   lu.assertEquals(get_headers()["x-kind"], "1, 2")
 end
 
@@ -66,12 +81,34 @@ function T.test_a_line_that_the_other_did_not_have_goes_and_comes_back()
   lu.assertEquals(get_headers()["accept-language"], "de")
 end
 
-function T.test_what_was_forgotten_is_found_no_more()
+function T.test_words_that_lead_to_nothing_are_forgotten_and_keep_nobody_waiting()
   local key = new_key()
   note(key, { ["x-kind"] = "1,2" }, "X-Kind")
   taken(find(key, { ["x-kind"] = "1, 2" }))
-  alike.forget({}, key)
+  local place, var = miss_as_another(key)
+  lu.assertEquals(place, "@alike")
+  lu.assertEquals(var.edge_flight:sub(1, 1), "-", "it leads nobody")
   lu.assertNil(find(key, { ["x-kind"] = "1, 2" }))
+end
+
+function T.test_what_is_only_just_kept_is_looked_for_once_more()
+  local key, leader = new_key(), { edge_flight = "" }
+  collapse.enter(leader, key, 0, 0)
+  collapse.answered(leader, true, nil)
+  collapse.finish(leader, key)
+  note(key, { ["x-kind"] = "1,2" }, "X-Kind")
+  lu.assertNil(find(key, { ["x-kind"] = "1, 2" }), "the answer to its own words may come")
+  set_header("x-kind", "1,2")
+  lu.assertEquals(miss_as_another(key), "@again")
+end
+
+function T.test_neither_slices_nor_requests_of_children_take_words()
+  local key = new_key()
+  note(key, { ["x-kind"] = "1,2" }, "X-Kind")
+  for _, fields in ipairs { { http_range = "bytes=0-1048575" }, { edge_parent = "child" }, { edge_flight = "-0" } } do
+    lu.assertNil(find(key, { ["x-kind"] = "1, 2" }, fields))
+  end
+  lu.assertNotNil(find(key, { ["x-kind"] = "1, 2" }))
 end
 
 function T.test_a_language_leads_nowhere_when_what_was_made_for_those_words_is_in_another_by_now()
