@@ -258,6 +258,15 @@ export async function forgetFormerCertificates(tx: Tx, certificateId: string): P
     .whereNotNull("former_certificate_id");
 }
 
+/** Whose these targets of CNAMEs are; those that are nobody's are left out. */
+export async function findTargetOwners(reads: Reads, cnames: readonly string[]): Promise<ReadonlyMap<string, string>> {
+  const rows = await DistributionModel.query(reads)
+    .select("cname", "account_id")
+    .whereIn("cname", [...cnames])
+    .whereNull("deleted_at");
+  return new Map(rows.map(({ cname, accountId }) => [cname, accountId]));
+}
+
 /** Those whose name it is, and those whose wildcard stands for its first label. */
 export async function findDistributionsByHost(reads: Reads, host: string): Promise<readonly DistributionRecord[]> {
   const wildcard = host.replace(/^[^.]*/, "*");

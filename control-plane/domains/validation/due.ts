@@ -2,7 +2,6 @@
 // jobs that deploy.
 import type { Logger } from "../../../platform/log.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
-import type { Look } from "./look.ts";
 import { takeDue } from "./store.ts";
 
 const AT_ONCE = 16;
@@ -14,7 +13,7 @@ const RUN_MS = 60_000;
 export interface DueSettings {
   readonly db: Database;
   readonly clock: () => Date;
-  readonly look: Pick<Look, "look">;
+  readonly look: { look(name: string, signal: AbortSignal): Promise<unknown> };
   readonly log: Logger;
 }
 

@@ -7,7 +7,6 @@ import { domainClaimed, findClaim } from "../distribution/index.ts";
 import type { AppendSettings } from "../feed/index.ts";
 import { createDueLooks } from "./due.ts";
 import { lookAtDue, standChallenge } from "./jobs.ts";
-import type { Look } from "./look.ts";
 import type { ValidationSecrets } from "./secrets.ts";
 import { stand } from "./standing-challenge.ts";
 import { insertValidation, updateValidation } from "./store.ts";
@@ -16,7 +15,7 @@ const DUE_EVERY_MS = 10_000;
 const STAND_EVERY_MS = 15_000;
 
 export interface ValidationWorkerSettings extends AppendSettings {
-  readonly look: Pick<Look, "look">;
+  readonly look: { look(name: string, signal: AbortSignal): Promise<unknown> };
   readonly secrets: () => Promise<ValidationSecrets>;
   readonly log: Logger;
 }

@@ -39,9 +39,10 @@ export function createLook({ db, clock, resolvers, reach: reaching, secrets, zon
     return { observation, reached, edges };
   }
 
-  async function look(name: string, stop: AbortSignal): Promise<void> {
+  /** What was seen, and has been settled; undefined: nobody claims the name. */
+  async function look(name: string, stop: AbortSignal): Promise<Seen | undefined> {
     const claims = [...(await findClaimsOn(db, [name])), ...(await findWildcardClaims(db, name))];
-    if (claims.length === 0) return;
+    if (claims.length === 0) return undefined;
     const { tokenOf } = await secrets();
     const seen = await see(
       name,
@@ -49,6 +50,7 @@ export function createLook({ db, clock, resolvers, reach: reaching, secrets, zon
       stop,
     );
     await inTransaction(db, (tx) => settle(tx, { zone, tokenOf }, seen, clock()));
+    return seen;
   }
 
   return { see, look };

@@ -49,3 +49,13 @@ export function leadsTo(looked: Looked, value: string): boolean | undefined {
 export function valuesOf(looked: Looked): readonly string[] {
   return looked.kind === "found" ? looked.values : [];
 }
+
+/** Every name that the CNAMEs led to, at any resolver. */
+export function targetsIn({ views }: Pick<Observation, "views">): readonly string[] {
+  return [...new Set(views.flatMap(({ chain }) => valuesOf(chain)))];
+}
+
+/** Those of the targets that belong to other accounts than this one. */
+export function foreignAmong(owners: ReadonlyMap<string, string>, accountId: string): ReadonlySet<string> {
+  return new Set([...owners].flatMap(([target, owner]) => (owner === accountId ? [] : [target])));
+}

@@ -2,8 +2,9 @@
 // its limits, and edges answer challenges for every host, so that nobody but us asks whose a name is.
 import type { Reads } from "../../database/transaction.ts";
 import { delegationTarget } from "../certificate/index.ts";
-import { findClaimsOn, findForeignClaim } from "../distribution/index.ts";
+import { findClaimsOn, findForeignClaim, findTargetOwners } from "../distribution/index.ts";
 import type { Look } from "./look.ts";
+import { foreignAmong, targetsIn } from "./observation.ts";
 import { isRenewalStopped, isWildcard, RENEWALS_STOP_AFTER_DAYS } from "./rules.ts";
 import { findValidation } from "./store.ts";
 import { verdictOn } from "./verdict.ts";
@@ -16,7 +17,7 @@ export type Precheck =
 export interface PrecheckSettings {
   readonly db: Reads;
   readonly clock: () => Date;
-  readonly look: Pick<Look, "see">;
+  readonly look: Look;
   readonly zone: string;
 }
 
@@ -29,9 +30,18 @@ export function createPrecheck({ db, clock, look, zone }: PrecheckSettings) {
     if (accountId === null) return { ok: true };
     const stopped = await stoppedBecause(accountId, name);
     if (stopped !== undefined) return { ok: false, reason: stopped, isStopped: true };
-    const seen = await look.see(name, [], signal);
+    // A look settles what it sees: a claim that somebody else has proven meanwhile is theirs before anything is asked for.
+    const seen = (await look.look(name, signal)) ?? (await look.see(name, [], signal));
+    const lost = await stoppedBecause(accountId, name);
+    if (lost !== undefined) return { ok: false, reason: lost, isStopped: true };
+    const foreign = foreignAmong(await findTargetOwners(db, targetsIn(seen.observation)), accountId);
+    if (foreign.size > 0) {
+      const reason = `${name} leads to a target of this platform that is not yours: point it at your distribution's own cname.`;
+      return { ok: false, reason, isStopped: false };
+    }
     const target = delegationTarget(accountId, name, zone);
-    const subject = { name, cname: "", token: "", isServing: true, proof: "none", delegationTarget: target } as const;
+    const claimless = { cname: "", token: "", isServing: true, proof: "none" } as const;
+    const subject = { ...claimless, name, foreign, delegationTarget: target };
     const { acme, report } = verdictOn(subject, seen);
     if (acme === "yes") return { ok: true };
     const said = report.checks.find(({ check }) => check === "acme")?.detail ?? report.detail;

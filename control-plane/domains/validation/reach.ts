@@ -7,7 +7,8 @@ import { CHALLENGE_PATH } from "../../../agents/contract.ts";
 import { addressClass } from "../../../platform/address.ts";
 
 const TIMEOUT_MS = 5_000;
-const ADDRESSES_MAX = 8;
+/** Whose name it is could name a third party's. */
+const ADDRESSES_MAX = 4;
 const HEADER_BYTES_MAX = 8 * 1024;
 
 export interface Challenge {
@@ -73,7 +74,14 @@ function askAt(
         judge(answer, challenge.keyAuthorization).then(resolve, reject);
       },
     );
-    asking.on("error", reject).end();
+    asking.on("error", reject);
+    // Of another protocol (101), node tells no more than that; without a listener it would say nothing at all.
+    asking.on("upgrade", (_, socket) => {
+      socket.destroy();
+      resolve({ outcome: "wrong", detail: "answered with status 101" });
+    });
+    asking.on("close", () => reject(new Error("closed without an answer")));
+    asking.end();
   });
 }
 

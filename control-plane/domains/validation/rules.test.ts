@@ -28,7 +28,8 @@ const view = (said: Partial<View>): View => ({
 const away = view({ chain: failed, ipv4: failed, ipv6: failed, texts: failed });
 
 describe("where a name leads", () => {
-  const by = (...views: View[]) => pointingOf({ views }, CNAME, EDGES);
+  const by = (...views: View[]) =>
+    pointingOf({ views }, { cname: CNAME, edges: EDGES, foreign: new Set(["foreign.cdn.example.net"]) });
 
   test("by a CNAME to the own target, also over others, and whatever the addresses are", () => {
     expect(by(view({ chain: found(CNAME) }))).toEqual({ agreement: "yes", by: "cname" });
@@ -44,6 +45,12 @@ describe("where a name leads", () => {
     const targets = new Map([[CNAME, ["203.0.113.4"]]]);
     expect(by(view({ ipv4: found("203.0.113.4"), targets })).by).toBe("address");
     expect(by(view({})).agreement).toBe("no");
+  });
+
+  test("over another account's target it leads to them, whatever the addresses are", () => {
+    const led = (target: string) => view({ chain: found(target), ipv4: found("192.0.2.1") });
+    expect(by(led("foreign.cdn.example.net")).agreement).toBe("no");
+    expect(by(led("former.cdn.example.net")).by).toBe("address");
   });
 
   test("resolvers that are away say nothing; those that differ say that it changes", () => {

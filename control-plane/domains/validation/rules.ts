@@ -82,16 +82,26 @@ export interface Pointing {
   readonly by: "cname" | "address" | null;
 }
 
+export interface Here {
+  /** The claim's own target. */
+  readonly cname: string;
+  /** Addresses of edges. */
+  readonly edges: ReadonlySet<string>;
+  /** Targets of other accounts: who leads a name there has it served for them. */
+  readonly foreign: ReadonlySet<string>;
+}
+
 /** Does the name lead here: by its own CNAME, or because all its addresses are the edges'? */
-export function pointingOf({ views }: Pick<Observation, "views">, cname: string, edges: ReadonlySet<string>): Pointing {
-  const seen = views.map((view) => pointsIn(view, cname, edges));
+export function pointingOf({ views }: Pick<Observation, "views">, here: Here): Pointing {
+  const seen = views.map((view) => pointsIn(view, here));
   const agreement = agreementOf(seen.map((one) => (one === undefined ? undefined : one !== false)));
   const by = seen.find((one) => one === "cname" || one === "address");
   return { agreement, by: agreement === "yes" ? (by ?? null) : null };
 }
 
-function pointsIn(view: View, cname: string, edges: ReadonlySet<string>): false | "cname" | "address" | undefined {
+function pointsIn(view: View, { cname, edges, foreign }: Here): false | "cname" | "address" | undefined {
   if (leadsTo(view.chain, cname) === true) return "cname";
+  if (valuesOf(view.chain).some((name) => foreign.has(name))) return false;
   if (view.ipv4.kind === "failed" || view.ipv6.kind === "failed") return undefined;
   const addresses = [...valuesOf(view.ipv4), ...valuesOf(view.ipv6)];
   const ours = new Set([...edges, ...(view.targets.get(cname) ?? [])]);

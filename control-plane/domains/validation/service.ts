@@ -66,7 +66,7 @@ export function createValidationService({ db, clock, look, secrets, zone }: Vali
     const { report } = verdictOn(
       {
         ...claim,
-        ...{ cname: record.cname, token: tokenOf(accountId, name) },
+        ...{ cname: record.cname, token: tokenOf(accountId, name), foreign: new Set<string>() },
         delegationTarget: delegationTarget(accountId, name, zone),
       },
       { observation, reached: [], edges: new Set() },

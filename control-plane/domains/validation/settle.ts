@@ -4,6 +4,7 @@ import type { Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { certificateWanted, delegationTarget } from "../certificate/index.ts";
 import {
+  findTargetOwners,
   findWildcardClaims,
   type HeldClaim,
   lockClaimsOn,
@@ -12,7 +13,7 @@ import {
   updateClaim,
 } from "../distribution/index.ts";
 import { tell } from "./notices.ts";
-import { type Agreement, leadsTo, type Observation } from "./observation.ts";
+import { type Agreement, foreignAmong, leadsTo, type Observation, targetsIn } from "./observation.ts";
 import { findWaitingCertificates } from "./read-model.ts";
 import { tokenText } from "./records.ts";
 import { type Contender, nextLookMs, type Presence, presenceAfter, proofOf, servingOf } from "./rules.ts";
@@ -35,10 +36,12 @@ export async function settle(tx: Tx, { zone, tokenOf }: SettleSettings, seen: Se
   if ([...validations.values()].some(({ checked_at: last }) => last !== null && last > at)) return;
   const claims = await settleProofs(tx, before, { seen, tokenOf, now });
   const moved = await settleService(tx, claims, seen.observation, now);
+  const owners = await findTargetOwners(tx, targetsIn(seen.observation));
   for (const claim of moved) {
     const last = validations.get(claim.id);
     if (last === undefined || claim.isLeaving) continue;
-    await settleOne(tx, { claim, last, zone, token: tokenOf(claim.accountId, name) }, seen, now);
+    const foreign = foreignAmong(owners, claim.accountId);
+    await settleOne(tx, { claim, last, zone, foreign, token: tokenOf(claim.accountId, name) }, seen, now);
   }
 }
 
@@ -105,12 +108,13 @@ interface One {
   readonly last: ValidationRecord;
   readonly zone: string;
   readonly token: string;
+  readonly foreign: ReadonlySet<string>;
 }
 
-async function settleOne(tx: Tx, { claim, last, zone, token }: One, seen: Seen, now: Date): Promise<void> {
+async function settleOne(tx: Tx, { claim, last, zone, token, foreign }: One, seen: Seen, now: Date): Promise<void> {
   const { id, accountId, name, isServing, distributionId: owner } = claim;
   const target = delegationTarget(accountId, name, zone);
-  const verdict = verdictOn({ ...claim, token, delegationTarget: target }, seen);
+  const verdict = verdictOn({ ...claim, token, foreign, delegationTarget: target }, seen);
   const isCnameValid = isServing && holds(verdict.pointing.agreement, claim.isCnameValid);
   const isAcmeChallengeValid = isServing && holds(verdict.acme, claim.isAcmeChallengeValid);
   if (isCnameValid !== claim.isCnameValid || isAcmeChallengeValid !== claim.isAcmeChallengeValid) {

@@ -39,7 +39,10 @@ interface Outside {
   aheadMs: number;
   allowPrivate: boolean;
   /** What the edge says instead of what an edge does. */
-  edgeSays: { readonly status: number; readonly headers?: Record<string, string>; readonly text: string } | undefined;
+  edgeSays:
+    | { readonly status: number; readonly headers?: Record<string, string>; readonly text: string }
+    | "closes"
+    | undefined;
 }
 
 export async function startWorld(): Promise<World> {
@@ -49,7 +52,16 @@ export async function startWorld(): Promise<World> {
   const answers = new Map<string, string>();
   const edge = createServer(({ headers, url = "" }, response) => {
     requests.push(`${EDGE} ${headers.host} ${url}`);
+    if (outside.edgeSays === "closes") {
+      response.destroy();
+      return;
+    }
     const { status, headers: said, text } = outside.edgeSays ?? { status: 200, text: answers.get(url) ?? "" };
+    if (status === 101) {
+      // As it stands: node itself would never answer a plain request with it.
+      response.socket?.end("HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n");
+      return;
+    }
     response.writeHead(status, said).end(text);
   });
   const port = await listen(edge, EDGE, 0);

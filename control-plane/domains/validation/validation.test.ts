@@ -146,6 +146,17 @@ describe("a domain", () => {
     expect(world.requests).toEqual([`${EDGE} ${name} /.well-known/acme-challenge/${challenge.token}`]);
   });
 
+  test("whose server changes the protocol, or says nothing and closes, keeps nobody waiting", async () => {
+    const { id, cname } = await create("owner");
+    world.set(name, "CNAME", cname);
+    world.set(cname, "A", EDGE);
+    world.outside.edgeSays = { status: 101, headers: { connection: "upgrade", upgrade: "x" }, text: "" };
+    expect(checkIn(await look("owner", id), "acme").found[0]?.values).toEqual(["answered with status 101"]);
+    world.outside.edgeSays = "closes";
+    const silent = checkIn(await look("owner", id), "acme");
+    expect(silent).toMatchObject({ status: "failed", found: [{ fault: "did not answer in HTTP" }] });
+  });
+
   test("whose address is private is never asked for anything, where private ones are not allowed", async () => {
     const { id } = await create("owner");
     for (const address of ["127.0.0.2", "169.254.169.254", "0.0.0.0"]) {
@@ -387,6 +398,34 @@ describe("a name that goes away", () => {
     expect(await world.precheck({ accountId: null, name: ZONE }, signal)).toEqual({ ok: true });
     const nowhere = await world.precheck({ accountId: owner.accountId, name: `no.${name}` }, signal);
     expect(nowhere).toMatchObject({ ok: false, isStopped: false, reason: expect.stringContaining("no address") });
+  });
+
+  test("nor is an authority asked for a name that leads to another account's target, claimed by whom it may be", async () => {
+    const victim = await create("stranger");
+    const wildcard = name.replace("www", "*");
+    const { owner, stranger } = world.api.people;
+    const below = name.replace("www", "below");
+    world.set(victim.cname, "A", EDGE);
+    world.set(below, "CNAME", victim.cname);
+    // Nobody has looked since the victim proved its name, and nobody claims the one below.
+    await create("owner", wildcard);
+    world.set(name, "CNAME", victim.cname);
+    expect(await world.precheck({ accountId: owner.accountId, name: below }, signal)).toMatchObject({
+      ...{ ok: false, isStopped: false, reason: expect.stringContaining("not yours") },
+    });
+    expect(await world.precheck({ accountId: owner.accountId, name }, signal)).toMatchObject({ ok: false });
+    expect(await world.precheck({ accountId: stranger.accountId, name }, signal)).toEqual({ ok: true });
+
+    // One that was first at the very name loses it in the look before the authority is asked.
+    const contested = name.replace("www", "contested");
+    await create("owner", contested);
+    const proven = await create("stranger", contested);
+    world.set(contested, "CNAME", proven.cname);
+    world.set(proven.cname, "A", EDGE);
+    expect(await world.precheck({ accountId: owner.accountId, name: contested }, signal)).toMatchObject({
+      ...{ ok: false, isStopped: true, reason: expect.stringContaining("another account") },
+    });
+    expect(await world.precheck({ accountId: stranger.accountId, name: contested }, signal)).toEqual({ ok: true });
   });
 
   async function insertCertificate(accountId: string, forName: string): Promise<string> {

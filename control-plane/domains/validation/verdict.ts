@@ -15,6 +15,8 @@ export interface Subject {
   readonly cname: string;
   readonly token: string;
   readonly isServing: boolean;
+  /** Of the targets that it was seen to lead to, those of other accounts. */
+  readonly foreign: ReadonlySet<string>;
   readonly proof: Proof;
   /** Where the ACME challenges of a wildcard are to be delegated to. */
   readonly delegationTarget: string;
@@ -34,7 +36,7 @@ export interface Verdict {
 }
 
 export function verdictOn(subject: Subject, seen: Seen): Verdict {
-  const pointing = pointingOf(seen.observation, subject.cname, seen.edges);
+  const pointing = pointingOf(seen.observation, { ...subject, edges: seen.edges });
   const acme = acmeAgreement(subject, seen);
   const checks = [
     pointingCheck(subject, seen, pointing),
