@@ -22,7 +22,6 @@ function M.finish(var, status)
   add_header("Via", "1.1 edgewright")
   local alt_svc = var.edge_alt_svc
   if alt_svc ~= "" and var.scheme == "https" then header["Alt-Svc"] = node.alternatives(alt_svc) end
-  node.part(var)
   local document = documents.find(var.edge_distribution)
   if not document then return end
   compression.limit(var, document.compression)

@@ -1,11 +1,10 @@
 -- Whether this edge takes viewers. While it drains everything is served, but its health is a 503, connections of HTTP/1.1
 -- end with their answer, and no viewer is invited to HTTP/3; those of HTTP/2 and 3 end within `keepalive_time`. Phases:
--- init_worker, header_filter and content; the state lies in the dict `edge`, and each worker looks at it now and then: a
+-- init_worker, access and header_filter; the state lies in the dict `edge`, and each worker looks at it now and then: a
 -- hit reads a local variable.
 local facts = require "facts"
 
 local ngx = ngx
-local header = ngx.header
 local find, match = string.find, string.match
 
 local LOOK_EVERY_SECONDS = 0.2
@@ -32,11 +31,9 @@ function M.take(text)
   return true
 end
 
---- Ends the viewer's connection with this answer while the edge drains. A WebSocket is left alone.
-function M.part(var)
-  if not draining or ngx.status == 101 then return end
-  if find(var.server_protocol, "HTTP/1", 1, true) then header["Connection"] = "close" end
-end
+--- Whether the viewer's connection is to end with this answer. nginx itself ends it, in a location of its own, so that it says
+-- so once.
+function M.ends_connection(var) return draining and find(var.server_protocol, "HTTP/1", 1, true) ~= nil end
 
 --- What the viewer may switch to: RFC 7838 § 3 takes an earlier invitation back.
 function M.alternatives(alt_svc) return draining and "clear" or alt_svc end

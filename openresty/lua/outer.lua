@@ -147,7 +147,8 @@ local function serve(var, id, document, target, path)
   return M.look_up(var, id, document, target, path)
 end
 
-function M.access()
+--- Any request, whether or not its connection ends with it.
+function M.admit()
   local var = ngx.var
   local host = var.host
   if not route.is_same_host(var.http_host, host) then return refuse_target() end
@@ -171,6 +172,11 @@ function M.access()
   return serve(var, id, document, target, path)
 end
 
+function M.access()
+  if node.ends_connection(ngx.var) then return exec("@leaving") end
+  return M.admit()
+end
+
 function M.header_filter()
   local var = ngx.var
   if ngx.is_subrequest then return stored_answer.note_update(var) end
@@ -178,7 +184,6 @@ function M.header_filter()
   if not status then
     header["X-Request-Id"] = var.request_id
     connection.tell(var, documents.find(var.edge_distribution))
-    node.part(var)
     return
   end
   local age, _, left = stored_answer.tell(var, status)

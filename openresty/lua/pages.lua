@@ -2,7 +2,6 @@
 -- content of the locations for pages of both hops.
 local connection = require "connection"
 local documents = require "documents"
-local node = require "node"
 
 local ngx = ngx
 local format = string.format
@@ -37,7 +36,6 @@ function M.show(request_id)
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
-  node.part(ngx.var)
   if ngx.var.scheme == "https" then connection.tell(ngx.var, documents.find(ngx.var.edge_distribution or "")) end
   ngx.print(M.text(ngx.status, request_id or "-"))
 end

@@ -79,7 +79,7 @@ end
 
 function T.test_the_hit_path_makes_nothing()
   for name, fn in pairs {
-    ["outer.access"] = outer.access, ["outer.header_filter"] = outer.header_filter,
+    ["outer.access"] = outer.access, ["outer.admit"] = outer.admit, ["outer.header_filter"] = outer.header_filter,
     ["answers.finish"] = answers.finish, ["browser.tell"] = browser.tell, ["cache_key.of"] = cache_key.of, ["clock.now"] = clock.now, ["marks.epoch"] = marks.epoch, ["epochs.find"] = epochs.find, ["invalidations.turn"] = invalidations.turn,
     ["compression.limit"] = compression.limit,
     ["connection.may_ask"] = connection.may_ask, ["connection.tell"] = connection.tell,
