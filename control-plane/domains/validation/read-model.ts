@@ -20,7 +20,7 @@ export async function findEdgeAddresses(reads: Reads): Promise<ReadonlySet<strin
   );
 }
 
-/** Automatic certificates of the account for this name that there are not yet, or that are due to be renewed. */
+/** Automatic certificates of the account for this name that there are not yet, or whose renewal is due or was stopped. */
 export async function findWaitingCertificates(
   reads: Reads,
   { accountId, name, now }: { accountId: string; name: string; now: Date },
@@ -30,7 +30,10 @@ export async function findWaitingCertificates(
     .where({ account_id: accountId, is_automatic: true })
     .whereNull("deleted_at")
     .whereRaw("names @> ?::jsonb", [JSON.stringify([name])])
-    .where((either) => either.whereIn("status", ["pending", "failed"]).orWhere("renew_at", "<=", now))
+    .whereRaw(
+      "(status in ('pending', 'failed') or status = 'active' and coalesce(renew_at, '-infinity'::timestamptz) <= ?)",
+      [now],
+    )
     .orderBy("id")
     .limit(CERTIFICATES_MAX);
   return z

@@ -365,11 +365,17 @@ describe("a name that goes away", () => {
     });
     expect(await world.db("domain").where({ name, is_serving: true })).toHaveLength(1);
 
-    const certificate = await insertCertificate(owner, name);
+    const stopped = await insertCertificate(owner, name, { status: "active" });
+    const others = [
+      await insertCertificate(owner, name, { status: "active", renew_at: new Date("2099-01-01") }),
+      await insertCertificate(owner, name, { status: "revoked" }),
+    ];
     world.set(name, "CNAME", cname);
     expect(await look("owner", id)).toMatchObject({ status: "valid", renewal: "allowed", away_since: null });
     expect(await told("domain.pointing")).toHaveLength(1);
-    expect(await jobs("certificate.wanted")).toContainEqual({ certificate_id: certificate });
+    const wanted = await jobs("certificate.wanted");
+    expect(wanted).toContainEqual({ certificate_id: stopped });
+    for (const id of others) expect(wanted).not.toContainEqual({ certificate_id: id });
     expect(await world.precheck({ accountId: owner, name }, signal)).toEqual({ ok: true });
   });
 
@@ -428,12 +434,13 @@ describe("a name that goes away", () => {
     expect(await world.precheck({ accountId: stranger.accountId, name: contested }, signal)).toEqual({ ok: true });
   });
 
-  async function insertCertificate(accountId: string, forName: string): Promise<string> {
+  async function insertCertificate(accountId: string, forName: string, more: object = {}): Promise<string> {
     const id = crypto.randomUUID();
     const now = new Date();
     await world.db("certificate").insert({
       ...{ id, account_id: accountId, name: forName, names: JSON.stringify([forName]), is_automatic: true },
       ...{ key_type: "ecdsa", status: "pending", version: 0, created_at: now, updated_at: now },
+      ...more,
     });
     return id;
   }
