@@ -10201,7 +10201,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-certificate"];
-            /** @description The certificate was uploaded · The first request still runs */
+            /** @description Another certificate was asked for already · The certificate was uploaded · The first request still runs */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10214,7 +10214,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use";
+                        type?: "urn:edgewright:problem:certificate-asked-for" | "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use";
                     };
                 };
             };
@@ -10263,7 +10263,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-certificate"];
-            /** @description The certificate was uploaded · The first request still runs · There is no certificate to revoke */
+            /** @description Another certificate was asked for already · The certificate was uploaded · The first request still runs · There is no certificate to revoke */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10276,7 +10276,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:nothing-to-revoke";
+                        type?: "urn:edgewright:problem:certificate-asked-for" | "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:nothing-to-revoke";
                     };
                 };
             };

@@ -166,6 +166,7 @@ create table "certificate" (
   issuer text,
   version bigint not null default '0'::bigint,
   renew_at timestamp with time zone,
+  asked_at timestamp with time zone,
   revocation jsonb,
   created_by uuid,
   updated_by uuid,

@@ -29,6 +29,8 @@ export async function up(knex: Knex): Promise<void> {
     // Rises with each change of what edges show.
     table.bigInteger("version").notNullable().defaultTo(0);
     table.timestamp("renew_at");
+    // When its owner last asked for another one.
+    table.timestamp("asked_at");
     // The leaf to be revoked once another has taken its place, and why.
     table.jsonb("revocation");
     table.uuid("created_by").references("user.id");

@@ -31,7 +31,7 @@ export async function createAutomatic(tx: Tx, caller: Caller, wish: AutomaticWis
     ...{ id: randomUUID(), accountId: caller.accountId, name, names, keyType, isAutomatic: true },
     ...{ status: "pending", statusReason: waitsFor },
     ...{ chain: null, keySecretId: null, serial: null, fingerprint: null, issuer: null, notBefore: null },
-    ...{ notAfter: null, version: 0, renewAt: null, revocation: null, deletedAt: null },
+    ...{ notAfter: null, version: 0, renewAt: null, askedAt: null, revocation: null, deletedAt: null },
     ...{ createdBy: caller.userId, updatedBy: caller.userId, createdAt: now, updatedAt: now },
   };
   await insertCertificate(tx, record);

@@ -7,7 +7,14 @@ import type { Answer } from "../../http/test-ask.ts";
 import { canonicalDomain, findForeignClaim } from "../distribution/index.ts";
 import { idIn, idsIn, startTestApi, type TestApi } from "../distribution/test-api.ts";
 import { openSecret } from "../secret/index.ts";
-import { certificateRoutes, createCertificateService, findCertificate, storeIssued } from "./index.ts";
+import {
+  certificateRoutes,
+  createCertificateService,
+  findCertificate,
+  findDueForRenewal,
+  setRenewAt,
+  storeIssued,
+} from "./index.ts";
 import { recordIssueFailure, recordIssueWait } from "./issuance.ts";
 
 const { root, issue } = createViewersAuthority();
@@ -361,6 +368,14 @@ test("renewal asks for another one now; what was uploaded is its authority's bus
   const renewed = await api.call("owner", "POST", `/certificates/${id}/renew`);
   expect([renewed.status, renewed.body]).toEqual([202, expect.objectContaining({ status: "active" })]);
   expect(await jobs("certificate.wanted")).toEqual([{ certificate_id: id }]);
+  const again = await api.call("owner", "POST", `/certificates/${id}/renew`);
+  expect([again.status, JSON.stringify(again.body)]).toEqual([409, expect.stringContaining("again from")]);
+  expect((await api.call("owner", "POST", `/certificates/${id}/revoke`, {})).status).toBe(409);
+  await api
+    .db("certificate")
+    .where({ id })
+    .update({ asked_at: new Date(Date.now() - 61_000) });
+  expect((await api.call("owner", "POST", `/certificates/${id}/renew`)).status).toBe(202);
   const uploaded = await upload(newName());
   expect((await api.call("owner", "POST", `/certificates/${uploaded}/renew`)).status).toBe(409);
   expect((await api.call("owner", "POST", `/certificates/${uploaded}/revoke`, {})).status).toBe(409);
@@ -399,6 +414,8 @@ test("revoked at once, it is shown no more and its key is destroyed; renewal get
   const revoked = await api.call("owner", "POST", `/certificates/${id}/revoke`, { reissue: false });
   expect(revoked.body).toMatchObject({ status: "revoked", renew_at: null });
   expect(await api.db("secret").where({ id: key })).toEqual([]);
+  // What an order that is still under way brings comes too late.
+  expect(await issueFor(id, host)).toBeUndefined();
   expect(await jobs("certificate.unwanted")).toHaveLength(1);
   expect(await jobs("certificate.changed")).toEqual([{ certificate_id: id, after: null }]);
   expect((await api.call("owner", "POST", `/certificates/${id}/revoke`, {})).status).toBe(409);
@@ -407,4 +424,19 @@ test("revoked at once, it is shown no more and its key is destroyed; renewal get
   });
   await issueFor(id, host);
   expect(await read(`/certificates/${id}`)).toMatchObject({ status: "active" });
+});
+
+test("nothing is made in an account that is gone, nor renewed for it", async () => {
+  const host = newName();
+  const id = await order(host);
+  await issueFor(id, host);
+  await inTransaction(api.db, (tx) => setRenewAt(tx, id, new Date(0)));
+  const isDue = async () => (await findDueForRenewal(api.db, now(), 1000)).some((due) => due.id === id);
+  expect(await isDue()).toBe(true);
+  const account = api.db("account").where({ id: api.people.owner.accountId });
+  await account.clone().update({ deleted_at: now() });
+  expect(await isDue()).toBe(false);
+  expect((await api.call("owner", "POST", "/certificates", pairFor(host))).status).toBe(403);
+  expect((await api.call("owner", "POST", "/certificates", { domains: [host], automatic: true })).status).toBe(403);
+  await account.clone().update({ deleted_at: null });
 });

@@ -21,7 +21,7 @@ export interface Issued {
 
 /**
  * The newest result of a certificate: edges show it from now on, and its former key is destroyed. Throws a CompileRefusal
- * for what no edge could show. Undefined: it was deleted meanwhile.
+ * for what no edge could show. Undefined: it was deleted or revoked meanwhile.
  */
 export async function storeIssued(
   tx: Tx,
@@ -29,7 +29,7 @@ export async function storeIssued(
   { certificateId, chain, privateKey }: Issued,
 ): Promise<{ readonly version: number } | undefined> {
   const record = await lockCertificate(tx, certificateId);
-  if (record === undefined || record.deletedAt !== null) return undefined;
+  if (record === undefined || record.deletedAt !== null || record.status === "revoked") return undefined;
   const leaf = leafOf(chain);
   const facts = factsOf(leaf);
   const missing = record.names.filter((name) => !facts.names.includes(name));

@@ -33,7 +33,7 @@ function newPlatformCertificate(names: readonly string[], now: Date): Certificat
   return {
     ...{ id: randomUUID(), accountId: null, name: NAME, names, isAutomatic: true, keyType: "ecdsa" },
     ...{ status: "pending", statusReason: null, chain: null, keySecretId: null, serial: null, fingerprint: null },
-    ...{ notBefore: null, notAfter: null, issuer: null, version: 0, renewAt: null, revocation: null },
+    ...{ notBefore: null, notAfter: null, issuer: null, version: 0, renewAt: null, askedAt: null, revocation: null },
     ...{ createdBy: null, updatedBy: null, createdAt: now, updatedAt: now, deletedAt: null },
   };
 }

@@ -10,4 +10,9 @@ export const certificateInUse = defineProblem(
 export const tooManyCertificates = defineProblem("too-many-certificates", 409, "The account has as many as it may");
 export const certificateUploaded = defineProblem("certificate-uploaded", 409, "The certificate was uploaded");
 export const certificateAutomatic = defineProblem("certificate-automatic", 409, "The certificate is renewed by itself");
+export const certificateAskedFor = defineProblem(
+  "certificate-asked-for",
+  409,
+  "Another certificate was asked for already",
+);
 export const nothingToRevoke = defineProblem("nothing-to-revoke", 409, "There is no certificate to revoke");

@@ -3,6 +3,7 @@ import { pageOf, pageSchema } from "../../database/paging.ts";
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
 import { assertIfMatch } from "../../http/etag.ts";
 import {
+  certificateAskedFor,
   certificateAutomatic,
   certificateInUse,
   certificateUploaded,
@@ -112,7 +113,7 @@ export function certificateRoutes(certificates: CertificateService): Route[] {
       access: writing,
       params: certificateParams,
       reply: { status: 202, body: certificateReply },
-      problems: [unknownCertificate, certificateUploaded],
+      problems: [unknownCertificate, certificateUploaded, certificateAskedFor],
       async handle({ params, caller }) {
         return { body: certificateToReply(await certificates.renew(caller, params.id)) };
       },
@@ -127,7 +128,7 @@ export function certificateRoutes(certificates: CertificateService): Route[] {
       params: certificateParams,
       body: revokeCertificateInput,
       reply: { status: 202, body: certificateReply },
-      problems: [unknownCertificate, certificateUploaded, nothingToRevoke],
+      problems: [unknownCertificate, certificateUploaded, certificateAskedFor, nothingToRevoke],
       async handle({ params, body, caller }) {
         return { body: certificateToReply(await certificates.revoke(caller, params.id, body)) };
       },

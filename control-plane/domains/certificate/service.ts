@@ -1,4 +1,5 @@
-// Takes certificates from customers: uploaded, or got from the authority. What is wrong with one is said before it is kept.
+// Takes certificates from customers: uploaded, or got from the authority. What is wrong with one is said before it is kept;
+// what they ask out of turn is on-demand.ts.
 import { randomUUID } from "node:crypto";
 import { rootCertificates } from "node:tls";
 import { CompileRefusal } from "../../../edge-templates/index.ts";
@@ -7,28 +8,15 @@ import type { Seal } from "../../../platform/seal.ts";
 import { type Database, inTransaction, type Reads, type Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { invalidRequest } from "../../http/problems.ts";
-import { enqueueJob } from "../../jobs/outbox.ts";
-import { destroySecret } from "../secret/index.ts";
+import { assertAccountLives } from "../account/index.ts";
 import { createAutomatic, recordCertificate, removeCertificate } from "./attached.ts";
-import { leafOf } from "./facts.ts";
 import { replaceChain } from "./issuance.ts";
-import { certificateChanged, certificateUnwanted, certificateWanted } from "./jobs.ts";
 import { covers } from "./names.ts";
-import {
-  certificateAutomatic,
-  certificateInUse,
-  certificateUploaded,
-  nothingToRevoke,
-  tooManyCertificates,
-  unknownCertificate,
-} from "./problems.ts";
+import { createOnDemand } from "./on-demand.ts";
+import { owned } from "./owned.ts";
+import { certificateAutomatic, certificateInUse, tooManyCertificates } from "./problems.ts";
 import { findUsers, makeUsersStale } from "./read-model.ts";
-import type {
-  CreateCertificateInput,
-  ListCertificatesQuery,
-  PatchCertificateInput,
-  RevokeCertificateInput,
-} from "./schema.ts";
+import type { CreateCertificateInput, ListCertificatesQuery, PatchCertificateInput } from "./schema.ts";
 import {
   type CertificateRecord,
   countCertificates,
@@ -129,14 +117,14 @@ export function createCertificateService(settings: CertificateSettings) {
       if (!(error instanceof CompileRefusal)) throw error;
       throw invalidRequest([{ pointer: "/certificate", detail: `cannot be shown by edges: ${error.message}.` }], error);
     }
-    const after = known(await findCertificate(tx, before.id), caller);
+    const after = owned(await findCertificate(tx, before.id), caller);
     const isNew = before.version === 0;
     await recordCertificate(tx, caller, action, { before: isNew ? undefined : before, after }, [KEY_SET]);
     return after;
   }
 
   async function get(caller: Pick<Caller, "accountId">, id: string): Promise<CertificateRecord> {
-    return known(await findCertificate(db, id), caller);
+    return owned(await findCertificate(db, id), caller);
   }
 
   function list({ accountId }: Caller, asked: ListCertificatesQuery): Promise<readonly ListedCertificate[]> {
@@ -154,7 +142,7 @@ export function createCertificateService(settings: CertificateSettings) {
     const isUpload = certificate !== undefined && privateKey !== undefined;
     const read = isUpload ? checked({ certificate, private_key: privateKey, chain }, now) : undefined;
     return inTransaction(db, async (tx) => {
-      const before = known(await lockCertificate(tx, id), caller);
+      const before = owned(await lockCertificate(tx, id), caller);
       assertUnchanged(before);
       if (read !== undefined) {
         assertUploaded(before);
@@ -166,13 +154,13 @@ export function createCertificateService(settings: CertificateSettings) {
       const action = "certificate.update";
       if (read !== undefined) return write(tx, caller, before, { read, action, now });
       await recordCertificate(tx, caller, action, { before, after: renamed });
-      return known(await findCertificate(tx, id), caller);
+      return owned(await findCertificate(tx, id), caller);
     });
   }
 
   async function remove(caller: Caller, id: string, assertUnchanged: AssertUnchanged = whateverItIs): Promise<void> {
     await inTransaction(db, async (tx) => {
-      const record = known(await lockCertificate(tx, id), caller);
+      const record = owned(await lockCertificate(tx, id), caller);
       assertUnchanged(record);
       const users = await findUsers(tx, id, USERS_TOLD_MAX + 1);
       if (users.length > 0) throw new Problem(certificateInUse, inUse(users.map(({ domain }) => domain)));
@@ -180,60 +168,10 @@ export function createCertificateService(settings: CertificateSettings) {
     });
   }
 
-  /** Asks the authority for another one now, also after one was revoked or none was got. */
-  async function renew(caller: Caller, id: string): Promise<CertificateRecord> {
-    return inTransaction(db, async (tx) => {
-      const before = automatic(await lockCertificate(tx, id), caller);
-      const isServing = before.status === "active";
-      const status = isServing ? before.status : ("pending" as const);
-      const after = { ...before, status, statusReason: null, updatedBy: caller.userId, updatedAt: clock() };
-      await updateCertificate(tx, id, { ...changesOf(after) });
-      await makeUsersStale(tx, id);
-      await recordCertificate(tx, caller, "certificate.renew", { before, after });
-      await enqueueJob(tx, certificateWanted, { certificate_id: id });
-      return after;
-    });
-  }
-
-  async function revoke(
-    caller: Caller,
-    id: string,
-    { reason, reissue }: RevokeCertificateInput,
-  ): Promise<CertificateRecord> {
-    return inTransaction(db, async (tx) => {
-      const before = automatic(await lockCertificate(tx, id), caller);
-      if (before.chain === null || before.status === "revoked")
-        throw new Problem(nothingToRevoke, "There is none that edges show: nothing has to be taken back.");
-      const revocation = { leaf: leafOf(before.chain).toString(), reason };
-      const author = { updatedBy: caller.userId, updatedAt: clock() };
-      const after: CertificateRecord = reissue
-        ? { ...before, ...author, revocation, statusReason: "Another one is asked for; then this one is revoked." }
-        : { ...before, ...author, revocation: null, status: "revoked", statusReason: REVOKED, renewAt: null };
-      const keySecretId = reissue ? before.keySecretId : null;
-      const { renewAt } = after;
-      await updateCertificate(tx, id, { ...changesOf(after), revocation: after.revocation, renewAt, keySecretId });
-      if (!reissue && before.keySecretId !== null) await destroySecret(tx, before.keySecretId);
-      await makeUsersStale(tx, id);
-      const told = [{ pointer: "/revocation", after: { reason, reissue } }];
-      await recordCertificate(tx, caller, "certificate.revoke", { before, after }, told);
-      if (reissue) await enqueueJob(tx, certificateWanted, { certificate_id: id });
-      else {
-        await enqueueJob(tx, certificateUnwanted, { certificate_id: id, revoke: revocation });
-        await enqueueJob(tx, certificateChanged, { certificate_id: id });
-      }
-      return after;
-    });
-  }
-
-  return { create, get, list, update, remove, renew, revoke };
+  return { create, get, list, update, remove, ...createOnDemand(settings) };
 }
 
 const KEY_SET = { pointer: "/private_key", after: "(set)" };
-const REVOKED = "It was revoked. POST /api/v1/certificates/{id}/renew gets another one.";
-
-function changesOf({ status, statusReason, updatedBy, updatedAt }: CertificateRecord) {
-  return { status, statusReason, updatedBy, updatedAt };
-}
 
 function checked(upload: Upload, now: Date): ReadUpload {
   const read = readUpload(upload, { now, roots: rootCertificates });
@@ -250,23 +188,9 @@ function newUploaded(
     ...{ id: randomUUID(), accountId, name, names, keyType, isAutomatic: false },
     ...{ status: "pending", statusReason: null },
     ...{ chain: null, keySecretId: null, serial: null, fingerprint: null, issuer: null, notBefore: null },
-    ...{ notAfter: null, version: 0, renewAt: null, revocation: null, deletedAt: null },
+    ...{ notAfter: null, version: 0, renewAt: null, askedAt: null, revocation: null, deletedAt: null },
     ...{ createdBy: userId, updatedBy: userId, createdAt: now, updatedAt: now },
   };
-}
-
-/** Absent and foreign look the same. */
-function known(record: CertificateRecord | undefined, { accountId }: Pick<Caller, "accountId">): CertificateRecord {
-  if (record === undefined || record.accountId !== accountId || record.deletedAt !== null)
-    throw new Problem(unknownCertificate, "No certificate of this account has this id.");
-  return record;
-}
-
-function automatic(found: CertificateRecord | undefined, caller: Caller): CertificateRecord {
-  const record = known(found, caller);
-  if (record.isAutomatic) return record;
-  const cure = "the authority that issued it renews and revokes it. Send another one by PATCH.";
-  throw new Problem(certificateUploaded, `It was uploaded: ${cure}`);
 }
 
 function assertUploaded({ isAutomatic }: CertificateRecord): void {
@@ -275,6 +199,7 @@ function assertUploaded({ isAutomatic }: CertificateRecord): void {
 }
 
 async function assertRoom(tx: Tx, accountId: string): Promise<void> {
+  await assertAccountLives(tx, accountId);
   if ((await countCertificates(tx, accountId)) < PER_ACCOUNT_MAX) return;
   throw new Problem(tooManyCertificates, `An account may have ${PER_ACCOUNT_MAX}: delete one that nothing uses.`);
 }

@@ -37,6 +37,8 @@ class CertificateModel extends Model {
   declare version: number;
   /** When the next one is to be asked for. */
   declare renewAt: Date | null;
+  /** When its owner last asked for another one. */
+  declare askedAt: Date | null;
   /** What is to be revoked once another has taken its place. */
   declare revocation: Revocation | null;
   declare createdBy: string | null;
@@ -121,12 +123,18 @@ export async function updateCertificate(tx: Tx, id: string, changes: Partial<Cer
 
 /** Automatic ones whose next certificate is to be asked for, the most urgent first. */
 export async function findDueForRenewal(reads: Reads, now: Date, limit: number): Promise<readonly CertificateRecord[]> {
-  return CertificateModel.query(reads)
-    .where({ is_automatic: true })
-    .where("renew_at", "<=", now)
-    .whereNull("deleted_at")
-    .orderBy("renew_at")
-    .limit(limit);
+  return (
+    CertificateModel.query(reads)
+      .where({ is_automatic: true })
+      .where("renew_at", "<=", now)
+      .whereNull("deleted_at")
+      // Nobody renews for an account that is gone.
+      .whereNotExists((gone) =>
+        gone.from("account").whereRaw("account.id = certificate.account_id").whereNotNull("account.deleted_at"),
+      )
+      .orderBy("renew_at")
+      .limit(limit)
+  );
 }
 
 /** The platform's own. */
