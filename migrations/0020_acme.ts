@@ -24,6 +24,8 @@ export async function up(knex: Knex): Promise<void> {
     table.text("key_type").notNullable().checkIn(["ecdsa", "rsa"]);
     // RFC 9773: the certificate that this one takes the place of.
     table.text("replaces");
+    // Its time had come: nobody asked for it beside.
+    table.boolean("is_due").notNullable();
     // How each name is to be proven.
     table.jsonb("methods").notNullable();
     table.text("order_url");

@@ -1,6 +1,6 @@
 // Certificates from a real authority, which asks a real name server, and finds its proofs where edges would show them.
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { openSecret } from "../secret/index.ts";
 import {
   certificateWhen,
@@ -11,6 +11,9 @@ import {
   type TestWorld,
   wish,
 } from "./test-world.ts";
+
+// An authority that is asked while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let names: TestNames;
 let world: TestWorld;

@@ -75,7 +75,7 @@ function withAuthority(settings: AcmeSettings, asked: AuthoritySettings): Acme {
   return {
     handlers: [
       handleJob(certificateWanted, async ({ certificate_id: id }) => {
-        await orderCertificate(context, id);
+        await orderCertificate(context, id, { isDue: false });
         runner?.wake();
       }),
       handleJob(certificateUnwanted, async ({ certificate_id: id, revoke }, signal) => {

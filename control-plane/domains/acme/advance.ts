@@ -70,10 +70,12 @@ async function judge(context: OrderContext, order: LeasedOrder, error: unknown, 
   const { log } = context;
   if (error instanceof OrderFailure) return fail(context, order, error);
   if (error instanceof AuthorityRefusal) return judgeRefusal(context, order, error, signal);
-  if (error instanceof AuthorityAway)
-    return stumble(context, order, `The certificate authority does not answer as it should: ${error.message}.`);
-  if (error instanceof ZoneUpdateRefused)
-    return stumble(context, order, `The platform's DNS zone could not be changed: ${error.message}.`);
+  if (error instanceof AuthorityAway || error instanceof ZoneUpdateRefused) {
+    // With addresses that are nobody's business: the certificate's owner reads what follows from it.
+    log.warn({ error, order_id: order.id }, "an order is not answered");
+    const who = error instanceof AuthorityAway ? "The certificate authority" : "The DNS zone of this platform";
+    return stumble(context, order, `${who} does not answer as it should; it is asked again shortly.`);
+  }
   // Last: behind what others threw may stand the same socket errors.
   if (outageOf(error) === "database") {
     log.warn({ error, order_id: order.id }, "an order waits for the database");
@@ -109,7 +111,7 @@ async function judgeRefusal(
 async function restart(context: OrderContext, order: LeasedOrder, signal: AbortSignal): Promise<void> {
   const withdrawn = order.isPublished ? await withdrawAnswers(context, order, signal) : order;
   await updateOrder(context.db, withdrawn, {
-    ...{ state: "ordering", orderUrl: null, certificateUrl: null, replaces: null },
+    ...{ state: "waiting", orderUrl: null, certificateUrl: null, replaces: null },
     ...{ restarts: order.restarts + 1, nextAt: context.clock() },
   });
 }

@@ -1,6 +1,6 @@
 // Authorities that are difficult: one that refuses half of all good nonces, one that wants to know whose customer we are, one
 // that makes us wait, and one that has forgotten everything.
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { startTestPebble } from "../../../platform/embedded/test-pebble.ts";
 import { authorityOf } from "./test-authority.ts";
 import { startTestDoor } from "./test-door.ts";
@@ -13,6 +13,9 @@ import {
   type TestWorld,
   wish,
 } from "./test-world.ts";
+
+// An authority that is asked while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let names: TestNames;
 let world: TestWorld;
@@ -105,4 +108,4 @@ test("an authority that forgot the account and the order in the middle of it get
   await next.stop();
   await door.stop();
   await second.stop();
-}, 40_000);
+});

@@ -13,6 +13,7 @@ import {
 } from "./dns-proof.ts";
 import { edgesHave, type HttpAnswer, publishInFeeds, withdrawFromFeeds } from "./http-proof.ts";
 import { type ChallengeAnswer, type LeasedOrder, updateOrder } from "./order-store.ts";
+import { assertStillOwn } from "./ownership.ts";
 import { lookUntil } from "./patience.ts";
 import { type Method, reasonOfChallenge } from "./words.ts";
 
@@ -21,6 +22,7 @@ const LATER_MS = 15_000;
 const FAULTS_TOLD_MAX = 3;
 
 export async function proveNames(context: OrderContext, order: LeasedOrder, signal: AbortSignal): Promise<StepOutcome> {
+  await assertStillOwn(context, order);
   const { account } = await context.accounts.open(signal);
   const remote = (await account.findOrder(order.orderUrl ?? "", signal)).value;
   if (["ready", "processing", "valid"].includes(remote.status)) return on(await proven(context, order));

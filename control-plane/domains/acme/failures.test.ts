@@ -1,6 +1,6 @@
 // What goes wrong with a name: found out before the authority is asked where that can be, told in words that say what to do, tried
 // again later and later, and at once when somebody asks.
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { authorityOf } from "./test-authority.ts";
 import { startTestDoor, type TestDoor } from "./test-door.ts";
 import {
@@ -22,6 +22,9 @@ const CAA = [
   'bound CAA 0 issue "pebble.letsencrypt.org; validationmethods=dns-01"',
   'odd CAA 128 surprise "x"',
 ];
+
+// An authority that is asked while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let names: TestNames;
 let world: TestWorld;

@@ -9,6 +9,7 @@ import type { AuthorityAccount, AuthorityOrder } from "./authority.ts";
 import { type OrderContext, OrderFailure, on, type StepOutcome } from "./context.ts";
 import { endOrder } from "./end.ts";
 import { type LeasedOrder, updateOrder } from "./order-store.ts";
+import { assertStillOwn } from "./ownership.ts";
 import { lookUntil } from "./patience.ts";
 import { AuthorityRefusal } from "./refusal.ts";
 import { planRenewal } from "./renewal.ts";
@@ -20,6 +21,7 @@ const LATER_MS = 15_000;
 
 export async function finalize(context: OrderContext, given: LeasedOrder, signal: AbortSignal): Promise<StepOutcome> {
   const { db } = context;
+  await assertStillOwn(context, given);
   const order = given.csr === null ? await makeKey(context, given) : given;
   const { account } = await context.accounts.open(signal);
   const url = order.orderUrl ?? "";

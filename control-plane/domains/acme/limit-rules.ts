@@ -31,24 +31,34 @@ export interface OrderLimits {
 /** Let's Encrypt's, which its kin have taken over. */
 export const USUAL_LIMITS: OrderLimits = { ordersPerAccount: 300, certificatesPerDomain: 50 };
 
+interface Order {
+  readonly directoryUrl: string;
+  readonly names: readonly string[];
+  readonly replaces: string | null;
+  readonly isDue: boolean;
+}
+
+/** One customer never spends what all the others need. */
+const SHARE_OF_ONE_ACCOUNT = 1 / 3;
+
 /**
- * What an order takes a token from. Renewals that the authority asked for are exempt with those that offer that (RFC 9773 §5
- * has them tell by `replaces`), so that a full week of new names never keeps an old one from being renewed.
+ * What an order takes a token from. Renewals whose time has come are exempt, as with authorities that want to be told what is
+ * replaced (RFC 9773 §5): a full week of new names never keeps an old one from being renewed. `accountId`: whose it is.
  */
 export function limitsOf(
-  order: { readonly directoryUrl: string; readonly names: readonly string[]; readonly replaces: string | null },
+  { directoryUrl, names, replaces, isDue }: Order,
+  accountId: string | null,
   { ordersPerAccount, certificatesPerDomain }: OrderLimits,
 ): readonly Limit[] {
-  if (order.replaces !== null) return [];
-  const { directoryUrl, names } = order;
+  if (isDue && replaces !== null) return [];
+  const periodMs = 3 * HOUR_MS;
+  const orders = { key: `orders ${directoryUrl}`, capacity: ordersPerAccount, periodMs };
+  const share = Math.ceil(ordersPerAccount * SHARE_OF_ONE_ACCOUNT);
+  const own = { key: `orders ${directoryUrl} ${accountId}`, capacity: share, periodMs };
   const domains = [...new Set(names.map(registeredDomainOf))].sort();
   return [
-    {
-      key: `orders ${directoryUrl}`,
-      capacity: ordersPerAccount,
-      periodMs: 3 * HOUR_MS,
-      what: `orders of this platform (${ordersPerAccount} in 3 hours)`,
-    },
+    { ...orders, what: `orders of this platform (${ordersPerAccount} in 3 hours)` },
+    ...(accountId === null ? [] : [{ ...own, what: `orders, of which this account may have ${share} in 3 hours` }]),
     ...domains.map((domain) => ({
       key: `certificates ${directoryUrl} ${domain}`,
       capacity: certificatesPerDomain,

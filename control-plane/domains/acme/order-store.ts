@@ -38,6 +38,7 @@ class OrderModel extends Model {
   declare names: readonly string[];
   declare keyType: "ecdsa" | "rsa";
   declare replaces: string | null;
+  declare isDue: boolean;
   declare methods: Readonly<Record<string, z.output<typeof methodSchema>>>;
   declare orderUrl: string | null;
   declare certificateUrl: string | null;
@@ -65,14 +66,20 @@ export class LeaseLost extends Error {
   override readonly name = "LeaseLost";
 }
 
-export type NewOrder = Pick<OrderRecord, "certificateId" | "directoryUrl" | "names" | "keyType" | "replaces">;
+export type NewOrder = Pick<OrderRecord, "certificateId" | "directoryUrl" | "names" | "keyType" | "replaces" | "isDue">;
 
 /** False: the certificate has an order already. */
 export async function insertOrder(tx: Tx, order: NewOrder, now: Date): Promise<boolean> {
-  const { certificateId: certificate_id, directoryUrl: directory_url, keyType: key_type, replaces } = order;
+  const {
+    certificateId: certificate_id,
+    directoryUrl: directory_url,
+    keyType: key_type,
+    replaces,
+    isDue: is_due,
+  } = order;
   const made = await tx("acme_order")
     .insert({
-      ...{ id: randomUUID(), certificate_id, directory_url, key_type, replaces, state: "waiting" },
+      ...{ id: randomUUID(), certificate_id, directory_url, key_type, replaces, is_due, state: "waiting" },
       ...{
         names: JSON.stringify([...order.names].sort()),
         methods: "{}",

@@ -1,5 +1,6 @@
 // Before an authority is asked: is there somebody to ask, is every name provable, does nothing forbid it, is it this order's turn?
 // What can be found out here costs none of the authority's limits.
+import pLimit from "p-limit";
 import { inTransaction } from "../../database/transaction.ts";
 import { type CertificateRecord, findCertificate, recordIssueWait } from "../certificate/index.ts";
 import { findAccount } from "./account-store.ts";
@@ -16,6 +17,8 @@ import type { Method } from "./words.ts";
 const NAME_WAIT_MS = 30_000;
 const WAIT_MAX_MS = 3_600_000;
 const REASONS_MAX = 3;
+/** Of one order: who is asked about all of its names may be one small server. */
+const NAMES_AT_ONCE = 4;
 
 /** Nothing of the transaction stays: it is not this order's turn. */
 class NotYet extends Error {
@@ -38,7 +41,7 @@ export async function prepare(context: OrderContext, order: LeasedOrder, signal:
   const methods = await planMethods(context, certificate, order.names, signal);
   await assertCaaAllows(context, methods, signal);
   try {
-    return on(await takeTurn(context, order, methods));
+    return on(await takeTurn(context, order, { methods, accountId: certificate.accountId }));
   } catch (error) {
     if (!(error instanceof NotYet)) throw error;
     const { message: reason, waitMs } = error;
@@ -55,7 +58,8 @@ async function planMethods(
   names: readonly string[],
   signal: AbortSignal,
 ): Promise<Methods> {
-  const plans = await Promise.all(names.map(async (name) => planFor(context, certificate, name, signal)));
+  const fewAtOnce = pLimit(NAMES_AT_ONCE);
+  const plans = await Promise.all(names.map((name) => fewAtOnce(() => planFor(context, certificate, name, signal))));
   const refused = plans.flatMap((plan) => ("reason" in plan ? [plan] : []));
   if (refused.length > 0) {
     const reason = [...new Set(refused.map((plan) => plan.reason))].slice(0, REASONS_MAX).join(" ");
@@ -96,9 +100,10 @@ async function assertCaaAllows(context: OrderContext, methods: Methods, signal: 
   const { meta } = await authority.directory(signal);
   const identities = meta.caaIdentities.length > 0 ? meta.caaIdentities : context.caaIdentities;
   const accountUrl = (await findAccount(db, authority.settings.directoryUrl))?.url;
+  const fewAtOnce = pLimit(NAMES_AT_ONCE);
   const refusals = await Promise.all(
     Object.entries(methods).map(([name, method]) =>
-      findCaaRefusal(resolver, { name, method, identities, accountUrl }, signal),
+      fewAtOnce(() => findCaaRefusal(resolver, { name, method, identities, accountUrl }, signal)),
     ),
   );
   const reasons = refusals.flatMap((refusal) => refusal ?? []);
@@ -106,12 +111,16 @@ async function assertCaaAllows(context: OrderContext, methods: Methods, signal: 
 }
 
 /** The names are this order's, and what it costs is paid, once for all attempts that follow. */
-async function takeTurn(context: OrderContext, order: LeasedOrder, methods: Methods): Promise<LeasedOrder> {
+async function takeTurn(
+  context: OrderContext,
+  order: LeasedOrder,
+  { methods, accountId }: { methods: Methods; accountId: string | null },
+): Promise<LeasedOrder> {
   const { db, clock, limits } = context;
   return inTransaction(db, async (tx) => {
     if (!(await holdNames(tx, order)))
       throw new NotYet("Another certificate for one of its names is being ordered; this one is next.", NAME_WAIT_MS);
-    const short = await takeTokens(tx, limitsOf(order, limits), clock());
+    const short = await takeTokens(tx, limitsOf(order, accountId, limits), clock());
     if (short !== undefined) throw new NotYet(reasonToWait(short.limit, short.waitMs), short.waitMs);
     return updateOrder(tx, order, { state: "ordering", methods, stumbles: 0, reason: null });
   });

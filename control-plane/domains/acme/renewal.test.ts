@@ -1,6 +1,6 @@
 // Renewals: when the authority says, as it changes its mind; of short lives; without its word; and each names what it replaces.
 import { X509Certificate } from "node:crypto";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { certificateUnwanted } from "../certificate/index.ts";
 import { renewalIdOf } from "./renewal-id.ts";
 import {
@@ -15,6 +15,9 @@ import {
 } from "./test-world.ts";
 
 const DAY_MS = 86_400_000;
+
+// An authority that is asked while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 120_000 });
 
 let names: TestNames;
 let world: TestWorld;

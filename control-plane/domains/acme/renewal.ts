@@ -36,7 +36,8 @@ export async function planRenewal(
 /** Every certificate whose time has come gets an order; one that has an order already keeps it. */
 export async function renewDue(settings: RenewalSettings): Promise<void> {
   const { db, clock } = settings;
-  for (const { id } of await findDueForRenewal(db, clock(), DUE_MAX)) await orderCertificate(settings, id);
+  for (const { id } of await findDueForRenewal(db, clock(), DUE_MAX))
+    await orderCertificate(settings, id, { isDue: true });
 }
 
 export async function askRenewalInfo(settings: RenewalSettings, signal: AbortSignal): Promise<void> {

@@ -11,10 +11,11 @@ interface RequestSettings {
   readonly authority: Authority;
 }
 
-/** One that waits already is tried at once; one that has begun goes on. */
+/** One that waits already is tried at once; one that has begun goes on. `isDue`: because its time has come. */
 export async function orderCertificate(
   { db, clock, authority }: RequestSettings,
   certificateId: string,
+  { isDue }: { isDue: boolean },
 ): Promise<void> {
   const { directoryUrl } = authority.settings;
   await inTransaction(db, async (tx) => {
@@ -25,7 +26,7 @@ export async function orderCertificate(
     const replaces = isRenewal ? renewal.renewal_id : null;
     const { names, keyType } = certificate;
     const now = clock();
-    const isMade = await insertOrder(tx, { certificateId, directoryUrl, names, keyType, replaces }, now);
+    const isMade = await insertOrder(tx, { certificateId, directoryUrl, names, keyType, replaces, isDue }, now);
     if (!isMade) await hurryOrder(tx, certificateId, now);
     // The order says when it is next to be tried, from now on.
     await setRenewAt(tx, certificateId, null);

@@ -99,11 +99,27 @@ async function carry(
     Math.min(LEASE_EXTENDED_EVERY_MS, leaseMs / 3),
   );
   try {
-    await withLogContext({ order_id: order.id }, () => advance(context, order, signal));
+    await withLogContext({ order_id: order.id }, () => endsWith(signal, advance(context, order, signal)));
   } catch (error) {
-    log.warn({ error, order_id: order.id }, "an order could not be carried on, and is taken up again");
+    if (!stopping.aborted)
+      log.warn({ error, order_id: order.id }, "an order could not be carried on, and is taken up again");
   } finally {
     clearInterval(holding);
     await releaseLease(db, order).catch(() => {});
+  }
+}
+
+/** The work, but no longer than the signal lets it: what forgets its signal keeps no place. */
+async function endsWith(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  let abort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => reject(signal.reason);
+    signal.addEventListener("abort", abort, { once: true });
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", abort);
+    work.catch(() => {});
   }
 }

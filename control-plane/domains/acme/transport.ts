@@ -1,7 +1,7 @@
 // How acme-client speaks over the network: it has one axios for the whole process, so each call says by a scope which roots
 // it trusts, when it ends, and hears there what the library's own errors leave out.
 import { Agent } from "node:https";
-import { rootCertificates } from "node:tls";
+import { createSecureContext, rootCertificates, type SecureContext } from "node:tls";
 import acme from "acme-client";
 import { createScope } from "../../../platform/scope.ts";
 import { AuthorityAway, AuthorityRefusal, kindOf, refusalSchema } from "./refusal.ts";
@@ -57,9 +57,14 @@ export interface Line {
 
 /** `extraRoot`: PEM of an authority's own root, where the system does not know it. */
 export function openLine(extraRoot: string | undefined): Line {
-  const ca = extraRoot === undefined ? undefined : [...rootCertificates, extraRoot];
-  const agent = new Agent({ keepAlive: true, maxSockets: 32, ...(ca === undefined ? {} : { ca }) });
+  const agent = new Agent({ keepAlive: true, maxSockets: 32, ...trusting(extraRoot) });
   return { ask: (signal, question) => askPatiently({ agent, signal }, question, 1) };
+}
+
+/** Made once: reading all roots again for each connection costs more than the rest of an order. */
+function trusting(extraRoot: string | undefined): { secureContext?: SecureContext } {
+  if (extraRoot === undefined) return {};
+  return { secureContext: createSecureContext({ ca: [...rootCertificates, extraRoot] }) };
 }
 
 async function askPatiently<T>(

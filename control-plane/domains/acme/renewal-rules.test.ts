@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import {
+  failureDelayMs,
+  fallbackRenewal,
+  isWindowOver,
+  nextCheckMs,
+  stumbleDelayMs,
+  timeInWindow,
+} from "./renewal-rules.ts";
+
+const DAY_MS = 86_400_000;
+const born = new Date("2027-01-01T00:00:00Z");
+const living = (days: number) => ({ notBefore: born, notAfter: new Date(born.getTime() + days * DAY_MS) });
+const daysAfter = (at: Date) => (at.getTime() - born.getTime()) / DAY_MS;
+
+test.each([90, 64, 45, 6])(
+  "a certificate of %i days is renewed from two thirds of its life on, spread over a 24th",
+  (days) => {
+    expect(daysAfter(fallbackRenewal(living(days), 0))).toBeCloseTo((2 / 3) * days);
+    expect(daysAfter(fallbackRenewal(living(days), 0.999))).toBeLessThan((17 / 24) * days);
+  },
+);
+
+test("any time in the authority's window is as likely as any other", () => {
+  const window = { start: born, end: new Date(born.getTime() + DAY_MS) };
+  expect(daysAfter(timeInWindow(window, 0))).toBe(0);
+  expect(daysAfter(timeInWindow(window, 0.25))).toBe(0.25);
+  expect(isWindowOver(window, new Date(window.end.getTime() - 1))).toBe(false);
+  expect(isWindowOver(window, window.end)).toBe(true);
+});
+
+test("failures wait an hour, doubling to a day; what was not answered is soon asked again", () => {
+  expect([1, 2, 3, 4, 5, 6, 60].map((n) => failureDelayMs(n) / 3_600_000)).toEqual([1, 2, 4, 8, 16, 24, 24]);
+  expect([1, 2, 3, 20].map((n) => stumbleDelayMs(n, 1))).toEqual([2_000, 4_000, 8_000, 600_000]);
+});
+
+test("the authority is asked again when it says so, within a minute and a day", () => {
+  expect([0, 60_001, 10 * DAY_MS, undefined].map((ms) => nextCheckMs(ms))).toEqual([
+    60_000,
+    60_001,
+    DAY_MS,
+    6 * 3_600_000,
+  ]);
+});
