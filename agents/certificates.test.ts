@@ -15,7 +15,8 @@ import { createTestSecrets, type TestSecrets } from "./test-secrets.ts";
 
 const HOST = "tls.example.com";
 const { accountId } = exampleDistribution;
-const { issue } = createViewersAuthority();
+const { issue, root } = createViewersAuthority();
+const RENEWALS = 10;
 let controlPlane: TestControlPlane;
 let node: TestNode;
 let sealing: TestSecrets;
@@ -90,4 +91,53 @@ test("however many certificates are refused, each is told and everything else is
     message: expect.stringContaining("format"),
   });
   expect(await shown()).toBe(new X509Certificate(leaf.chain).fingerprint256);
+});
+
+/** The leaf that a viewer is shown who believes the authority alone; throws when the handshake fails. */
+async function shownSafely(): Promise<string> {
+  const socket = connect({ host: "127.0.0.1", port: node.ports.https, servername: HOST, ca: root });
+  try {
+    await once(socket, "secureConnect", { signal: AbortSignal.timeout(5_000) });
+    return socket.getPeerCertificate().fingerprint256;
+  } finally {
+    socket.destroy();
+  }
+}
+
+test("renewals that the feed brings, the former key going in the same breath, fail no handshake", async () => {
+  await start();
+  const id = randomUUID();
+  let former: string | undefined;
+  function renew(): { rev: number; fingerprint: string } {
+    const leaf = issue({ names: [HOST] });
+    const { desired, secrets } = aCertificate({ accountId, names: [HOST], id }, leaf);
+    for (const [secretId, key] of Object.entries(secrets)) {
+      controlPlane.put("secret", secretId, sealing.sealed(secretId, key));
+    }
+    let { rev } = controlPlane.put("certificate", id, compileCertificate(desired).body);
+    if (former !== undefined) rev = controlPlane.remove("secret", former).rev;
+    [former] = Object.keys(secrets);
+    return { rev, fingerprint: new X509Certificate(leaf.chain).fingerprint256 };
+  }
+  const first = renew();
+  await controlPlane.untilReport(({ applied }) => applied >= first.rev);
+  let isOver = false;
+  const viewers = Array.from({ length: 3 }, async () => {
+    while (!isOver) await shownSafely();
+  });
+  const renewals = async () => {
+    for (let turn = 0; turn < RENEWALS; turn += 1) {
+      const { rev, fingerprint } = renew();
+      const { refused } = await controlPlane.untilReport(({ applied }) => applied >= rev);
+      expect(refused).toEqual([]);
+      expect(await shownSafely()).toBe(fingerprint);
+    }
+  };
+  try {
+    // A viewer who fails ends it.
+    await Promise.race([renewals(), Promise.all(viewers)]);
+  } finally {
+    isOver = true;
+  }
+  await Promise.all(viewers);
 });
