@@ -25,7 +25,7 @@ export type DomainRecord = Columns<DomainModel>;
 const SHARERS_MAX = 50;
 
 /** Claims on a name take turns, those on a wildcard with those on the names that it covers. */
-export async function lockName(tx: Tx, name: string): Promise<void> {
+async function lockName(tx: Tx, name: string): Promise<void> {
   const names = [name, ...wildcardsOver(name)].sort();
   for (const each of names) {
     await tx.raw("select pg_advisory_xact_lock(hashtextextended(?, 0))", [`domain:${each}`]);

@@ -40,8 +40,7 @@ export const checkReport = z
   .meta({ id: "ValidationCheck" });
 export type CheckReport = z.output<typeof checkReport>;
 
-export const standings = ["valid", "not_pointing", "not_served", "unreachable", "changing", "unknown"] as const;
-export type Standing = (typeof standings)[number];
+const standings = ["valid", "not_pointing", "not_served", "unreachable", "changing", "unknown"] as const;
 
 /** What is kept of the newest look. */
 export const reportSchema = z.object({
@@ -51,7 +50,7 @@ export const reportSchema = z.object({
 });
 export type Report = z.output<typeof reportSchema>;
 
-export const exampleValidation = {
+const exampleValidation = {
   distribution_id: "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
   domain: "www.example.com",
   status: "not_pointing",
