@@ -93,6 +93,20 @@ test("however many certificates are refused, each is told and everything else is
   expect(await shown()).toBe(new X509Certificate(leaf.chain).fingerprint256);
 });
 
+test("a structure that gives secrets another size of memory costs no certificate", async () => {
+  await start();
+  const leaf = issue({ names: [HOST] });
+  const { desired, secrets } = aCertificate({ accountId, names: [HOST] }, leaf);
+  for (const [id, key] of Object.entries(secrets)) controlPlane.put("secret", id, sealing.sealed(id, key));
+  const { rev } = controlPlane.put("certificate", desired.id, compileCertificate(desired).body);
+  await controlPlane.untilReport(({ applied }) => applied === rev);
+  const resized = node.structure().replace(/lua_shared_dict secrets \d+m;/, "lua_shared_dict secrets 2m;");
+  expect(resized).not.toBe(node.structure());
+  const structure = controlPlane.put("structure", controlPlane.scope, resized);
+  await controlPlane.untilReport((report) => report.structure === structure.rev);
+  await expect.poll(() => shown(), { timeout: 10_000 }).toBe(new X509Certificate(leaf.chain).fingerprint256);
+});
+
 /** The leaf that a viewer is shown who believes the authority alone; throws when the handshake fails. */
 async function shownSafely(): Promise<string> {
   const socket = connect({ host: "127.0.0.1", port: node.ports.https, servername: HOST, ca: root });

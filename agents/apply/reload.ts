@@ -38,6 +38,9 @@ export async function applyStructure(edge: Edge, record: StructureRecord): Promi
   edge.progress.listeners = listenersOf(prepared.structure);
   await edge.structures.prune([record.rev, ...revsOf(before)]);
   edge.log.info({ structure: record.rev }, "nginx runs a new structure");
+  // Where it gives their memory another size, nginx has forgotten them, and no file has them.
+  edge.secrets.bringAllAgain();
+  edge.refusals.add(await edge.secrets.bring(edge.control.keepSecrets));
   return undefined;
 }
 
