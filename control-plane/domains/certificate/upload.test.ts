@@ -1,5 +1,6 @@
-import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from "node:crypto";
 import { rootCertificates } from "node:tls";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createAuthority, ecKeys, type Made, make, NOW, rsaKeys, type Wish } from "./test-chains.ts";
 import { readUpload, type Upload } from "./upload.ts";
@@ -248,3 +249,36 @@ test("text that is made to take long is read in one go", () => {
   const deep = `-----BEGIN CERTIFICATE-----\n${nested}\n-----END CERTIFICATE-----\n`;
   expect(faultsOf(uploadOf(shop, { certificate: deep }))[0]).toContain("is damaged");
 });
+
+test("a key whose private half was bent is refused, though its public half fits", () => {
+  // The scalar stands behind 36 bytes of PKCS#8 and SEC 1.
+  const key = bent(shop.key, [{ at: 50, bits: 1 }]);
+  expect(new X509Certificate(shop.pem).checkPrivateKey(createPrivateKey(key))).toBe(true);
+  expect(faultsOf(uploadOf(shop, { private_key: key }))).toEqual([
+    "/private_key is damaged: copy it again, with all of its lines.",
+  ]);
+});
+
+test("whatever is bent in a certificate or a key, it is read or refused, and never a defect", () => {
+  const parts = { certificate: shop.pem, chain: intermediate.pem + root.pem, private_key: shop.key } as const;
+  const property = fc.property(
+    fc.constantFrom("certificate", "chain", "private_key"),
+    fc.array(fc.record({ at: fc.nat(2000), bits: fc.integer({ min: 1, max: 255 }) }), { minLength: 1, maxLength: 3 }),
+    (field, bends) => {
+      const upload = { ...parts, [field]: bent(parts[field], bends) };
+      const found = readUpload(upload, { now: NOW, roots: [] });
+      if ("faults" in found) expect(found.faults.length).toBeGreaterThan(0);
+      else expect(found.facts.names).not.toEqual([]);
+    },
+  );
+  fc.assert(property, { numRuns: 1000 });
+});
+
+/** The same PEM with some bytes of its DER changed. */
+function bent(pem: string, bends: readonly { at: number; bits: number }[]): string {
+  const [, label = "", base64 = ""] = /-----BEGIN ([A-Z ]+)-----([^-]+)-----END/.exec(pem) ?? [];
+  const der = Buffer.from(base64, "base64");
+  for (const { at, bits } of bends) der.writeUInt8(der.readUInt8(at % der.length) ^ bits, at % der.length);
+  const rest = pem.slice(pem.indexOf("-----END") + `-----END ${label}-----\n`.length);
+  return `-----BEGIN ${label}-----\n${der.toString("base64").replace(/.{1,64}/g, "$&\n")}-----END ${label}-----\n${rest}`;
+}

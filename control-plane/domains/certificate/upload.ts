@@ -1,5 +1,5 @@
 // An uploaded certificate: all that viewers or edges would stumble over is found now, each with its field and its cure.
-import { type KeyObject, X509Certificate } from "node:crypto";
+import { type KeyObject, sign, verify, X509Certificate } from "node:crypto";
 import type { FieldFault } from "../../../platform/problem.ts";
 import { chainFrom, isSelfSigned, missingIssuer, subjectOf } from "./chain.ts";
 import { type ChainFacts, chainText, factsOf, namesOf, normalKey } from "./facts.ts";
@@ -58,6 +58,7 @@ function readChain(
 ): ReadUpload | { readonly faults: readonly FieldFault[] } {
   const leaf = certificates.find((certificate) => isKeyOf(certificate, key));
   if (leaf === undefined) return { faults: [at("private_key", keyMismatch(certificates))] };
+  if (!canSign(key, leaf)) return { faults: [at("private_key", "is damaged: copy it again, with all of its lines.")] };
   const found = chainFrom(leaf, certificates, roots);
   const faults = leafFaults(leaf, now);
   if (found.kind === "broken") return { faults: [...faults, at("chain", missingIssuer(found.last))] };
@@ -121,6 +122,19 @@ function isKeyOf(certificate: X509Certificate, key: KeyObject): boolean {
     return false;
   }
 }
+
+/** OpenSSL compares the public halves alone: a private one that was bent would fail in every handshake. */
+function canSign(key: KeyObject, { publicKey }: X509Certificate): boolean {
+  // These types have a digest of their own.
+  const digest = key.asymmetricKeyType === "rsa" || key.asymmetricKeyType === "ec" ? "sha256" : null;
+  try {
+    return verify(digest, PROBE, publicKey, sign(digest, PROBE, key));
+  } catch {
+    return false;
+  }
+}
+
+const PROBE = Buffer.from("edgewright");
 
 function keyMismatch(certificates: readonly X509Certificate[]): string {
   const [first] = certificates;
