@@ -58,6 +58,12 @@ test("once it is issued, no challenge is left in any feed, and the order holds n
   expect(await world.db("feed_record").where({ kind: "challenge", op: "put" })).toEqual([]);
 });
 
+test("programs of the account are told of it", async () => {
+  const { id } = await issue(["told.test"]);
+  const told = await world.db("notification").where({ event: "certificate.issued" }).pluck("details");
+  expect(told).toContainEqual(expect.objectContaining({ certificate_id: id, names: ["told.test"] }));
+});
+
 test("an RSA key of 2048 bits is made on request", async () => {
   const { chain } = await issue(["rsa.test"], "rsa");
   expect(new X509Certificate(chain ?? "").publicKey.asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });

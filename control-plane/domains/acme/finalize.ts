@@ -3,8 +3,9 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import acme from "acme-client";
 import { CompileRefusal } from "../../../edge-templates/index.ts";
-import { inTransaction } from "../../database/transaction.ts";
-import { storeIssued } from "../certificate/index.ts";
+import { inTransaction, type Tx } from "../../database/transaction.ts";
+import { findCertificate, storeIssued } from "../certificate/index.ts";
+import { notify } from "../notification/index.ts";
 import type { AuthorityAccount, AuthorityOrder } from "./authority.ts";
 import { type OrderContext, OrderFailure, on, type StepOutcome } from "./context.ts";
 import { endOrder } from "./end.ts";
@@ -75,7 +76,10 @@ export async function download(context: OrderContext, order: LeasedOrder, signal
     const ended = await inTransaction(db, async (tx) => {
       const now = clock();
       const stored = await storeIssued(tx, { seal, now }, { certificateId, chain, privateKey });
-      if (stored !== undefined) await planRenewal(tx, context, { certificateId, chain, now });
+      if (stored !== undefined) {
+        await planRenewal(tx, context, { certificateId, chain, now });
+        await tellIssued(tx, certificateId, now);
+      }
       return endOrder(tx, order, { state: stored === undefined ? "withdrawn" : "done", now });
     });
     return on(ended);
@@ -83,6 +87,19 @@ export async function download(context: OrderContext, order: LeasedOrder, signal
     if (!(error instanceof CompileRefusal)) throw error;
     throw new OrderFailure(`The certificate authority issued what cannot be served: ${error.message}.`);
   }
+}
+
+/** The platform's own has nobody to tell. */
+async function tellIssued(tx: Tx, id: string, now: Date): Promise<void> {
+  const certificate = await findCertificate(tx, id);
+  if (certificate === undefined || certificate.accountId === null) return;
+  const { accountId, name, names, notAfter } = certificate;
+  await notify(tx, {
+    ...{ accountId, event: "certificate.issued", now },
+    subject: `The certificate ${name} was issued`,
+    text: `The certificate ${name} (${names.join(", ")}) was issued.`,
+    data: { certificate_id: id, name, names: [...names], not_after: notAfter?.toISOString() ?? null },
+  });
 }
 
 function assertFits(chain: string, privateKey: string): void {
