@@ -1,4 +1,5 @@
-// What is read of others' tables: the edges' addresses, and the certificates that wait for a name to lead here.
+// What is read of others' tables: the edges' addresses, which groups know a record, and the certificates that wait for a name
+// to lead here.
 import { z } from "zod";
 import type { Reads } from "../../database/transaction.ts";
 
@@ -40,4 +41,17 @@ export async function findWaitingCertificates(
     .array(z.object({ id: z.uuid() }))
     .parse(rows)
     .map(({ id }) => id);
+}
+
+/** Is there a group whose edges were never told of this record? */
+export async function isMissingSomewhere(
+  reads: Reads,
+  { kind, id }: { readonly kind: string; readonly id: string },
+): Promise<boolean> {
+  const row: unknown = await reads("edge_group")
+    .whereNotExists((told) =>
+      told.from("feed_record").whereRaw("feed_record.scope = edge_group.id").where({ kind, "feed_record.id": id }),
+    )
+    .first("edge_group.id");
+  return row !== undefined;
 }
