@@ -26,6 +26,8 @@ acme.axios.interceptors.response.clear();
 acme.axios.interceptors.request.use((config) => {
   const call = calls.read();
   if (call === undefined) throw new Error("an authority is asked outside of a call");
+  // RFC 8555 §7.2: nonces come by GET too. An answer to HEAD that has no length costs Node's client the connection.
+  if (config.method === "head") config.method = "get";
   config.httpsAgent = call.agent;
   config.signal = call.signal;
   config.timeout = REQUEST_TIMEOUT_MS;
