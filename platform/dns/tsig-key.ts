@@ -28,6 +28,6 @@ export function hashOf(algorithm: TsigAlgorithm): string {
   return ALGORITHMS[algorithm];
 }
 
-export function isAlgorithm(text: string): text is TsigAlgorithm {
+function isAlgorithm(text: string): text is TsigAlgorithm {
   return Object.hasOwn(ALGORITHMS, text);
 }

@@ -25,7 +25,7 @@ export function nameBytes(name: string): Buffer {
 }
 
 /** A byte says how long it is. */
-export function shortText(text: Buffer): Buffer {
+function shortText(text: Buffer): Buffer {
   return Buffer.concat([Buffer.of(text.length), text]);
 }
 
@@ -58,7 +58,7 @@ export function uint16(value: number): Buffer {
   return bytes;
 }
 
-export function uint32(value: number): Buffer {
+function uint32(value: number): Buffer {
   const bytes = Buffer.alloc(4);
   bytes.writeUInt32BE(value);
   return bytes;

@@ -1,15 +1,17 @@
 // What `npm start` promises of HTTPS: any domain gets a certificate without any set-up, for whoever trusts the exported root.
 import { execFile } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { promisify } from "node:util";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
 import { answerOf } from "../../client/index.ts";
+import { startTestPebble } from "../../platform/embedded/test-pebble.ts";
 import { testTools } from "../../platform/embedded/test-services.ts";
+import { startKnot } from "../peers/knot.ts";
 import { type Api, apiAt, eventually, register } from "./api.ts";
 import { type Origin, startOrigin } from "./origin.ts";
 import { failToStart, type Product, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
@@ -35,16 +37,18 @@ async function createSecured({ client }: Api, domain: string): Promise<{ cname: 
 const rootsOf = ({ dataFolder }: Product) => join(dataFolder, "acme", "ca.pem");
 
 /** As README shows it; rejects unless the certificate is for the host, and of a root that was exported. */
-async function viewSafely(product: Product, host: string): Promise<string> {
+async function viewSafely(product: Product, host: string, roots = rootsOf(product)): Promise<string> {
   const port = product.edge.httpsPort;
-  const args = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "--cacert", rootsOf(product)];
+  const args = ["-sS", "-o", "/dev/null", "-w", "%{http_code}", "--max-time", "10", "--cacert", roots];
   const url = `https://${host}:${port}/`;
   const [curl = "", ...prefix] = (await testTools()).command("curl");
   return (await run(curl, [...prefix, ...args, "--resolve", `${host}:${port}:127.0.0.1`, url])).stdout;
 }
 
-const isSafe = (product: Product, host: string) =>
-  eventually(async () => expect(await viewSafely(product, host)).toBe("200"));
+const ISSUED_WITHIN_MS = 60_000;
+
+const isSafe = (product: Product, host: string, roots?: string) =>
+  eventually(async () => expect(await viewSafely(product, host, roots)).toBe("200"), ISSUED_WITHIN_MS);
 
 /** Of the leaf that is shown, whoever signed it. */
 async function fingerprintOf({ edge }: Product, host: string): Promise<string> {
@@ -92,6 +96,46 @@ async function killAuthority({ dataFolder }: Product): Promise<void> {
   if (authority === undefined) throw new Error("no authority runs");
   process.kill(authority.pid, "SIGKILL");
 }
+
+test("an authority, a resolver and a zone of one's own are used, and none of theirs is started", async () => {
+  const key = { algorithm: "hmac-sha512", name: "edgewright", secret: Buffer.alloc(32, 5) } as const;
+  const zones = {
+    test: { records: ["www.shop 60 A 127.0.0.1"] },
+    "cdn.test": { records: ["* 60 A 127.0.0.1", "*.cdn 60 A 127.0.0.1"] },
+  };
+  const dns = await startKnot({ key, zones });
+  onTestFinished(() => dns.stop());
+  const place = join(folder.path, "own");
+  const env = await productEnvironment(place);
+  const hmacKey = Buffer.alloc(32, 6).toString("base64url");
+  const authority = await startTestPebble({
+    httpPort: Number(env.EDGE_HTTP_PORT),
+    dnsServer: dns.address,
+    externalAccounts: { ours: hmacKey },
+  });
+  onTestFinished(() => authority.stop());
+  const product = await startProduct({
+    ...env,
+    PLATFORM_ZONE: "cdn.test",
+    ACME_DIRECTORY_URL: authority.directoryUrl,
+    ACME_CA_FILE: authority.caFile,
+    ACME_EAB_KEY_ID: "ours",
+    ACME_EAB_HMAC_KEY: hmacKey,
+    ACME_DNS_SERVER: dns.address,
+    ACME_DNS_TSIG: `${key.algorithm}:${key.name}:${key.secret.toString("base64")}`,
+    DNS_SERVERS: dns.address,
+    VALIDATION_HTTP_PORT: String(env.EDGE_HTTP_PORT),
+  });
+  onTestFinished(async () => void (await product.stop()));
+  expect(product.output()).toMatch(/^ {2}pebble +yours at/m);
+  expect(product.output()).not.toMatch(/^ {2}dns /m);
+  for (const unused of ["acme", "dns", "pebble"]) expect(existsSync(join(place, unused))).toBe(false);
+  const roots = join(folder.path, "own-root.pem");
+  await writeFile(roots, await authority.root());
+  const { cname } = await createSecured(await register(apiAt(product.apiUrl)), "www.shop.test");
+  await isSafe(product, "www.shop.test", roots);
+  await isSafe(product, cname, roots);
+});
 
 test("a zone of one's own needs a resolver of one's own, and one sentence says so", async () => {
   const env = await productEnvironment(join(folder.path, "half"));
