@@ -17,10 +17,14 @@ export interface ClaimMemory {
   keepEnds(feedId: string, ends: Ends): Promise<void>;
   /** Undefined: no other feed took this one's place because of a claim. */
   ends(feedId: string): Promise<Ends | undefined>;
+  keepRenewal(edgeId: string, at: Date): Promise<void>;
+  /** When the feed was last made anew, or nearly so, on the word of this edge. */
+  renewedAt(edgeId: string): Promise<Date | undefined>;
 }
 
 /** Each edge has the feed made anew rarely (see the gateway), so few are of interest at a time. */
 const FEEDS_MAX = 100;
+const EDGES_MAX = 10_000;
 const KEPT_S = 24 * 3_600;
 const KEY_PREFIX = "edgewright:restore-claim";
 
@@ -28,6 +32,7 @@ export function createOwnMemory(): ClaimMemory {
   const claims = new LRUCache<string, { edges: Set<string>; isBelieved: boolean; ends: Ends | undefined }>({
     max: FEEDS_MAX,
   });
+  const renewals = new LRUCache<string, Date>({ max: EDGES_MAX });
   function claimOf(feedId: string) {
     const claim = claims.get(feedId) ?? { edges: new Set(), isBelieved: false, ends: undefined };
     claims.set(feedId, claim);
@@ -52,6 +57,12 @@ export function createOwnMemory(): ClaimMemory {
     async ends(feedId) {
       return claims.get(feedId)?.ends;
     },
+    async keepRenewal(edgeId, at) {
+      renewals.set(edgeId, at);
+    },
+    async renewedAt(edgeId) {
+      return renewals.get(edgeId);
+    },
   };
 }
 
@@ -72,13 +83,15 @@ export function createSharedMemory({ redis, log }: { redis: Redis; log: Logger }
     doubt: (feedId) => ask((memory) => memory.doubt(feedId)),
     keepEnds: (feedId, ends) => ask((memory) => memory.keepEnds(feedId, ends)),
     ends: (feedId) => ask((memory) => memory.ends(feedId)),
+    keepRenewal: (edgeId, at) => ask((memory) => memory.keepRenewal(edgeId, at)),
+    renewedAt: (edgeId) => ask((memory) => memory.renewedAt(edgeId)),
   };
 }
 
 const endsSchema = z.array(z.tuple([z.string(), z.number()]));
 
 function inRedis(redis: Redis): ClaimMemory {
-  const key = (feedId: string, what: "edges" | "ends" | "belief") => `${KEY_PREFIX}:${feedId}:${what}`;
+  const key = (id: string, what: "edges" | "ends" | "belief" | "renewal") => `${KEY_PREFIX}:${id}:${what}`;
   return {
     async add(feedId, edgeId) {
       const edges = key(feedId, "edges");
@@ -98,6 +111,13 @@ function inRedis(redis: Redis): ClaimMemory {
     async ends(feedId) {
       const text = await redis.get(key(feedId, "ends"));
       return text === null ? undefined : new Map(endsSchema.parse(JSON.parse(text)));
+    },
+    async keepRenewal(edgeId, at) {
+      await redis.set(key(edgeId, "renewal"), String(at.getTime()), "EX", KEPT_S);
+    },
+    async renewedAt(edgeId) {
+      const text = await redis.get(key(edgeId, "renewal"));
+      return text === null ? undefined : new Date(Number(text));
     },
   };
 }

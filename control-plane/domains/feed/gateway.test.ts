@@ -336,10 +336,20 @@ describe("an agent that knows more than the database", () => {
       const claim = (edgeId: string, of: FeedGateway | undefined) =>
         ask(scope, { since: 99, edgeId, feedId: known, ...(of && { of }) }).catch((error) => problemOf(error).body());
       const [one, other] = processes;
-      await expect.poll(() => claim(edges[0] ?? "", one), { timeout: 5_000 }).toMatchObject({ status: 409 });
+      await expect.poll(() => claim(edges[0] ?? "", one), { timeout: 15_000 }).toMatchObject({ status: 409 });
       expect(await purges()).toEqual([]);
       for (const edgeId of edges) await claim(edgeId, other);
       expect(await purges()).toHaveLength(1);
+
+      // What the first edge had made anew, it does not have made anew again by the other process.
+      const next = await rebuild();
+      const again = () =>
+        ask(scope, { since: 9_999, edgeId: edges[0] ?? "", feedId: next, ...(other && { of: other }) });
+      const answer = () => again().catch((error) => problemOf(error).body());
+      await expect
+        .poll(answer, { timeout: 15_000 })
+        .toMatchObject({ detail: expect.stringContaining("ahead of the feed") });
+      expect(await feedIdOf(world)).toBe(next);
     } finally {
       for (const { part } of processes) await part.stop();
       redis.disconnect();

@@ -23,8 +23,6 @@ const RETRY_AFTER_S = "5";
 // An edge that claims revisions which do not exist may be right (a restore) or broken: a broken one, which is ahead of the
 // new feed too, may try to have the feed made anew once in this time and not more often. Any other edge may at once.
 const RENEWAL_PAUSE_MS = 10 * 60_000;
-/** Edges whose renewals are remembered. */
-const RENEWERS_MAX = 10_000;
 
 export interface ChangesQuery {
   readonly feedId: string;
@@ -53,7 +51,6 @@ interface GatewaySettings {
 export function startFeedGateway({ db, clock, log, ...settings }: GatewaySettings): FeedGateway {
   const { claimed = createOwnMemory(), assertEnrolled = async () => {} } = settings;
   const tails = new LRUCache<string, ScopeTail>({ max: TAILS_MAX, dispose: (tail) => tail.wakeAll() });
-  const renewedAt = new LRUCache<string, Date>({ max: RENEWERS_MAX });
   const claims = createRestoreClaims(db, claimed);
   const getPage = createChangesPages(db);
   const watch = watchHeads({
@@ -116,7 +113,7 @@ export function startFeedGateway({ db, clock, log, ...settings }: GatewaySetting
     log.warn(facts, "an edge knows revisions that the database does not");
     await claims.add(edgeId, tail.feedId);
     const now = clock();
-    const before = renewedAt.get(edgeId);
+    const before = await claimed.renewedAt(edgeId);
     if (before !== undefined && now.getTime() - before.getTime() < RENEWAL_PAUSE_MS) {
       // The snapshot of this same feed would leave the edge as far ahead as it is.
       throw new Problem(feedNotReady, "This edge was ahead of the feed a moment ago already; keep what you have.", {
@@ -124,7 +121,7 @@ export function startFeedGateway({ db, clock, log, ...settings }: GatewaySetting
       });
     }
     // Also what comes to nothing counts: a lock on the feed holds every append up.
-    renewedAt.set(edgeId, now);
+    await claimed.keepRenewal(edgeId, now);
     const ends = await renewRestoredFeed(db, tail.feedId, now);
     if (ends !== undefined) await claims.end(tail.feedId, ends);
     throw new Problem(anotherFeed, "This feed does not reach that far: take the snapshot and begin again.");
