@@ -5,7 +5,6 @@ import type { Tx } from "../../database/transaction.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { destroySecret, storeSecret } from "../secret/index.ts";
 import { certificatesIn, chainText, factsOf, leafOf, normalKey } from "./facts.ts";
-import { tellIssued } from "./issued.ts";
 import { certificateChanged, certificateUnwanted } from "./jobs.ts";
 import { makeUsersStale } from "./read-model.ts";
 import { compileServed, servedOf } from "./served.ts";
@@ -36,7 +35,6 @@ export async function storeIssued(
   if (missing.length > 0) throw new CompileRefusal("chain", `is not for ${missing.join(", ")}`);
   const changes = { ...facts, names: record.names, chain: chainText(certificatesIn(chain)) };
   const version = await replaceChain(tx, { seal, now }, record, { ...changes, privateKey });
-  await tellIssued(tx, record, { notAfter: facts.notAfter, now });
   if (record.revocation !== null) {
     await enqueueJob(tx, certificateUnwanted, { certificate_id: certificateId, revoke: record.revocation });
     await updateCertificate(tx, certificateId, { revocation: null });
