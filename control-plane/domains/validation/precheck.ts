@@ -5,7 +5,7 @@ import { delegationTarget } from "../certificate/index.ts";
 import { findClaimsOn, findForeignClaim, findTargetOwners } from "../distribution/index.ts";
 import type { Look } from "./look.ts";
 import { foreignAmong, targetsIn } from "./observation.ts";
-import { isRenewalStopped, isWildcard, RENEWALS_STOP_AFTER_DAYS } from "./rules.ts";
+import { baseOf, isRenewalStopped, isWildcard, RENEWALS_STOP_AFTER_DAYS } from "./rules.ts";
 import { findValidation } from "./store.ts";
 import { verdictOn } from "./verdict.ts";
 
@@ -45,8 +45,10 @@ export function createPrecheck({ db, clock, look, zone }: PrecheckSettings) {
     const { acme, report } = verdictOn(subject, seen);
     if (acme === "yes") return { ok: true };
     const said = report.checks.find(({ check }) => check === "acme")?.detail ?? report.detail;
-    const mend = isWildcard(name) ? `: _acme-challenge.${name.slice(2)} CNAME ${target}` : "";
-    return { ok: false, reason: `${said}${mend}`, isStopped: false };
+    // One sentence, with the record in it: it stands alone in the certificate's status.
+    const record = `_acme-challenge.${baseOf(name)} CNAME ${target}`;
+    const reason = isWildcard(name) ? `${said.replace(/\.$/, "")}: ${record}.` : said;
+    return { ok: false, reason, isStopped: false };
   };
 
   async function stoppedBecause(accountId: string, name: string): Promise<string | undefined> {

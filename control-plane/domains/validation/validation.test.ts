@@ -194,7 +194,13 @@ describe("a domain", () => {
     const [record] = checkIn(undelegated, "acme").records_to_add;
     expect(record).toMatchObject({ type: "CNAME", name: `_acme-challenge.shop${names}.example.com` });
     expect(record?.value).toMatch(new RegExp(`^[0-9a-f]{32}\\.acme-challenge\\.${ZONE}$`));
+    const { accountId } = world.api.people.owner;
+    expect(await world.precheck({ accountId, name: wildcard }, signal)).toMatchObject({
+      ...{ ok: false, isStopped: false },
+      reason: expect.stringMatching(/, by this CNAME: _acme-challenge\.\S+ CNAME [0-9a-f]{32}\.\S+\.$/),
+    });
     world.set(record?.name ?? "", "CNAME", record?.value ?? "");
+    expect(await world.precheck({ accountId, name: wildcard }, signal)).toEqual({ ok: true });
     expect(await look("owner", id, wildcard)).toMatchObject({ status: "valid", is_acme_challenge_valid: true });
   });
 });
