@@ -248,6 +248,32 @@ describe.each(["newest", "oldest"] as const)("the %s nginx", (which) => {
   });
 });
 
+test("one that begins, and one that ends, is noticed though nothing comes", async () => {
+  const soonDays = 3 / 86_400;
+  const { host, distribution } = await newest.serve();
+  const { accountId } = distribution;
+  const put = (leaf: Leaf) => show(newest.edge, newest.feed, aCertificate({ accountId, names: [host] }, leaf));
+  const [now, next] = [issue({ names: [host], toDays: 10 }), issue({ names: [host], fromDays: soonDays })];
+  await put(next);
+  await put(now);
+  await shownBy(newest, host);
+  await expect.poll(() => shownBy(newest, host), { timeout: 15_000 }).toEqual(of(next));
+
+  const wild = await newest.serve({ hosts: ["*.ending.test"] });
+  const [ending, lasting] = [
+    issue({ names: ["a.ending.test"], toDays: soonDays }),
+    issue({ names: ["*.ending.test"] }),
+  ];
+  for (const [names, leaf] of [
+    [["a.ending.test"], ending],
+    [["*.ending.test"], lasting],
+  ] as const) {
+    await show(newest.edge, newest.feed, aCertificate({ accountId: wild.distribution.accountId, names }, leaf));
+  }
+  await shownBy(newest, "a.ending.test");
+  await expect.poll(() => shownBy(newest, "a.ending.test"), { timeout: 15_000 }).toEqual(of(lasting));
+});
+
 test.each(["1.1", "2", "3"] as const)("HTTP/%s is served with it", async (version) => {
   const { host, distribution, ask } = await newest.serve();
   await show(
