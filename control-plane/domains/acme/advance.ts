@@ -13,6 +13,7 @@ import {
 } from "../certificate/index.ts";
 import { notify } from "../notification/index.ts";
 import { begin } from "./begin.ts";
+import { CaaUnknown } from "./caa.ts";
 import { proveNames, withdrawAnswers } from "./challenge.ts";
 import { type OrderContext, OrderFailure, type Step } from "./context.ts";
 import { endOrder } from "./end.ts";
@@ -76,6 +77,7 @@ async function judge(context: OrderContext, order: LeasedOrder, error: unknown, 
     const who = error instanceof AuthorityAway ? "The certificate authority" : "The DNS zone of this platform";
     return stumble(context, order, `${who} does not answer as it should; it is asked again shortly.`);
   }
+  if (error instanceof CaaUnknown) return stumble(context, order, error.message);
   // Last: behind what others threw may stand the same socket errors.
   if (outageOf(error) === "database") {
     log.warn({ error, order_id: order.id }, "an order waits for the database");

@@ -2,6 +2,11 @@
 import type { Resolver } from "../../../platform/dns/resolver.ts";
 import { type Asker, caaRefusal, climb } from "./caa-rules.ts";
 
+/** Thrown when nobody says what the records are: that may be otherwise in a moment. */
+export class CaaUnknown extends Error {
+  override readonly name = "CaaUnknown";
+}
+
 /** Why the name's CAA records forbid it; undefined: they do not. */
 export async function findCaaRefusal(
   resolver: Resolver,
@@ -13,7 +18,9 @@ export async function findCaaRefusal(
     if (answer.kind === "found") return caaRefusal(answer.values, at, asker);
     // RFC 8659 §3: who cannot look must not issue, so the authority would refuse.
     if (answer.kind === "failed")
-      return `The CAA records of ${at} could not be looked up at ${answer.resolver} (${answer.reason}): its name servers must answer that question, if only with nothing.`;
+      throw new CaaUnknown(
+        `The CAA records of ${at} could not be looked up at ${answer.resolver} (${answer.reason}): its name servers must answer that question, if only with nothing.`,
+      );
   }
   return undefined;
 }

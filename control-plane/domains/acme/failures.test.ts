@@ -1,6 +1,7 @@
 // What goes wrong with a name: found out before the authority is asked where that can be, told in words that say what to do, tried
 // again later and later, and at once when somebody asks.
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { createResolver } from "../../../platform/dns/resolver.ts";
 import { authorityOf } from "./test-authority.ts";
 import { startTestDoor, type TestDoor } from "./test-door.ts";
 import {
@@ -111,6 +112,21 @@ test("CAA records that name another authority, the wrong method or an unknown cr
   expect((await ask(["bound.test"])).statusReason).toContain("do not let pebble.letsencrypt.org issue for bound.test");
   expect((await ask(["odd.test"])).statusReason).toContain("a critical tag that authorities do not know (surprise)");
   expect(orders()).toBe(0);
+});
+
+test("CAA records that nobody tells are asked for again, before the authority is", async () => {
+  await worker.stop();
+  const resolver = createResolver({ servers: ["127.0.0.1:1"], timeoutMs: 200 });
+  const lost = world.startWorker({ authority: authorityOf(door), resolver });
+  const id = await wish(world.db, ["silent.test"], { customer: world.customer });
+  await lost.run("certificate.wanted", { certificate_id: id });
+  const waiting = await certificateWhen(world.db, id, ({ statusReason }) => statusReason !== null);
+  expect(waiting).toMatchObject({ status: "pending", statusReason: expect.stringContaining("could not be looked up") });
+  expect(orders()).toBe(0);
+  await lost.stop();
+  worker = world.startWorker({ authority: authorityOf(door) });
+  world.passTime(60_000);
+  await certificateWhen(world.db, id, ({ status }) => status === "active");
 });
 
 test("CAA records that name the authority let it issue", async () => {

@@ -92,7 +92,9 @@ async function planFor(
   const mayDelegate = updater !== undefined && !isWildcard && !checked.isStopped;
   if (mayDelegate && (await isDelegated(resolver, { name, accountId, zone }, signal)))
     return { name, method: "dns-01" };
-  return { reason: checked.reason, isStopped: checked.isStopped };
+  // One of many names: which?
+  const reason = checked.reason.includes(name) ? checked.reason : `${name}: ${checked.reason}`;
+  return { reason, isStopped: checked.isStopped };
 }
 
 async function assertCaaAllows(context: OrderContext, methods: Methods, signal: AbortSignal): Promise<void> {
