@@ -85,6 +85,29 @@ test.each<[string, Partial<ZoneUpdaterSettings>, RegExp]>([
   expect(await resolverOf(dns).resolve(`_acme-challenge.${ZONE}`, "TXT")).toMatchObject({ kind: "none" });
 });
 
+test("a name that holds proofs leads into the zone where somebody says so, and what is written there is found behind it", async () => {
+  const target = `abc.acme-challenge.${ZONE}`;
+  const findDelegation = async (name: string) => {
+    if (name === "_acme-challenge.broken.com") throw new Error("nobody knows");
+    return name === "_acme-challenge.example.com" ? target : undefined;
+  };
+  const addresses = { ipv4: ["127.0.0.1"], ipv6: [] };
+  const dns = await startLocalDns({ folder: temporaryFolder(), log, zone: ZONE, key, addresses, findDelegation });
+  onTestFinished(() => dns.part.stop());
+  await updaterOf(dns).addTxt(target, "proof", 60);
+  const resolver = resolverOf(dns);
+  expect(await resolver.resolve("_acme-challenge.example.com", "CNAME")).toMatchObject({ values: [target] });
+  expect(await resolver.resolve("_acme-challenge.example.com", "TXT")).toMatchObject({
+    values: ["proof"],
+    chain: [target],
+  });
+  expect(await resolver.resolve("_acme-challenge.other.com", "CNAME")).toMatchObject({ kind: "none" });
+  expect(await resolver.resolve("_acme-challenge.broken.com", "TXT")).toMatchObject({
+    kind: "failed",
+    reason: expect.stringContaining("SERVFAIL"),
+  });
+});
+
 test("many values fit no datagram, and come over TCP, one question after the other", async () => {
   const dns = await started();
   const values = Array.from({ length: 40 }, (_, number) => `${"x".repeat(100)}${number}`);

@@ -52,15 +52,17 @@ interface Listener {
 
 async function listenForDatagrams(zone: LocalZone, port: number): Promise<Listener> {
   const socket = createSocket("udp4");
-  socket.on("message", (message, from) => {
-    const answer = zone.answer(message, { bytesMax: DATAGRAM_BYTES_MAX });
-    if (answer !== undefined) socket.send(answer, from.port, from.address);
+  let isOpen = true;
+  socket.on("message", async (message, from) => {
+    const answer = await zone.answer(message, { bytesMax: DATAGRAM_BYTES_MAX });
+    if (answer !== undefined && isOpen) socket.send(answer, from.port, from.address);
   });
   await listening(socket, () => socket.bind({ port, address: HOST, exclusive: true }));
   // Whoever asked is gone already: nothing that matters here.
   socket.on("error", () => undefined);
   return {
     async stop() {
+      isOpen = false;
       socket.close();
       await once(socket, "close");
     },
@@ -88,13 +90,18 @@ async function listenForStreams(zone: LocalZone, port: number): Promise<Listener
 /** RFC 7766 §6.2.1: a connection carries one question after the other. */
 function answerStream(zone: LocalZone, connection: Connection): void {
   let received = Buffer.alloc(0);
+  let answering = Promise.resolve();
+  const answer = async (message: Buffer) => {
+    const bytes = await zone.answer(message, { bytesMax: STREAM_BYTES_MAX });
+    if (bytes !== undefined && connection.writable) connection.write(withLength(bytes));
+  };
   connection.setTimeout(IDLE_MS, () => connection.destroy());
   connection.on("error", () => connection.destroy());
   connection.on("data", (chunk) => {
     received = Buffer.concat([received, chunk]);
     for (let message = wholeMessage(received); message !== undefined; message = wholeMessage(received)) {
-      const answer = zone.answer(message, { bytesMax: STREAM_BYTES_MAX });
-      if (answer !== undefined) connection.write(withLength(answer));
+      const question = message;
+      answering = answering.then(() => answer(question));
       received = received.subarray(2 + message.length);
     }
   });

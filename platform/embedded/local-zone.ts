@@ -29,17 +29,20 @@ export interface LocalZoneSettings {
   readonly key: TsigKey;
   /** That every name has; none of them leaves that question without an answer. */
   readonly addresses: { readonly ipv4: readonly string[]; readonly ipv6: readonly string[] };
+  /** Where a name outside the zone that holds proofs (`_acme-challenge.…`) leads to, in the zone. */
+  readonly findDelegation?: (name: string) => Promise<string | undefined>;
   readonly clock?: () => Date;
 }
 
 export interface LocalZone {
-  /** Undefined: nothing to answer to. `bytesMax`: what one datagram may hold. */
-  answer(message: Buffer, options: { bytesMax: number }): Buffer | undefined;
+  /** Undefined: nothing to answer to. `bytesMax`: what one datagram may hold. Never rejects. */
+  answer(message: Buffer, options: { bytesMax: number }): Promise<Buffer | undefined>;
 }
 
 const CODE = {
   ok: 0,
   malformed: 1,
+  failed: 2,
   unknown: 4,
   refused: 5,
   wrongCondition: 6,
@@ -54,13 +57,16 @@ const RESPONSE = 0x8000;
 export function createLocalZone(settings: LocalZoneSettings): LocalZone {
   const texts = new Map<string, Set<string>>();
   return {
-    answer(message, { bytesMax }) {
+    async answer(message, { bytesMax }) {
       if (message.length < HEADER_BYTES || message.readUInt16BE(2) >= RESPONSE) return undefined;
       const opcode = (message.readUInt8(2) >> 3) & 0xf;
       try {
         if (opcode === OPCODE_UPDATE) return answerUpdate(message, settings, texts);
         if (opcode !== 0) return failure(message, CODE.unknown);
-        return shortened(answerQuery(decode(message), settings, texts), bytesMax);
+        const query = decode(message);
+        const looked = await lookForDelegation(query, settings);
+        if (looked.kind === "failed") return encode({ ...replyTo(query), flags: CODE.failed });
+        return shortened(answerQuery(query, settings, texts, looked.delegation), bytesMax);
       } catch {
         return failure(message, CODE.malformed);
       }
@@ -75,17 +81,43 @@ function failure(message: Buffer, code: number): Buffer {
   return headerBytes(message.readUInt16BE(0), RESPONSE | opcodeAndRecursion | code, [0, 0, 0, 0]);
 }
 
-function answerQuery(query: Packet, settings: LocalZoneSettings, texts: Texts): Packet {
+function replyTo({ id = 0, questions = [] }: Packet): Packet {
+  return { type: "response", id, questions };
+}
+
+type Looked = { readonly kind: "looked"; readonly delegation: string | undefined } | { readonly kind: "failed" };
+
+async function lookForDelegation({ questions = [] }: Packet, settings: LocalZoneSettings): Promise<Looked> {
+  const name = questions[0]?.name.toLowerCase() ?? "";
+  const isElsewhere = name.startsWith("_acme-challenge.") && !name.endsWith(`.${settings.zone}`);
+  if (!isElsewhere) return { kind: "looked", delegation: undefined };
+  try {
+    return { kind: "looked", delegation: await settings.findDelegation?.(name) };
+  } catch {
+    return { kind: "failed" };
+  }
+}
+
+function answerQuery(query: Packet, settings: LocalZoneSettings, texts: Texts, delegation: string | undefined): Packet {
   const [question] = query.questions ?? [];
-  const answers = question === undefined ? [] : recordsFor(question, settings, texts);
+  const answers = question === undefined ? [] : recordsBehind(question, settings, texts, delegation);
   return {
-    type: "response",
-    id: query.id ?? 0,
+    ...replyTo(query),
     flags: AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | ((query.flags ?? 0) & 0x100),
-    questions: query.questions,
     answers: [...answers],
     authorities: answers.length === 0 ? [startOfAuthority(settings.zone)] : [],
   };
+}
+
+function recordsBehind(
+  { name, type }: Question,
+  settings: LocalZoneSettings,
+  texts: Texts,
+  delegation: string | undefined,
+): readonly Answer[] {
+  if (delegation === undefined) return recordsFor({ name, type }, settings, texts);
+  const alias: Answer = { name, ttl: TTL_SECONDS, type: "CNAME", data: delegation };
+  return [alias, ...recordsFor({ name: delegation, type }, settings, texts)];
 }
 
 function recordsFor({ name, type }: Question, settings: LocalZoneSettings, texts: Texts): readonly Answer[] {

@@ -70,6 +70,9 @@ test("a domain gets its certificate; after a restart it is shown as it was, and 
   await isSafe(first, "kept.example.com");
   // Names of the platform's zone share one, proven in the zone itself.
   await isSafe(first, cname);
+  // As if the customer had set the CNAME that a wildcard needs.
+  await createSecured(customer, "*.many.example.com");
+  await isSafe(first, "one.many.example.com");
   const kept = await fingerprintOf(first, "kept.example.com");
   await first.stop();
 

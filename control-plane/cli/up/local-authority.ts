@@ -4,15 +4,19 @@ import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { isIPv6 } from "node:net";
 import { join } from "node:path";
+import type { Knex } from "knex";
 import { ConfigError } from "../../../platform/config.ts";
 import { parseTsigKey, type TsigKey } from "../../../platform/dns/tsig-key.ts";
 import { type LocalDns, startLocalDns } from "../../../platform/embedded/local-dns.ts";
 import type { EmbeddedSettings } from "../../../platform/embedded/service.ts";
 import { writeWholeFile } from "../../../platform/embedded/whole-file.ts";
+import { delegationTarget, findWildcardAccount } from "../../domains/certificate/index.ts";
 import type { UpSettings } from "./settings.ts";
 
 export interface LocalNames {
   readonly dns: LocalDns;
+  /** From now on wildcards of customers are proven as if they had set the CNAME that they are told to. */
+  delegateWildcards(db: Knex): void;
   /** As ACME_DNS_TSIG says it. */
   readonly tsig: string;
 }
@@ -32,8 +36,18 @@ export async function startLocalNames(
 ): Promise<LocalNames> {
   const { text, key } = newTsigKey();
   const addresses = addressesBehind(settings.LISTEN_HOST);
-  const dns = await startLocalDns({ ...surroundings, zone: settings.PLATFORM_ZONE, key, addresses });
-  return { dns, tsig: text };
+  const zone = settings.PLATFORM_ZONE;
+  let reads: Knex | undefined;
+  const findDelegation = async (name: string) => {
+    const base = name.replace(/^_acme-challenge\./, "");
+    const accountId = reads === undefined ? undefined : await findWildcardAccount(reads, `*.${base}`);
+    return accountId === undefined ? undefined : delegationTarget(accountId, base, zone);
+  };
+  const dns = await startLocalDns({ ...surroundings, zone, key, addresses, findDelegation });
+  const delegateWildcards = (db: Knex) => {
+    reads = db;
+  };
+  return { dns, tsig: text, delegateWildcards };
 }
 
 /** Known to this run alone: what is written to the zone does not outlive it either. */

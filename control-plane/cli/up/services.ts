@@ -32,6 +32,7 @@ export interface StartedServices {
   readonly urls: ServiceUrls;
   /** `host:port` of what else listens here, beside what those settings name. */
   readonly otherListeners: readonly string[];
+  readonly names: LocalNames | undefined;
 }
 
 interface Surroundings {
@@ -98,6 +99,7 @@ export async function startServices(surroundings: Surroundings, tools: Tools): P
       DNS_SERVERS: names?.dns.address ?? settings.DNS_SERVERS?.join(","),
       ...settingsOfAuthority(settings, { isLocal: management !== undefined }),
     },
+    names,
     otherListeners: [names?.dns.address, management].filter(isPresent),
   };
 }

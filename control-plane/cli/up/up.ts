@@ -62,6 +62,11 @@ async function startEverything(settings: UpSettings, steps: Steps, started: (par
   const tools = await openTools(surroundings);
   const services = await startServices(surroundings, tools);
   const config = await migrate(settings, services.urls, steps);
+  if (services.names !== undefined) {
+    const { db, part } = connectDatabase(config.DATABASE_URL, { poolMax: 1, applicationName: "edgewright dns" });
+    started(part);
+    services.names.delegateWildcards(db);
+  }
   const firstUse = await prepareFirstUse(config, settings, log);
   started(
     await steps.step(

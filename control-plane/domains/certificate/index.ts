@@ -26,4 +26,5 @@ export {
   findDueForRenewal,
   findPlatformCertificates,
   findSummaries,
+  findWildcardAccount,
 } from "./store.ts";

@@ -137,6 +137,18 @@ export async function findDueForRenewal(reads: Reads, now: Date, limit: number):
   );
 }
 
+/** The account that asked last for an automatic certificate which holds this wildcard. */
+export async function findWildcardAccount(reads: Reads, wildcard: string): Promise<string | undefined> {
+  const row = await CertificateModel.query(reads)
+    .where({ is_automatic: true })
+    .whereRaw("names @> ?::jsonb", [JSON.stringify([wildcard])])
+    .whereNotNull("account_id")
+    .whereNull("deleted_at")
+    .orderBy("updated_at", "desc")
+    .first();
+  return row?.accountId ?? undefined;
+}
+
 /** The platform's own. */
 export async function findPlatformCertificates(reads: Reads): Promise<readonly CertificateRecord[]> {
   return CertificateModel.query(reads).whereNull("account_id").whereNull("deleted_at").orderBy("name");
