@@ -64,8 +64,10 @@ export async function up(knex: Knex): Promise<void> {
   });
   await knex.schema.createTable("acme_renewal", (table) => {
     table.uuid("certificate_id").primary().references("certificate.id").onDelete("cascade");
-    // How many orders in a row failed.
+    // How many orders in a row failed at the authority.
     table.integer("failures").notNullable().defaultTo(0);
+    // And before it was asked.
+    table.integer("early_failures").notNullable().defaultTo(0);
     // Who issued the certificate that serves, and its RFC 9773 identifier there; null: none yet, or it has none.
     table.text("directory_url");
     table.text("renewal_id");

@@ -38,7 +38,14 @@ export interface Cluster {
 
 export async function startCluster(
   folder: string,
-  { nginx = testNginx }: { readonly nginx?: () => Promise<NginxInstallation> } = {},
+  {
+    nginx = testNginx,
+    settings: more = async () => ({}),
+  }: {
+    readonly nginx?: () => Promise<NginxInstallation>;
+    /** More of what every role is told, by where the edge will listen. */
+    readonly settings?: (edge: Cluster["edge"]) => Promise<Readonly<Environment>>;
+  } = {},
 ): Promise<Cluster> {
   const log = createLogger({ role: "test", level: "silent" });
   const tools = await testTools();
@@ -80,6 +87,7 @@ export async function startCluster(
     EDGE_NAME: "edge-1",
     AGENT_METRICS_ADDRESS: "off",
     NGINX_INSTALLATION: JSON.stringify(await nginx()),
+    ...(await more({ httpPort, httpsPort })),
   };
 
   function launch(args: readonly string[], output: "pipe" | number): ChildProcess {

@@ -21,7 +21,7 @@ import { download, finalize } from "./finalize.ts";
 import { type LeasedOrder, LeaseLost, updateOrder } from "./order-store.ts";
 import { prepare } from "./prepare.ts";
 import { AuthorityAway, AuthorityRefusal, meaningOf } from "./refusal.ts";
-import { failureDelayMs, STUMBLES_MAX, stumbleDelayMs } from "./renewal-rules.ts";
+import { earlyDelayMs, failureDelayMs, STUMBLES_MAX, stumbleDelayMs } from "./renewal-rules.ts";
 import { countFailure } from "./renewal-store.ts";
 import { duration, reasonOfRefusal } from "./words.ts";
 
@@ -156,14 +156,15 @@ async function fail(context: OrderContext, order: LeasedOrder, failure: OrderFai
     await endOrder(tx, order, { state: "failed", reason: failure.message, now });
     const certificate = await findCertificate(tx, certificateId);
     if (certificate === undefined || certificate.deletedAt !== null) return;
-    const failures = await countFailure(tx, certificateId);
-    const delayMs = Math.max(failureDelayMs(failures), failure.retryAfterMs ?? 0);
+    const failures = await countFailure(tx, certificateId, failure.isEarly ? "early_failures" : "failures");
+    const ownMs = failure.isEarly ? earlyDelayMs(failures) : failureDelayMs(failures);
+    const delayMs = Math.max(ownMs, failure.retryAfterMs ?? 0);
     const reason = failure.isStopped
       ? failure.message
       : `${failure.message} The next attempt is in ${duration(delayMs)}, or when a renewal is asked for.`;
     await recordIssueFailure(tx, { certificateId, reason, now });
     await setRenewAt(tx, certificateId, failure.isStopped ? null : new Date(now.getTime() + delayMs));
-    await tell(tx, certificate, { order, reason, failures, now });
+    if (isTold(certificate, failure, failures)) await tell(tx, certificate, { order, reason, now });
   });
   log.info(
     { order_id: order.id, certificate_id: certificateId, reason: failure.message },
@@ -171,14 +172,20 @@ async function fail(context: OrderContext, order: LeasedOrder, failure: OrderFai
   );
 }
 
-/** Once per row of failures; for a name that was never served, the first may only mean that its DNS is not set yet. */
+const EARLY_FAILURES_TOLD = 8;
+
+/** Once per row of failures; for a name that was never served, the first ones may only mean that its DNS is not set yet. */
+function isTold({ chain }: CertificateRecord, { isEarly }: OrderFailure, failures: number): boolean {
+  if (isEarly) return failures === EARLY_FAILURES_TOLD;
+  return failures === (chain === null ? 2 : 1);
+}
+
 async function tell(
   tx: Tx,
   { id, accountId, name, names, chain }: CertificateRecord,
-  { order, reason, failures, now }: { order: LeasedOrder; reason: string; failures: number; now: Date },
+  { order, reason, now }: { order: LeasedOrder; reason: string; now: Date },
 ): Promise<void> {
-  const isTold = failures === (chain === null ? 2 : 1);
-  if (accountId === null || !isTold) return;
+  if (accountId === null) return;
   const what = chain === null ? "could not be issued" : "could not be renewed";
   await notify(tx, {
     ...{ accountId, event: "certificate.failed", now, once: `certificate.failed:${id}:${order.id}` },

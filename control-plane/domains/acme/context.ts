@@ -52,13 +52,16 @@ export class OrderFailure extends Error {
   override readonly name = "OrderFailure";
   readonly retryAfterMs: number | undefined;
   readonly isStopped: boolean;
+  /** The authority was not asked. */
+  readonly isEarly: boolean;
 
   constructor(
     reason: string,
-    { retryAfterMs, isStopped = false }: { retryAfterMs?: number; isStopped?: boolean } = {},
+    more: { readonly retryAfterMs?: number; readonly isStopped?: boolean; readonly isEarly?: boolean } = {},
   ) {
     super(reason);
-    this.retryAfterMs = retryAfterMs;
-    this.isStopped = isStopped;
+    this.retryAfterMs = more.retryAfterMs;
+    this.isStopped = more.isStopped ?? false;
+    this.isEarly = more.isEarly ?? false;
   }
 }

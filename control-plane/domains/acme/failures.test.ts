@@ -149,7 +149,7 @@ test("a name that does not lead here is not asked for; one that is stopped is no
   const patient = checking(false);
   const failed = await ask(["unready.test"], patient);
   expect(failed).toMatchObject({ status: "failed", renewAt: expect.any(Date) });
-  expect(failed.statusReason).toContain(`${reason} The next attempt is in 60 minutes`);
+  expect(failed.statusReason).toContain(`${reason} The next attempt is in a minute`);
   await patient.stop();
   expect(orders()).toBe(0);
   worker = world.startWorker({ authority: authorityOf(door) });

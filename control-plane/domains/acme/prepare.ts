@@ -63,7 +63,7 @@ async function planMethods(
   const refused = plans.flatMap((plan) => ("reason" in plan ? [plan] : []));
   if (refused.length > 0) {
     const reason = [...new Set(refused.map((plan) => plan.reason))].slice(0, REASONS_MAX).join(" ");
-    throw new OrderFailure(reason, { isStopped: refused.some(({ isStopped }) => isStopped) });
+    throw new OrderFailure(reason, { isStopped: refused.some(({ isStopped }) => isStopped), isEarly: true });
   }
   return Object.fromEntries(plans.flatMap((plan) => ("method" in plan ? [[plan.name, plan.method]] : [])));
 }
@@ -109,7 +109,8 @@ async function assertCaaAllows(context: OrderContext, methods: Methods, signal: 
     ),
   );
   const reasons = refusals.flatMap((refusal) => refusal ?? []);
-  if (reasons.length > 0) throw new OrderFailure([...new Set(reasons)].slice(0, REASONS_MAX).join(" "));
+  if (reasons.length > 0)
+    throw new OrderFailure([...new Set(reasons)].slice(0, REASONS_MAX).join(" "), { isEarly: true });
 }
 
 /** The names are this order's, and what it costs is paid, once for all attempts that follow. */

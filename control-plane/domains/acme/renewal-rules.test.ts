@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  earlyDelayMs,
   failureDelayMs,
   fallbackRenewal,
   isWindowOver,
@@ -29,8 +30,9 @@ test("any time in the authority's window is as likely as any other", () => {
   expect(isWindowOver(window, window.end)).toBe(true);
 });
 
-test("failures wait an hour, doubling to a day; what was not answered is soon asked again", () => {
+test("failures wait an hour, doubling to a day; those before the authority was asked 15 seconds, doubling to an hour; what was not answered is soon asked again", () => {
   expect([1, 2, 3, 4, 5, 6, 60].map((n) => failureDelayMs(n) / 3_600_000)).toEqual([1, 2, 4, 8, 16, 24, 24]);
+  expect([1, 2, 3, 9, 60].map((n) => earlyDelayMs(n) / 1_000)).toEqual([15, 30, 60, 3_600, 3_600]);
   expect([1, 2, 3, 20].map((n) => stumbleDelayMs(n, 1))).toEqual([2_000, 4_000, 8_000, 600_000]);
 });
 

@@ -42,6 +42,13 @@ export function failureDelayMs(failures: number): number {
   return Math.min(FAILURE_FIRST_MS * 2 ** Math.max(0, failures - 1), FAILURE_LONGEST_MS);
 }
 
+const EARLY_FIRST_MS = 15_000;
+
+/** Where the authority was not asked, nothing is lost by looking again soon: DNS may just have been set. */
+export function earlyDelayMs(failures: number): number {
+  return Math.min(EARLY_FIRST_MS * 2 ** Math.max(0, failures - 1), HOUR_MS);
+}
+
 const STUMBLE_FIRST_MS = 2_000;
 const STUMBLE_LONGEST_MS = 10 * MINUTE_MS;
 /** About an hour; then the order fails, and the certificate waits as after any failure. */

@@ -3,7 +3,9 @@ import type { Reads, Tx } from "../../database/transaction.ts";
 
 export interface RenewalRow {
   readonly certificate_id: string;
+  /** At the authority, and before it was asked. */
   readonly failures: number;
+  readonly early_failures: number;
   readonly directory_url: string | null;
   readonly renewal_id: string | null;
   readonly check_at: Date | null;
@@ -28,13 +30,17 @@ export async function saveRenewal(
 }
 
 /** One more order in a row failed. Answers how many. */
-export async function countFailure(tx: Tx, certificateId: string): Promise<number> {
+export async function countFailure(
+  tx: Tx,
+  certificateId: string,
+  kind: "failures" | "early_failures",
+): Promise<number> {
   const rows = await tx<RenewalRow>("acme_renewal")
-    .insert({ certificate_id: certificateId, failures: 1 })
+    .insert({ certificate_id: certificateId, [kind]: 1 })
     .onConflict("certificate_id")
-    .merge({ failures: tx.raw("acme_renewal.failures + 1") })
-    .returning("failures");
-  return rows[0]?.failures ?? 1;
+    .merge({ [kind]: tx.raw("acme_renewal.?? + 1", [kind]) })
+    .returning(kind);
+  return rows[0]?.[kind] ?? 1;
 }
 
 /** Taken by this worker until `until`; another takes what it did not come to. */

@@ -28,7 +28,7 @@ export async function planRenewal(
   await setRenewAt(tx, certificateId, fallbackRenewal(validity, random()));
   const renewalId = renewalIdOf(chain) ?? null;
   await saveRenewal(tx, certificateId, {
-    ...{ failures: 0, directory_url: authority.settings.directoryUrl, renewal_id: renewalId },
+    ...{ failures: 0, early_failures: 0, directory_url: authority.settings.directoryUrl, renewal_id: renewalId },
     ...{ check_at: renewalId === null ? null : now, check_failures: 0, window_start: null, window_end: null },
   });
 }
@@ -94,7 +94,7 @@ async function follow(
     const isSame =
       row.window_start?.getTime() === window.start.getTime() && row.window_end?.getTime() === window.end.getTime();
     // A renewal that failed waits for its own time.
-    if (!isSame && row.failures === 0 && certificate.renewAt !== null) {
+    if (!isSame && row.failures + row.early_failures === 0 && certificate.renewAt !== null) {
       const at = isWindowOver(window, now) ? now : timeInWindow(window, random());
       await setRenewAt(tx, id, at);
     }
