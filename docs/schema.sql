@@ -70,6 +70,7 @@ CREATE UNIQUE INDEX acme_order_live ON public.acme_order USING btree (certificat
 create table "acme_renewal" (
   certificate_id uuid not null,
   failures integer not null default 0,
+  early_failures integer not null default 0,
   directory_url text,
   renewal_id text,
   check_at timestamp with time zone,

@@ -26,11 +26,6 @@ export function recordNameOf(name: string, accountId: string | null, zone: strin
   return accountId === null ? askedNameOf(name) : delegationTarget(accountId, baseNameOf(name), zone);
 }
 
-export function isInZone(name: string, zone: string): boolean {
-  const base = baseNameOf(name);
-  return base === zone || base.endsWith(`.${zone}`);
-}
-
 /** Does the customer's CNAME lead to where this account's proofs are written? */
 export async function isDelegated(
   resolver: Resolver,

@@ -94,11 +94,6 @@ export async function insertOrder(tx: Tx, order: NewOrder, now: Date): Promise<b
   return made.length > 0;
 }
 
-export async function findOrder(reads: Reads, id: string): Promise<OrderRecord | undefined> {
-  const row = await OrderModel.query(reads).findById(id);
-  return row && record(row);
-}
-
 export async function findOrdersOf(reads: Reads, certificateId: string): Promise<readonly OrderRecord[]> {
   const rows = await OrderModel.query(reads)
     .where({ certificate_id: certificateId })

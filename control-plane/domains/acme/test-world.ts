@@ -46,7 +46,7 @@ export async function startTestNames(records: readonly string[] = []): Promise<T
 }
 
 /** Answers for every host what the feed says, as edges do. */
-export async function startTestEdges(db: () => Database) {
+async function startTestEdges(db: () => Database) {
   const asked: string[] = [];
   let isAway = false;
   const server = createServer(async (request, response) => {

@@ -90,7 +90,7 @@ async function askPatiently<T>(
 }
 
 /** Seconds or a date (RFC 9110 §10.2.3). */
-export function retryAfterOf(header: unknown): number | undefined {
+function retryAfterOf(header: unknown): number | undefined {
   if (typeof header !== "string") return undefined;
   if (/^\d{1,9}$/.test(header)) return Number(header) * 1000;
   const at = Date.parse(header);

@@ -140,3 +140,13 @@ test("a name that another account is served under by now gets no certificate, ho
   expect(failed).toMatchObject({ renewAt: null });
   expect(failed.statusReason).toMatch(/^lost\.test is served for another account by now/);
 });
+
+test("a step that forgets its signal keeps no order when its worker stops", async () => {
+  const id = await wanted("stuck.test");
+  const worker = world.startWorker({ precheck: () => new Promise(() => {}) });
+  await orderWhen(world.db, id, ({ lease }) => lease !== null);
+  await worker.stop();
+  expect(await orderWhen(world.db, id, () => true)).toMatchObject({ state: "waiting", lease: null });
+  startWorker();
+  await certificateWhen(world.db, id, ({ status }) => status === "active");
+});
