@@ -3,10 +3,9 @@ import {
   earlyDelayMs,
   failureDelayMs,
   fallbackRenewal,
-  isWindowOver,
   nextCheckMs,
+  renewalInWindow,
   stumbleDelayMs,
-  timeInWindow,
 } from "./renewal-rules.ts";
 
 const DAY_MS = 86_400_000;
@@ -22,12 +21,27 @@ test.each([90, 64, 45, 6])(
   },
 );
 
+/** In days; of a certificate of 60 days. */
+function chosenIn([start, end]: readonly [number, number], { now = 1, random = 0 }): number {
+  const at = (days: number) => new Date(born.getTime() + days * DAY_MS);
+  return daysAfter(renewalInWindow({ start: at(start), end: at(end) }, { validity: living(60), now: at(now), random }));
+}
+
 test("any time in the authority's window is as likely as any other", () => {
-  const window = { start: born, end: new Date(born.getTime() + DAY_MS) };
-  expect(daysAfter(timeInWindow(window, 0))).toBe(0);
-  expect(daysAfter(timeInWindow(window, 0.25))).toBe(0.25);
-  expect(isWindowOver(window, new Date(window.end.getTime() - 1))).toBe(false);
-  expect(isWindowOver(window, window.end)).toBe(true);
+  expect([0, 0.25, 0.5].map((random) => chosenIn([50, 52], { random }))).toEqual([50, 50.5, 51]);
+});
+
+test("a window that is over is now", () => {
+  expect(chosenIn([50, 52], { now: 51.9 })).toBe(50);
+  expect(chosenIn([50, 52], { now: 52 })).toBe(52);
+});
+
+test.each([
+  ["is at", [60, 61]],
+  ["is behind", [70, 80]],
+  ["reaches over", [59, 90]],
+] as const)("a window that %s the certificate's end leaves it at two thirds of its life", (_, window) => {
+  expect(chosenIn(window, { random: 0.5 })).toBeCloseTo((2 / 3 + 1 / 48) * 60);
 });
 
 test("failures wait an hour, doubling to a day; those before the authority was asked 15 seconds, doubling to an hour; what was not answered is soon asked again", () => {

@@ -24,14 +24,17 @@ export interface RenewalWindow {
   readonly end: Date;
 }
 
-/** RFC 9773 §4.2: any time in the window, each as likely. */
-export function timeInWindow({ start, end }: RenewalWindow, random: number): Date {
-  return new Date(start.getTime() + random * (end.getTime() - start.getTime()));
-}
-
-/** Nothing is left to wait for: an authority that is not heard of in time is renewed at without its word. */
-export function isWindowOver({ end }: RenewalWindow, now: Date): boolean {
-  return end <= now;
+/**
+ * RFC 9773 §4.2: any time in the window, each as likely, or at once when it is over. A time at which the certificate has ended
+ * is nobody's wish.
+ */
+export function renewalInWindow(
+  { start, end }: RenewalWindow,
+  { validity, now, random }: { validity: Validity; now: Date; random: number },
+): Date {
+  if (end <= now) return now;
+  const chosen = new Date(start.getTime() + random * (end.getTime() - start.getTime()));
+  return chosen < validity.notAfter ? chosen : fallbackRenewal(validity, random);
 }
 
 const FAILURE_FIRST_MS = HOUR_MS;

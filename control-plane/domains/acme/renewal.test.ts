@@ -94,6 +94,20 @@ test("a window that has begun renews at once, with another key, and names the ce
   expect(await orderWhen(world.db, first.id, ({ state }) => state === "done")).toMatchObject({ replaces: null });
 });
 
+test("a window behind the certificate's end is not waited for", async () => {
+  const certificate = await issue("late.test", "six");
+  const { renewAt } = certificate;
+  const [start, end] = [10, 20].map((days) => new Date(Date.now() + days * DAY_MS).toISOString());
+  await world.pebble.sayRenewalInfo(certificate.chain ?? "", {
+    suggestedWindow: { start: start ?? "", end: end ?? "" },
+  });
+  await worker.run("acme.renewal-info", {});
+  expect(await world.db("acme_renewal").where({ certificate_id: certificate.id }).first()).toMatchObject({
+    window_start: new Date(start ?? ""),
+  });
+  expect((await getCertificate(world.db, certificate.id)).renewAt).toEqual(renewAt);
+});
+
 test("an authority that says nonsense is asked again later, and the fallback stands", async () => {
   const certificate = await issue("nonsense.test", "sixty");
   await world.pebble.sayRenewalInfo(certificate.chain ?? "", "no JSON at all");

@@ -5,7 +5,7 @@ import { inTransaction, type Tx } from "../../database/transaction.ts";
 import { findCertificate, findDueForRenewal, setRenewAt } from "../certificate/index.ts";
 import type { OrderContext } from "./context.ts";
 import { renewalIdOf } from "./renewal-id.ts";
-import { failedCheckMs, fallbackRenewal, isWindowOver, nextCheckMs, timeInWindow } from "./renewal-rules.ts";
+import { failedCheckMs, fallbackRenewal, nextCheckMs, renewalInWindow } from "./renewal-rules.ts";
 import { findRenewal, type RenewalRow, saveRenewal, takeDueChecks } from "./renewal-store.ts";
 import { orderCertificate } from "./request.ts";
 
@@ -23,14 +23,17 @@ export async function planRenewal(
   { random, authority }: Pick<RenewalSettings, "random" | "authority">,
   { certificateId, chain, now }: { certificateId: string; chain: string; now: Date },
 ): Promise<void> {
-  const leaf = new X509Certificate(chain);
-  const validity = { notBefore: new Date(leaf.validFrom), notAfter: new Date(leaf.validTo) };
-  await setRenewAt(tx, certificateId, fallbackRenewal(validity, random()));
+  await setRenewAt(tx, certificateId, fallbackRenewal(validityOf(chain), random()));
   const renewalId = renewalIdOf(chain) ?? null;
   await saveRenewal(tx, certificateId, {
     ...{ failures: 0, early_failures: 0, directory_url: authority.settings.directoryUrl, renewal_id: renewalId },
     ...{ check_at: renewalId === null ? null : now, check_failures: 0, window_start: null, window_end: null },
   });
+}
+
+function validityOf(chain: string): { readonly notBefore: Date; readonly notAfter: Date } {
+  const leaf = new X509Certificate(chain);
+  return { notBefore: new Date(leaf.validFrom), notAfter: new Date(leaf.validTo) };
 }
 
 /** Every certificate whose time has come gets an order; one that has an order already keeps it. */
@@ -87,7 +90,7 @@ async function follow(
     const certificate = await findCertificate(tx, id);
     const row = await findRenewal(tx, id);
     // Renewed while the authority was asked, or wanted no more.
-    if (row?.renewal_id !== asked.renewal_id || certificate === undefined) return;
+    if (row?.renewal_id !== asked.renewal_id || certificate === undefined || certificate.chain === null) return;
     if (certificate.deletedAt !== null || certificate.status === "revoked")
       return saveRenewal(tx, id, { check_at: null });
     const now = clock();
@@ -95,8 +98,8 @@ async function follow(
       row.window_start?.getTime() === window.start.getTime() && row.window_end?.getTime() === window.end.getTime();
     // A renewal that failed waits for its own time.
     if (!isSame && row.failures + row.early_failures === 0 && certificate.renewAt !== null) {
-      const at = isWindowOver(window, now) ? now : timeInWindow(window, random());
-      await setRenewAt(tx, id, at);
+      const life = { validity: validityOf(certificate.chain), now, random: random() };
+      await setRenewAt(tx, id, renewalInWindow(window, life));
     }
     await saveRenewal(tx, id, {
       ...{ check_at: new Date(now.getTime() + nextCheckMs(retryAfterMs)), check_failures: 0 },
