@@ -44,9 +44,11 @@ test.each([
   expect(chosenIn(window, { random: 0.5 })).toBeCloseTo((2 / 3 + 1 / 48) * 60);
 });
 
-test("failures wait an hour, doubling to a day; those before the authority was asked 15 seconds, doubling to an hour; what was not answered is soon asked again", () => {
+test("failures wait an hour, doubling to a day; those before the authority was asked 15 seconds, doubling to a day; what was not answered is soon asked again", () => {
   expect([1, 2, 3, 4, 5, 6, 60].map((n) => failureDelayMs(n) / 3_600_000)).toEqual([1, 2, 4, 8, 16, 24, 24]);
-  expect([1, 2, 3, 9, 60].map((n) => earlyDelayMs(n) / 1_000)).toEqual([15, 30, 60, 3_600, 3_600]);
+  expect([1, 2, 3, 9, 13, 14, 60].map((n) => earlyDelayMs(n) / 1_000)).toEqual([
+    15, 30, 60, 3_840, 61_440, 86_400, 86_400,
+  ]);
   expect([1, 2, 3, 20].map((n) => stumbleDelayMs(n, 1))).toEqual([2_000, 4_000, 8_000, 600_000]);
 });
 

@@ -47,9 +47,9 @@ export function failureDelayMs(failures: number): number {
 
 const EARLY_FIRST_MS = 15_000;
 
-/** Where the authority was not asked, nothing is lost by looking again soon: DNS may just have been set. */
+/** Where the authority was not asked, nothing is lost by looking again soon: DNS may just have been set. Up to a day, too. */
 export function earlyDelayMs(failures: number): number {
-  return Math.min(EARLY_FIRST_MS * 2 ** Math.max(0, failures - 1), HOUR_MS);
+  return Math.min(EARLY_FIRST_MS * 2 ** Math.max(0, failures - 1), FAILURE_LONGEST_MS);
 }
 
 const STUMBLE_FIRST_MS = 2_000;
