@@ -22,6 +22,11 @@ decoder.decode_max_depth(DEPTH_MAX)
 
 local M = {}
 
+--- Whose certificates are for everybody's names, such as the wildcard of the platform's own zone.
+M.PLATFORM = "00000000-0000-0000-0000-000000000000"
+--- A name that each of those has besides its own, and that nobody can ask for: capitals are no host's.
+M.STAND_IN = "STAND-IN"
+
 local function is_id(value) return type(value) == "string" and #value == 36 and not find(value, "[^%x-]") end
 
 local function name_fault(name)
@@ -83,6 +88,7 @@ end
 local function finish(decoded)
   local fault = read_times(decoded)
   if fault then return nil, fault end
+  if decoded.account == M.PLATFORM then decoded.names[#decoded.names + 1] = M.STAND_IN end
   decoded.is_of = {}
   for _, name in ipairs(decoded.names) do decoded.is_of[name] = true end
   return decoded

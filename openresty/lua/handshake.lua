@@ -75,10 +75,12 @@ function M.client_hello()
   if found and not found.http2 and hide_h2() then hide_tickets() end
 end
 
---- Shows the certificate of the name that is asked for. Without one, the fallback certificate of nginx's files stands.
+--- Shows the certificate of the name that is asked for; without one, the platform's to who asks for a distribution. To everybody
+-- else the fallback certificate of nginx's files stands.
 function M.certificate()
   local name = ssl.server_name()
-  local found = name and shown_certificates.find(lower(name))
+  name = name and lower(name)
+  local found = name and (shown_certificates.find(name) or shown_certificates.stand_in(name))
   if found then certificate.show(found) end
 end
 

@@ -14,12 +14,13 @@ local time = ngx.time
 -- Some 12 KB each. To parse one again costs a handshake a quarter of its time; with OpenSSL 3.0, as much as a handshake
 -- (docs/benchmarks.md, bench:acme).
 local LRU_SIZE = 25000
--- Whose certificates are for everybody's names, such as the wildcard of the platform's own zone.
-local PLATFORM = "00000000-0000-0000-0000-000000000000"
+local PLATFORM, STAND_IN = certificate.PLATFORM, certificate.STAND_IN
 
 local lru = assert(lrucache.new(LRU_SIZE))
 -- What was found for a name, for as long as nothing changed and no certificate for it has begun or ended.
 local found_for = assert(lrucache.new(LRU_SIZE))
+-- The same of what stands in.
+local stand_in = { changes = 0 }
 
 local M = {}
 
@@ -122,7 +123,7 @@ function M.is_for(shown, account) return shown.account == account or shown.accou
 --- The certificate for a name (lower case): of those that hold now the exact one, else the wildcard's; of
 -- several the one that ends last. An expired one is better than a stranger's: it says who is asked, and the clock that
 -- finds it expired may be this edge's. A customer's certificate serves that customer's distributions alone: anybody may
--- make one for any name. nil: the fallback certificate.
+-- make one for any name. nil: there is none.
 function M.find(name)
   local now, generation = time(), facts.generation()
   local known = found_for:get(name)
@@ -132,6 +133,18 @@ function M.find(name)
   -- Names that nobody has are as many as somebody likes to ask for.
   if distribution then found_for:set(name, { generation = generation, changes = changes, shown = shown }) end
   return shown
+end
+
+--- What a viewer is shown who asks for a distribution's name for which `find` has nothing: the platform's certificate, when it
+-- is here. It is not the name's: only a handshake may ask for it, and nothing may follow from it. nil: the fallback certificate.
+function M.stand_in(name)
+  if not traits.of(name) then return nil end
+  local now, generation = time(), facts.generation()
+  if stand_in.generation ~= generation or now >= stand_in.changes then
+    local shown, changes = best_for(PLATFORM, STAND_IN, now)
+    stand_in = { generation = generation, changes = changes, shown = shown }
+  end
+  return stand_in.shown
 end
 
 return M
