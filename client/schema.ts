@@ -638,7 +638,7 @@ export interface paths {
         /** The account's certificates, newest first */
         get: operations["listCertificates"];
         put?: never;
-        /** Upload a certificate with its key, or have one got and renewed (202) */
+        /** Upload a certificate with its key (201), or have one got and renewed (202) */
         post: operations["createCertificate"];
         delete?: never;
         options?: never;
@@ -9964,6 +9964,22 @@ export interface operations {
         responses: {
             /** @description Done */
             201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Certificate"];
+                };
+            };
+            /** @description Done */
+            202: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
                     "RateLimit-Limit": components["headers"]["RateLimit-Limit"];

@@ -30,11 +30,20 @@ export interface RawBody {
 export type BodyDeclaration = z.ZodType | RawBody | undefined;
 type BodyOf<B extends BodyDeclaration> = B extends z.ZodType ? z.output<B> : undefined;
 
-/** `raw` names the content type of an answer that is not JSON; `empty` answers have no body. */
+/**
+ * `raw` names the content type of an answer that is not JSON; `empty` answers have no body. `orStatus`: the same body is
+ * answered with it when what was asked for is only begun (202 beside 201).
+ */
 export type ReplyDeclaration =
-  | { readonly status: number; readonly body: z.ZodType }
+  | { readonly status: number; readonly orStatus?: number; readonly body: z.ZodType }
   | { readonly status: number; readonly raw: string }
   | { readonly status: number; readonly empty: true };
+
+/** The declared ones, with which its body is answered. */
+export function goodStatuses(reply: ReplyDeclaration): readonly number[] {
+  const { status, orStatus } = { orStatus: undefined, ...reply };
+  return orStatus === undefined ? [status] : [status, orStatus];
+}
 
 export type ReplyBody<R extends ReplyDeclaration> = R extends { body: infer S extends z.ZodType }
   ? z.input<S>
@@ -49,7 +58,7 @@ export interface PreparedJson {
 }
 
 export interface Reply<Body> {
-  /** When it differs from the declared one: 304 and 204 without a body, 202 instead of 200. */
+  /** When it differs from the declared one: `orStatus` of the declaration, or 304 and 204 without a body. */
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Body | undefined;

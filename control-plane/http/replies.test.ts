@@ -75,6 +75,9 @@ test("a reply that its declaration does not describe is a defect, not an answer"
   const logged = waitForLine("request failed by a defect");
   expect((await api.ask("/api/v1/lie")).status).toBe(500);
   expect(await logged).toMatchObject({ error: { message: expect.stringContaining("the reply of lie") } });
+  const strayed = waitForLine("request failed by a defect");
+  expect((await api.ask("/api/v1/stray")).status).toBe(500);
+  expect(await strayed).toMatchObject({ error: { message: expect.stringContaining("does not declare: 202") } });
 });
 
 test("a stream is answered as it comes", async () => {

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { Context } from "koa";
 import { z } from "zod";
-import type { Reply, Route } from "./define-route.ts";
+import { goodStatuses, type Reply, type Route } from "./define-route.ts";
 import { etagOfText, hasTag, isNotModified } from "./etag.ts";
 
 const WITHOUT_BODY = new Set([204, 304]);
@@ -30,6 +30,8 @@ export function sendReply(context: Context, route: Route, reply: CheckedReply): 
 export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply {
   const sent = { ...reply, status: reply.status ?? route.reply.status };
   if (!("body" in route.reply) || reply.prepared !== undefined || WITHOUT_BODY.has(sent.status)) return sent;
+  if (!goodStatuses(route.reply).includes(sent.status))
+    throw new Error(`the reply of ${route.operationId} has a status that it does not declare: ${sent.status}`);
   const checked = route.reply.body.safeParse(reply.body);
   if (checked.success) return sent;
   throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);

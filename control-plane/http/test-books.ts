@@ -96,7 +96,7 @@ export const bookRoutes: Route[] = [
     reply: { status: 200, body: z.object({}) },
     handle: async () => ({ body: {} }),
   }),
-  ...(["defect", "outage", "lie", "operators", "stream"] as const).map((what) =>
+  ...(["defect", "outage", "lie", "stray", "operators", "stream"] as const).map((what) =>
     defineRoute({
       method: "GET",
       path: `/${what}`,
@@ -109,6 +109,7 @@ export const bookRoutes: Route[] = [
         if (what === "defect") throw new Error("secret detail");
         if (what === "outage") throw Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" });
         if (what === "stream") return { body: Readable.from(["a", "b"]) };
+        if (what === "stray") return { status: 202, body: { n: 1 } };
         return { body: { n: what === "lie" ? 1.5 : 1 } };
       },
     }),

@@ -33,10 +33,10 @@ export function certificateRoutes(certificates: CertificateService): Route[] {
       path: "/certificates",
       operationId: "createCertificate",
       tag,
-      summary: "Upload a certificate with its key, or have one got and renewed (202)",
+      summary: "Upload a certificate with its key (201), or have one got and renewed (202)",
       access: writing,
       body: createCertificateInput,
-      reply: { status: 201, body: certificateReply },
+      reply: { status: 201, orStatus: 202, body: certificateReply },
       problems: [tooManyCertificates],
       async handle({ body, caller }) {
         const record = await certificates.create(caller, body);

@@ -185,6 +185,20 @@ test("an operation says what it declares of If-Match, Prefer, deprecation and li
   expect(create).not.toHaveProperty("responses.409");
 });
 
+test("what may be done at once or only begun has both statuses, alike in body and headers", () => {
+  const create = describeOne({
+    ...routeBasics,
+    method: "POST",
+    reply: { status: 201, orStatus: 202, body: z.object({ on: z.boolean() }) },
+  });
+  const good = {
+    content: { "application/json": { schema: { properties: { on: { type: "boolean" } } } } },
+    headers: { Location: {}, "Idempotency-Replayed": {} },
+  };
+  expect(create).toMatchObject({ responses: { 201: good, 202: good } });
+  expect(create).not.toHaveProperty("responses.202.headers.Retry-After");
+});
+
 test("a schema whose request and reply differ becomes two components; requests are closed, replies are open", () => {
   expect(document.components).toMatchObject({
     schemas: {

@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { ProblemKind } from "../../../platform/problem.ts";
 import type { Access } from "../caller.ts";
-import type { BodyDeclaration, ReplyDeclaration, Route } from "../define-route.ts";
+import { type BodyDeclaration, goodStatuses, type ReplyDeclaration, type Route } from "../define-route.ts";
 import {
   failedPrecondition,
   idempotencyKeyInUse,
@@ -125,10 +125,12 @@ function requestBodyOf(body: BodyDeclaration, components: SchemaComponents): Jso
 }
 
 function goodRepliesOf(route: Route, components: SchemaComponents): Record<string, JsonObject> {
-  const { status } = route.reply;
-  const described = { ...replyOf(route.reply, components), headers: replyHeadersOf(route, status) };
-  if (route.method !== "GET" || !("body" in route.reply)) return { [status]: described };
-  return { [status]: described, 304: { description: "You have it already", headers: replyHeadersOf(route, 304) } };
+  const body = replyOf(route.reply, components);
+  const described = Object.fromEntries(
+    goodStatuses(route.reply).map((status) => [status, { ...body, headers: replyHeadersOf(route, status) }]),
+  );
+  if (route.method !== "GET" || !("body" in route.reply)) return described;
+  return { ...described, 304: { description: "You have it already", headers: replyHeadersOf(route, 304) } };
 }
 
 function replyOf(reply: ReplyDeclaration, components: SchemaComponents): JsonObject {

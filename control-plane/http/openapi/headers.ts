@@ -1,5 +1,5 @@
 // The headers in the OpenAPI document: which ones a request may carry, and which ones an answer may.
-import type { Route } from "../define-route.ts";
+import { goodStatuses, type Route } from "../define-route.ts";
 import { hasTag } from "../etag.ts";
 import { failedPrecondition, tooManyRequests, unauthenticated } from "../problems.ts";
 
@@ -52,7 +52,9 @@ export function replyHeadersOf(route: Route, status: number): JsonObject {
     "X-Request-Id",
     ...(route.unlimited ? [] : RATE_LIMIT_HEADERS),
     ...deprecationHeaders(route),
-    ...(status === route.reply.status || status === 304 ? goodReplyHeaders(route) : problemHeaders(status)),
+    ...(goodStatuses(route.reply).includes(status) || status === 304
+      ? goodReplyHeaders(route)
+      : problemHeaders(status)),
   ];
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
