@@ -7572,6 +7572,24 @@ export interface components {
                 };
             };
         };
+        /** @description Another certificate was asked for just now · Too many requests */
+        "429.certificate-asked-for.too-many-requests": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                "Retry-After": components["headers"]["Retry-After"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:certificate-asked-for" | "urn:edgewright:problem:too-many-requests";
+                };
+            };
+        };
         /** @description Too many invitations · Too many requests */
         "429.too-many-invitations.too-many-requests": {
             headers: {
@@ -10217,7 +10235,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-certificate"];
-            /** @description Another certificate was asked for already · The certificate was uploaded · The first request still runs */
+            /** @description The certificate was uploaded · The first request still runs */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10230,12 +10248,12 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:certificate-asked-for" | "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use";
+                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use";
                     };
                 };
             };
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
-            429: components["responses"]["429.too-many-requests"];
+            429: components["responses"]["429.certificate-asked-for.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
@@ -10279,7 +10297,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-certificate"];
-            /** @description Another certificate was asked for already · The certificate was uploaded · The first request still runs · There is no certificate to revoke */
+            /** @description The certificate was uploaded · The first request still runs · There is no certificate to revoke */
             409: {
                 headers: {
                     "X-Request-Id": components["headers"]["X-Request-Id"];
@@ -10292,14 +10310,14 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {unknown} */
-                        type?: "urn:edgewright:problem:certificate-asked-for" | "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:nothing-to-revoke";
+                        type?: "urn:edgewright:problem:certificate-uploaded" | "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:nothing-to-revoke";
                     };
                 };
             };
             413: components["responses"]["413.content-too-large"];
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
-            429: components["responses"]["429.too-many-requests"];
+            429: components["responses"]["429.certificate-asked-for.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };

@@ -369,8 +369,9 @@ test("renewal asks for another one now; what was uploaded is its authority's bus
   expect([renewed.status, renewed.body]).toEqual([202, expect.objectContaining({ status: "active" })]);
   expect(await jobs("certificate.wanted")).toEqual([{ certificate_id: id }]);
   const again = await api.call("owner", "POST", `/certificates/${id}/renew`);
-  expect([again.status, JSON.stringify(again.body)]).toEqual([409, expect.stringContaining("again from")]);
-  expect((await api.call("owner", "POST", `/certificates/${id}/revoke`, {})).status).toBe(409);
+  expect([again.status, JSON.stringify(again.body)]).toEqual([429, expect.stringContaining("again from")]);
+  expect(again.headers.get("retry-after")).toMatch(/^([1-9]|[1-5]\d|60)$/);
+  expect((await api.call("owner", "POST", `/certificates/${id}/revoke`, {})).status).toBe(429);
   await api
     .db("certificate")
     .where({ id })

@@ -112,5 +112,6 @@ function assertAskedRarely({ askedAt }: CertificateRecord, now: Date): void {
   const again = new Date(askedAt.getTime() + ASKED_AGAIN_AFTER_MS);
   if (again <= now) return;
   const told = `It was asked for at ${askedAt.toISOString()}: again from ${again.toISOString()} on.`;
-  throw new Problem(certificateAskedFor, told);
+  const seconds = Math.ceil((again.getTime() - now.getTime()) / 1000);
+  throw new Problem(certificateAskedFor, told, { headers: { "retry-after": String(seconds) } });
 }

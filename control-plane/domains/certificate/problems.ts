@@ -12,7 +12,7 @@ export const certificateUploaded = defineProblem("certificate-uploaded", 409, "T
 export const certificateAutomatic = defineProblem("certificate-automatic", 409, "The certificate is renewed by itself");
 export const certificateAskedFor = defineProblem(
   "certificate-asked-for",
-  409,
-  "Another certificate was asked for already",
+  429,
+  "Another certificate was asked for just now",
 );
 export const nothingToRevoke = defineProblem("nothing-to-revoke", 409, "There is no certificate to revoke");
