@@ -11,7 +11,7 @@ import {
   resolverShows,
   withdrawFromZone,
 } from "./dns-proof.ts";
-import { edgesHave, type HttpAnswer, publishInFeeds, withdrawFromFeeds } from "./http-proof.ts";
+import { edgesHave, type HttpAnswer, publishInFeeds, publishInNewGroups, withdrawFromFeeds } from "./http-proof.ts";
 import { type ChallengeAnswer, type LeasedOrder, updateOrder } from "./order-store.ts";
 import { assertStillOwn } from "./ownership.ts";
 import { lookUntil } from "./patience.ts";
@@ -34,6 +34,7 @@ export async function proveNames(context: OrderContext, order: LeasedOrder, sign
     if (challenge.status === "pending") await account.answerChallenge(challenge.url, signal);
   }
   const isJudged = await lookUntil(JUDGING_PATIENCE, signal, async () => {
+    await publishInNewGroups(context, httpAnswers(published.answers));
     const { value, retryAfterMs } = await account.findAuthorizations(remote.authorizations, signal);
     await assertNoneFailed(published, account, value, signal);
     return value.every(({ status }) => status === "valid") ? { found: true } : { againMs: retryAfterMs };

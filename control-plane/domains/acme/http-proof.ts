@@ -2,7 +2,7 @@
 // any of them.
 import type { ChallengeBody } from "../../../agents/contract.ts";
 import { inTransaction } from "../../database/transaction.ts";
-import { findProgress, seenSince } from "../edge-node/index.ts";
+import { findGroups, findProgress, seenSince } from "../edge-node/index.ts";
 import {
   type AppendSettings,
   appendToGroups,
@@ -49,15 +49,27 @@ async function append(settings: AppendSettings, candidates: readonly Candidate[]
   for (const scope of scopesOf(groups)) announce(scope);
 }
 
+/** To groups that were made since; nothing is locked where there is none. */
+export async function publishInNewGroups(settings: AppendSettings, answers: readonly HttpAnswer[]): Promise<void> {
+  const ids = answers.map(({ recordId }) => recordId);
+  if (ids.length === 0) return;
+  const records = await findRecordsById(settings.db, "challenge", ids);
+  const groups = await findGroups(settings.db);
+  const isNew = groups.some(({ id }) => records.filter(({ scope }) => scope === id).length < ids.length);
+  if (isNew) await publishInFeeds(settings, answers);
+}
+
 /** Until every edge that was seen lately has them. False: some took too long. */
 export async function edgesHave(
-  { db, clock }: AppendSettings,
+  settings: AppendSettings,
   answers: readonly HttpAnswer[],
   signal: AbortSignal,
 ): Promise<boolean> {
+  const { db, clock } = settings;
   const ids = answers.map(({ recordId }) => recordId);
   if (ids.length === 0) return true;
   const isEverywhere = await lookUntil(EDGES_PATIENCE, signal, async () => {
+    await publishInNewGroups(settings, answers);
     const feed = await findFeed(db);
     const records = await findRecordsById(db, "challenge", ids);
     const progress = await findProgress(db, { feedId: feed?.feed_id ?? "", seenSince: seenSince(clock()) });

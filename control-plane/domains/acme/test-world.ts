@@ -96,7 +96,9 @@ export async function createTestWorld(
   await openFeed(db, { signer, now: clock() });
   const groups = createEdgeGroupService({ db, clock, countUses: countDistributionsOfGroup, forgetSecrets: deleteUses });
   const settings = edgeGroupSettingsSchema.parse({});
-  const scope = (await inTransaction(db, (tx) => groups.ensure(tx, { name: "default", settings }))).id;
+  const createGroup = async (name: string) =>
+    (await inTransaction(db, (tx) => groups.ensure(tx, { name, settings }))).id;
+  const scope = await createGroup("default");
   const acmeSettings: AcmeSettings = {
     ...{ db, signer, clock, announce: () => {}, seal: createSeal(Buffer.alloc(32, 1)) },
     log: createLogger({ role: "test", level: "silent" }),
@@ -120,7 +122,7 @@ export async function createTestWorld(
     /** The order is made; nobody looks after it yet. */
     ask: (certificateId: string, more: Partial<AcmeSettings> = {}) =>
       runJob(createAcme({ ...acmeSettings, ...more }), "certificate.wanted", { certificate_id: certificateId }),
-    ...{ database, db, edges, pebble, clock, scope, customer, signingKey, acmeSettings, startWorker },
+    ...{ database, db, edges, pebble, clock, scope, createGroup, customer, signingKey, acmeSettings, startWorker },
     passTime: (ms: number) => {
       passedMs += ms;
     },

@@ -125,6 +125,23 @@ test("an edge that was not seen for a minute holds nobody up", async () => {
   await certificateWhen(world.db, await wanted("alone.test"), ({ status }) => status === "active");
 });
 
+test("a group that is made while an order is proven gets its challenge too, and loses it with the others", async () => {
+  const slow = await saveNodeProgress(world.db, { scope: world.scope, applied: 0, now: world.clock() });
+  onTestFinished(async () => {
+    await world.db("edge_node").delete();
+  });
+  const id = await wanted("joined.test");
+  const puts = () => world.db("feed_record").where({ kind: "challenge", op: "put" });
+  startWorker();
+  await eventually(puts, ({ length }) => length === 1);
+  const added = await world.createGroup("added");
+  const records = await eventually(puts, ({ length }) => length === 2);
+  expect(records.map(({ scope }) => scope).sort()).toEqual([world.scope, added].sort());
+  await slow.reach(Math.max(...records.map(({ rev }) => rev)), world.clock());
+  await certificateWhen(world.db, id, ({ status }) => status === "active");
+  await eventually(puts, ({ length }) => length === 0);
+});
+
 test("a name that another account is served under by now gets no certificate, however far its order is", async () => {
   const id = await wanted("lost.test");
   await world
