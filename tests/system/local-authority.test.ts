@@ -70,6 +70,11 @@ test("a domain gets its certificate; after a restart it is shown as it was, and 
   await isSafe(first, "kept.example.com");
   // Names of the platform's zone share one, proven in the zone itself.
   await isSafe(first, cname);
+  // Whose certificate is shown for a domain that has none.
+  const bare = { domain: "bare.example.com", origin: { url: origin.url } };
+  answerOf(await customer.client.POST("/api/v1/distributions", { body: bare }));
+  const shared = await fingerprintOf(first, cname);
+  await eventually(async () => expect(await fingerprintOf(first, "bare.example.com")).toBe(shared));
   // As if the customer had set the CNAME that a wildcard needs.
   await createSecured(customer, "*.many.example.com");
   await isSafe(first, "one.many.example.com");
