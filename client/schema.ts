@@ -3291,7 +3291,7 @@ export interface components {
             fingerprint: string | null;
             not_before: string | null;
             not_after: string | null;
-            /** @description When the next one is asked for; null: nobody renews it. */
+            /** @description When the next one is asked for. Null: an order is under way (status_reason says what it waits for), or nobody renews it. */
             renew_at: string | null;
             created_by: string | null;
             updated_by: string | null;

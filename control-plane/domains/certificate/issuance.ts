@@ -102,7 +102,7 @@ export async function recordIssueWait(
   await makeUsersStale(tx, certificateId);
 }
 
-/** Null: nobody renews it. */
+/** Null: an order is under way, or nobody renews it. */
 export async function setRenewAt(tx: Tx, certificateId: string, at: Date | null): Promise<void> {
   await updateCertificate(tx, certificateId, { renewAt: at });
 }

@@ -140,7 +140,14 @@ export const certificateReply = z
     fingerprint: z.string().nullable().meta({ description: "SHA-256 of the certificate, in hex." }),
     not_before: z.string().nullable(),
     not_after: z.string().nullable(),
-    renew_at: z.string().nullable().meta({ description: "When the next one is asked for; null: nobody renews it." }),
+    renew_at: z
+      .string()
+      .nullable()
+      .meta({
+        description:
+          "When the next one is asked for. Null: an order is under way (status_reason says what it waits for), or nobody " +
+          "renews it.",
+      }),
     created_by: z.uuid().nullable(),
     updated_by: z.uuid().nullable(),
     created_at: z.string(),
