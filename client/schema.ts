@@ -3996,7 +3996,7 @@ export interface components {
             /** @description The newest of its versions. */
             version: number;
             /**
-             * @description `pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an edge refused it and serves what it had before. `disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.
+             * @description `pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an edge refused it and serves what it had before, or the domain went to an account that proved it theirs. `disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.
              * @enum {string}
              */
             status: "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";

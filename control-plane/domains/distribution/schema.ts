@@ -293,8 +293,8 @@ export const distributionReply = z
     status: z.enum(distributionStatuses).meta({
       description:
         "`pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an " +
-        "edge refused it and serves what it had before. `disabled`: viewers get 503. `deleting`, `deleted`: until the " +
-        "edges let go of it, and after.",
+        "edge refused it and serves what it had before, or the domain went to an account that proved it theirs. " +
+        "`disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.",
     }),
     status_reason: z.string().nullable().meta({ description: "Why it failed, or what is missing." }),
     providers: z.array(
