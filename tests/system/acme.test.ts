@@ -1,8 +1,10 @@
 // From `le_issue` to the first good handshake: a real authority that refuses half of all nonces looks through a real name server at
 // a real edge, and the worker is killed in the middle.
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { answerOf } from "../../client/index.ts";
 import { startTestDoor, type TestDoor } from "../../control-plane/domains/acme/test-door.ts";
@@ -25,6 +27,7 @@ let door: TestDoor;
 let origin: Origin;
 let cluster: Cluster;
 let customer: Api;
+let root: string;
 let rootFile: string;
 
 beforeAll(async () => {
@@ -44,8 +47,9 @@ beforeAll(async () => {
       };
     },
   });
+  root = await pebble.root();
   rootFile = join(folder.path, "root.pem");
-  await writeFile(rootFile, await pebble.root());
+  await writeFile(rootFile, root);
   customer = await register(apiAt(cluster.apiUrl));
 });
 
@@ -85,6 +89,31 @@ test("a distribution with le_issue is served over HTTP/1.1, 2 and 3 with a certi
   const params = { path: { id } };
   const told = answerOf(await customer.client.GET("/api/v1/distributions/{id}", { params }));
   expect(told.certificate).toMatchObject({ status: "active", status_reason: null, is_automatic: true });
+});
+
+/** The serial number that a viewer who trusts the authority is shown; throws when the handshake fails. */
+async function handshake(host: string): Promise<string> {
+  const socket = connect({ port: cluster.edge.httpsPort, host: "127.0.0.1", servername: host, ca: root });
+  try {
+    await once(socket, "secureConnect");
+    return socket.getPeerCertificate().serialNumber;
+  } finally {
+    socket.destroy();
+  }
+}
+
+test("a certificate whose key is known to others is replaced without a failed handshake, and then revoked", async () => {
+  const { certificate_id } = await createSecured("leaked.test");
+  const params = { path: { id: certificate_id ?? "" } };
+  const first = await vi.waitFor(() => handshake("leaked.test"), WAIT);
+  const body = { reason: "key_compromise" as const, reissue: true };
+  answerOf(await customer.client.POST("/api/v1/certificates/{id}/revoke", { params, body }));
+  let shown = first;
+  while (shown === first) shown = await handshake("leaked.test");
+  await vi.waitFor(async () => expect(await pebble.statusOf(first)).toBe("Revoked"), WAIT);
+  expect(await pebble.statusOf(shown)).toBe("Valid");
+  const told = answerOf(await customer.client.GET("/api/v1/certificates/{id}", { params }));
+  expect(told).toMatchObject({ status: "active", status_reason: null, serial: shown.toLowerCase() });
 });
 
 test("a name that leads elsewhere costs the authority nothing, and its owner reads what to do", async () => {
