@@ -26,7 +26,9 @@ let worker: ReturnType<TestWorld["startWorker"]>;
 beforeAll(async () => {
   names = await startTestNames();
   world = await createTestWorld(names, {
-    pebble: { profiles: { sixty: (64 * DAY_MS) / 1000, forty: (45 * DAY_MS) / 1000, six: (6 * DAY_MS) / 1000 } },
+    pebble: {
+      profiles: { sixty: (64 * DAY_MS) / 1000, forty: (45 * DAY_MS) / 1000, six: (6 * DAY_MS) / 1000, brief: 600 },
+    },
     random: () => 0.5,
   });
   worker = world.startWorker();
@@ -116,6 +118,19 @@ test("an authority that says nonsense is asked again later, and the fallback sta
   const row = await world.db("acme_renewal").where({ certificate_id: certificate.id }).first();
   expect(row).toMatchObject({ check_failures: 1, window_start: null });
   expect(row.check_at.getTime() - world.clock().getTime()).toBeGreaterThan(60_000);
+});
+
+test("a certificate of ten minutes, of which the authority says nonsense, is renewed by itself when two thirds have passed", async () => {
+  const { id, chain, serial, renewAt } = await issue("brief.test", "brief");
+  await world.pebble.sayRenewalInfo(chain ?? "", "no JSON at all");
+  await worker.run("acme.renewal-info", {});
+  await worker.run("acme.due", {});
+  expect(await orderWhen(world.db, id, () => true)).toMatchObject({ state: "done", replaces: null });
+  world.passTime((renewAt?.getTime() ?? 0) - world.clock().getTime());
+  await worker.run("acme.due", {});
+  const second = await certificateWhen(world.db, id, ({ version }) => version === 2);
+  expect(second.serial).not.toBe(serial);
+  expect(shareAt(second)).toBeCloseTo(2 / 3 + 1 / 48, 1);
 });
 
 test("a renewal that fails leaves the certificate active with the reason, and its own time to try again", async () => {
