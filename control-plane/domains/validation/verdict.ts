@@ -67,7 +67,8 @@ function standingOf(
       detail: `${name} does not lead here: add the record that the check "pointing" names.`,
     };
   }
-  if (acme === "yes") return { status: "valid", detail: `${name} leads here, and certificates can be got for it.` };
+  if (acme === "yes")
+    return { status: "valid", detail: `${name} leads here, and a certificate authority gets its answer.` };
   const detail = `${name} leads here, but a certificate authority would not get its answer: see the check "acme".`;
   return { status: "unreachable", detail };
 }
@@ -183,7 +184,7 @@ function reachCheck({ name }: Subject, { reached }: Seen, acme: Agreement): Chec
 }
 
 function reachDetail(name: string, reached: readonly Reached[], acme: Agreement): string {
-  if (acme === "yes") return "The edges answer for it, so certificates can be got by HTTP-01.";
+  if (acme === "yes") return "The edges answer for it, as a certificate authority asks by HTTP-01.";
   if (acme === "unknown") return "No resolver gave its addresses; this says nothing about the domain.";
   if (reached.length === 0) return `${name} has no address that could be asked.`;
   const told = reached
@@ -199,7 +200,7 @@ function delegationCheck({ name, delegationTarget }: Subject, { observation }: S
     status: STATUS[acme],
     detail:
       acme === "yes"
-        ? "Its challenges are delegated here, so certificates can be got by DNS-01."
+        ? "Its challenges are delegated here, so a certificate authority gets its answer by DNS-01."
         : "Certificates of wildcards are got by DNS-01 alone: delegate its challenges once, by this CNAME.",
     expected: [`CNAME ${delegationTarget} at ${at}`],
     found: observation.views
