@@ -151,11 +151,13 @@ async function stumble(context: OrderContext, order: LeasedOrder, reason: string
 async function fail(context: OrderContext, order: LeasedOrder, failure: OrderFailure): Promise<void> {
   const { db, clock, log } = context;
   const { certificateId } = order;
+  let level: "info" | "warn" | "error" = "info";
   await inTransaction(db, async (tx) => {
     const now = clock();
     await endOrder(tx, order, { state: "failed", reason: failure.message, now });
     const certificate = await findCertificate(tx, certificateId);
     if (certificate === undefined || certificate.deletedAt !== null) return;
+    level = levelOf(certificate, now);
     const failures = await countFailure(tx, certificateId, failure.isEarly ? "early_failures" : "failures");
     const ownMs = failure.isEarly ? earlyDelayMs(failures) : failureDelayMs(failures);
     const delayMs = Math.max(ownMs, failure.retryAfterMs ?? 0);
@@ -166,10 +168,16 @@ async function fail(context: OrderContext, order: LeasedOrder, failure: OrderFai
     await setRenewAt(tx, certificateId, failure.isStopped ? null : new Date(now.getTime() + delayMs));
     if (isTold(certificate, failure, failures)) await tell(tx, certificate, { order, reason, now });
   });
-  log.info(
+  log[level](
     { order_id: order.id, certificate_id: certificateId, reason: failure.message },
-    "a certificate was not issued",
+    level === "info" ? "a certificate was not issued" : "the platform's own certificate was not issued",
   );
+}
+
+/** A customer is told; of the platform's own the operator learns here alone, while edges show the former one or do not. */
+function levelOf({ accountId, notAfter }: CertificateRecord, now: Date): "info" | "warn" | "error" {
+  if (accountId !== null) return "info";
+  return notAfter !== null && notAfter > now ? "warn" : "error";
 }
 
 const EARLY_FAILURES_TOLD = 8;

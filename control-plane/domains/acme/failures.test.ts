@@ -1,7 +1,11 @@
 // What goes wrong with a name: found out before the authority is asked where that can be, told in words that say what to do, tried
 // again later and later, and at once when somebody asks.
+import { once } from "node:events";
+import { PassThrough } from "node:stream";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { z } from "zod";
 import { createResolver } from "../../../platform/dns/resolver.ts";
+import { createLogger } from "../../../platform/log.ts";
 import { authorityOf } from "./test-authority.ts";
 import { startTestDoor, type TestDoor } from "./test-door.ts";
 import {
@@ -15,6 +19,7 @@ import {
 } from "./test-world.ts";
 
 const HOUR_MS = 3_600_000;
+const lineSchema = z.looseObject({ level: z.string() });
 const CAA = [
   'forbidden CAA 0 issue "other.example"',
   "forbidden A 127.0.0.1",
@@ -102,6 +107,28 @@ test("the account is told of the second failure in a row, once", async () => {
     await certificateWhen(world.db, id, (now) => now.updatedAt > updatedAt && now.renewAt !== null);
   }
   expect(await letters()).toHaveLength(1);
+});
+
+test("the platform's own certificate belongs to nobody who is told: the log says it as loudly as it weighs", async () => {
+  await worker.stop();
+  const lines = new PassThrough();
+  const log = createLogger({ role: "test", level: "warn", destination: lines });
+  const logged = async () => lineSchema.parse(JSON.parse(String((await once(lines, "data"))[0])));
+  const watched = world.startWorker({ authority: authorityOf(door), log });
+  const message = "the platform's own certificate was not issued";
+  const id = await wish(world.db, ["forbidden.test"], { customer: null });
+  const first = logged();
+  await watched.run("certificate.wanted", { certificate_id: id });
+  expect(await first).toMatchObject({ level: "error", msg: message, certificate_id: id });
+  await world
+    .db("certificate")
+    .where({ id })
+    .update({ not_after: new Date(world.clock().getTime() + HOUR_MS) });
+  const second = logged();
+  await watched.run("certificate.wanted", { certificate_id: id });
+  expect(await second).toMatchObject({ level: "warn", msg: message, certificate_id: id });
+  await watched.stop();
+  worker = world.startWorker({ authority: authorityOf(door) });
 });
 
 test("CAA records that name another authority, the wrong method or an unknown critical tag: nobody is asked", async () => {
