@@ -28,8 +28,8 @@ const view = (said: Partial<View>): View => ({
 const away = view({ chain: failed, ipv4: failed, ipv6: failed, texts: failed });
 
 describe("where a name leads", () => {
-  const by = (...views: View[]) =>
-    pointingOf({ views }, { cname: CNAME, edges: EDGES, foreign: new Set(["foreign.cdn.example.net"]) });
+  const here = { cname: CNAME, edges: EDGES, foreign: new Set(["foreign.cdn.example.net"]) };
+  const by = (...views: View[]) => pointingOf({ views }, { ...here, vouched: null });
 
   test("by a CNAME to the own target, also over others, and whatever the addresses are", () => {
     expect(by(view({ chain: found(CNAME) }))).toEqual({ agreement: "yes", by: "cname" });
@@ -45,6 +45,20 @@ describe("where a name leads", () => {
     const targets = new Map([[CNAME, ["203.0.113.4"]]]);
     expect(by(view({ ipv4: found("203.0.113.4"), targets })).by).toBe("address");
     expect(by(view({})).agreement).toBe("no");
+  });
+
+  test("by the token of an apex whose addresses nobody here knows, where edges answer at them", () => {
+    const answering = { by: TOKEN, addresses: new Set(["203.0.113.8"]) };
+    const vouched = (...views: View[]) => pointingOf({ views }, { ...here, vouched: answering });
+    const alias = view({ ipv4: found("203.0.113.8", "192.0.2.1"), texts: found("v=spf1", TOKEN) });
+    expect(vouched(alias)).toEqual({ agreement: "yes", by: "token" });
+    expect(vouched(alias, view({ ipv4: found("203.0.113.8") })).agreement).toBe("mixed");
+    expect(vouched(view({ ...alias, ipv4: found("203.0.113.8", "203.0.113.9") })).agreement).toBe("no");
+    expect(vouched(view({ ...alias, texts: found("v=spf1") })).agreement).toBe("no");
+    expect(vouched(view({ ...alias, texts: failed })).agreement).toBe("no");
+    expect(vouched(view({ texts: found(TOKEN) })).agreement).toBe("no");
+    expect(vouched(view({ ...alias, chain: found("foreign.cdn.example.net") })).agreement).toBe("no");
+    expect(by(alias).agreement).toBe("no");
   });
 
   test("over another account's target it leads to them, whatever the addresses are", () => {

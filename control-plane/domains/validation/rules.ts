@@ -77,9 +77,11 @@ function timeOf(date: Date | null): number {
   return date?.getTime() ?? Number.MAX_SAFE_INTEGER;
 }
 
+type Way = "cname" | "address" | "token";
+
 export interface Pointing {
   readonly agreement: Agreement;
-  readonly by: "cname" | "address" | null;
+  readonly by: Way | null;
 }
 
 export interface Here {
@@ -89,24 +91,28 @@ export interface Here {
   readonly edges: ReadonlySet<string>;
   /** Targets of other accounts: who leads a name there has it served for them. */
   readonly foreign: ReadonlySet<string>;
+  /** Of an apex alone: addresses where edges answer, though nobody here knows them, and the text that vouches for them. */
+  readonly vouched: { readonly by: string; readonly addresses: ReadonlySet<string> } | null;
 }
 
-/** Does the name lead here: by its own CNAME, or because all its addresses are the edges'? */
+/** Does the name lead here: by its own CNAME, because all its addresses are the edges', or by the token of an apex? */
 export function pointingOf({ views }: Pick<Observation, "views">, here: Here): Pointing {
   const seen = views.map((view) => pointsIn(view, here));
   const agreement = agreementOf(seen.map((one) => (one === undefined ? undefined : one !== false)));
-  const by = seen.find((one) => one === "cname" || one === "address");
+  const by = seen.find((one) => one !== undefined && one !== false);
   return { agreement, by: agreement === "yes" ? (by ?? null) : null };
 }
 
-function pointsIn(view: View, { cname, edges, foreign }: Here): false | "cname" | "address" | undefined {
+function pointsIn(view: View, { cname, edges, foreign, vouched }: Here): false | Way | undefined {
   if (leadsTo(view.chain, cname) === true) return "cname";
   if (valuesOf(view.chain).some((name) => foreign.has(name))) return false;
   if (view.ipv4.kind === "failed" || view.ipv6.kind === "failed") return undefined;
   const addresses = [...valuesOf(view.ipv4), ...valuesOf(view.ipv6)];
   const ours = new Set([...edges, ...(view.targets.get(cname) ?? [])]);
-  const isAllOurs = addresses.length > 0 && addresses.every((address) => ours.has(address));
-  return isAllOurs ? "address" : false;
+  const areAll = (isFit: (address: string) => boolean) => addresses.length > 0 && addresses.every(isFit);
+  if (areAll((address) => ours.has(address))) return "address";
+  if (vouched === null || leadsTo(view.texts, vouched.by) !== true) return false;
+  return areAll((address) => ours.has(address) || vouched.addresses.has(address)) ? "token" : false;
 }
 
 const MINUTE_MS = 60_000;

@@ -120,6 +120,20 @@ describe("a domain", () => {
     expect(await look("owner", id, apex)).toMatchObject({ status: "valid", proof: "none" });
   });
 
+  test("at the top of its zone leads here by its token, too, where an edge answers at addresses that nobody knows", async () => {
+    const apex = `alias${names}.example`;
+    const { id } = await create("owner", apex);
+    world.set(apex, "A", EDGE);
+    const before = await look("owner", id, apex);
+    expect(before).toMatchObject({ status: "not_pointing", is_cname_valid: false });
+    const token = await tokenOf("owner", apex);
+    expect(checkIn(before, "pointing").expected.at(-1)).toContain(`TXT ${token} at _edgewright.${apex}`);
+    world.set(`_edgewright.${apex}`, "TXT", token);
+    expect(await look("owner", id, apex)).toMatchObject({ status: "valid", is_cname_valid: true, proof: "token" });
+    world.set(apex, "A", EDGE, ELSEWHERE);
+    expect(await look("owner", id, apex)).toMatchObject({ status: "not_pointing", is_cname_valid: false });
+  });
+
   test("with a CNAME over another name, and one in Unicode, lead here all the same", async () => {
     const unicode = `bücher${names}.example.org`;
     const { id, cname } = await create("owner", unicode);

@@ -3,7 +3,7 @@
 import { type Agreement, agreementOf, type Looked, leadsTo, type Observation, valuesOf } from "./observation.ts";
 import type { Reached } from "./reach.ts";
 import { delegationRecord, pointingRecords, tokenRecord, tokenText } from "./records.ts";
-import { baseOf, isApex, isWildcard, type Pointing, type Proof, pointingOf, tokenNameOf } from "./rules.ts";
+import { baseOf, type Here, isApex, isWildcard, type Pointing, type Proof, pointingOf, tokenNameOf } from "./rules.ts";
 import type { CheckReport, Finding, Report } from "./schema.ts";
 
 const FINDINGS_MAX = 24;
@@ -36,7 +36,7 @@ export interface Verdict {
 }
 
 export function verdictOn(subject: Subject, seen: Seen): Verdict {
-  const pointing = pointingOf(seen.observation, { ...subject, edges: seen.edges });
+  const pointing = pointingOf(seen.observation, { ...subject, edges: seen.edges, vouched: vouchedFor(subject, seen) });
   const acme = acmeAgreement(subject, seen);
   const checks = [
     pointingCheck(subject, seen, pointing),
@@ -44,6 +44,12 @@ export function verdictOn(subject: Subject, seen: Seen): Verdict {
     isWildcard(subject.name) ? delegationCheck(subject, seen, acme) : reachCheck(subject, seen, acme),
   ];
   return { pointing, acme, report: { ...standingOf(subject, pointing.agreement, acme), checks } };
+}
+
+function vouchedFor({ name, token }: Subject, { reached }: Seen): Here["vouched"] {
+  if (!isApex(name)) return null;
+  const addresses = reached.flatMap(({ address, outcome }) => (outcome === "right" ? [address] : []));
+  return { by: tokenText(token), addresses: new Set(addresses) };
 }
 
 function standingOf(
@@ -81,7 +87,7 @@ const STATUS: Readonly<Record<Agreement, CheckReport["status"]>> = {
 };
 
 function pointingCheck(
-  { name, cname }: Subject,
+  { name, cname, token }: Subject,
   { observation, edges }: Seen,
   { agreement, by }: Pointing,
 ): CheckReport {
@@ -93,6 +99,9 @@ function pointingCheck(
     expected: [
       `CNAME ${cname}`,
       ...(addresses.length > 0 ? [`addresses of edges alone: ${addresses.join(", ")}`] : []),
+      ...(isApex(name)
+        ? [`TXT ${tokenText(token)} at ${tokenNameOf(name)}, and an edge's answer at every address`]
+        : []),
     ],
     found: observation.views
       .flatMap(({ resolver, chain, ipv4, ipv6 }) => [
@@ -111,6 +120,7 @@ function pointingDetail(name: string, cname: string, { agreement, by }: Pointing
     return "Some resolvers see the domain lead here, others do not: a change is on its way, or half done.";
   if (by === "cname") return `The CNAME leads to ${cname}.`;
   if (by === "address") return "All its addresses are edges of this platform.";
+  if (by === "token") return "The TXT record vouches for its addresses, and edges answer at all of them.";
   const [chain, addresses] = [
     views.flatMap((view) => valuesOf(view.chain)),
     views.flatMap((view) => [...valuesOf(view.ipv4), ...valuesOf(view.ipv6)]),
