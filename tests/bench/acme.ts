@@ -1,29 +1,33 @@
 // How long after the API's answer to `le_issue` a viewer shakes hands with the domain's own certificate, one domain at a time
 // and two hundred registered domains in one go, with the product as `npm start` runs it: the local authority, its DNS, one edge.
+// And how long after the API's answer to a new chain for a certificate in use a viewer is shown it.
 // `npm run bench:acme -- --quick` does a tenth of it.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
-import { connect } from "node:tls";
+import { connect, type TLSSocket } from "node:tls";
 import { parseArgs } from "node:util";
 import { z } from "zod";
+import { createViewersAuthority } from "../../openresty/test-certificates.ts";
 import { type Api, apiAt, register } from "../system/api.ts";
 import { type Product, productEnvironment, startProduct, temporaryFolder } from "../system/product.ts";
 import { type LoopbackOrigins, startLoopbackOrigins } from "./origins.ts";
 import { summarise } from "./percentiles.ts";
 import { cpuSeconds, untilQuiet } from "./product-processes.ts";
 
-const WHOLE = { alone: 20, together: 200 };
-const QUICK = { alone: 3, together: 20 };
+const WHOLE = { alone: 20, together: 200, replaced: 50 };
+const QUICK = { alone: 3, together: 20, replaced: 5 };
 const WARM_UP = 2;
 const CREATING_AT_ONCE = 8;
 const LOOK_EVERY_MS = 20;
+const LOOK_EVERY_REPLACED_MS = 2;
 const LOOK_EVERY_TOGETHER_MS = 250;
 const LOOKING_AT_ONCE = 2;
 const HANDSHAKE_TIMEOUT_MS = 5000;
 const GIVE_UP_MS = 5 * 60_000;
 
 const created = z.object({ id: z.uuid() });
+const uploaded = z.object({ id: z.uuid(), fingerprint: z.string() });
 
 interface Bench {
   readonly product: Product;
@@ -49,7 +53,10 @@ async function main(): Promise<void> {
     await untilQuiet(product);
     progress(`${extent.together} certificates in one go`);
     const together = await measureTogether(bench, extent.together);
-    process.stdout.write(`${JSON.stringify({ alone, together }, null, 2)}\n`);
+    await untilQuiet(product);
+    progress(`${extent.replaced} new chains for a certificate in use`);
+    const replaced = await measureReplaced(bench, extent.replaced);
+    process.stdout.write(`${JSON.stringify({ alone, together, replaced }, null, 2)}\n`);
   } finally {
     await product.stop();
     await origins.stop();
@@ -113,6 +120,31 @@ async function watchAll(
   return [...tookMs.values()];
 }
 
+async function measureReplaced(bench: Bench, rounds: number) {
+  const { customer, origins } = bench;
+  const domain = "replaced.com";
+  const { root, issue } = createViewersAuthority();
+  const pair = () => {
+    const { chain, key } = issue({ names: [domain] });
+    return { certificate: chain, chain: root, private_key: key };
+  };
+  const { id, fingerprint } = await customer.expect(201, uploaded, "POST", "/api/v1/certificates", pair());
+  const body = { domain, certificate_id: id, origin: { url: origins.urlsOf(0)[0] } };
+  await customer.expect(201, created, "POST", "/api/v1/distributions", body);
+  const untilSeen = async (wanted: string) => {
+    while ((await fingerprintShown(bench, domain)) !== wanted) await wait(LOOK_EVERY_REPLACED_MS);
+  };
+  await untilSeen(fingerprint);
+  const timesMs: number[] = [];
+  for (let round = 0; round < rounds; round += 1) {
+    const answer = await customer.expect(200, uploaded, "PATCH", `/api/v1/certificates/${id}`, pair());
+    const answeredAt = performance.now();
+    await untilSeen(answer.fingerprint);
+    timesMs.push(performance.now() - answeredAt);
+  }
+  return { rounds, api_answer_to_handshake_ms: summarise(timesMs) };
+}
+
 async function atOnce<Item>(width: number, items: readonly Item[], act: (item: Item) => Promise<void>): Promise<void> {
   const left = [...items];
   const work = async () => {
@@ -135,16 +167,29 @@ async function untilShown(bench: Bench, domain: string, everyMs: number): Promis
 }
 
 /** A handshake with a certificate for the name, of the local authority. */
-function isShown({ product, roots }: Bench, domain: string): Promise<boolean> {
-  const socket = connect({ host: "127.0.0.1", port: product.edge.httpsPort, servername: domain, ca: roots });
-  return new Promise((resolve) => {
-    const end = (good: boolean) => {
+async function isShown(bench: Bench, domain: string): Promise<boolean> {
+  return (await handshake(bench, domain, ({ authorized }) => authorized)) ?? false;
+}
+
+/** Whoever has signed it. */
+function fingerprintShown(bench: Bench, domain: string): Promise<string | undefined> {
+  return handshake(bench, domain, (socket) =>
+    socket.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase(),
+  );
+}
+
+/** What is read off the connection; undefined when the handshake fails. */
+function handshake<Read>({ product, roots }: Bench, domain: string, read: (socket: TLSSocket) => Read) {
+  const address = { host: "127.0.0.1", port: product.edge.httpsPort, servername: domain };
+  const socket = connect({ ...address, ca: roots, rejectUnauthorized: false });
+  return new Promise<Read | undefined>((resolve) => {
+    const end = (answer: Read | undefined) => {
       socket.destroy();
-      resolve(good);
+      resolve(answer);
     };
-    socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => end(false));
-    socket.once("secureConnect", () => end(socket.authorized));
-    socket.once("error", () => end(false));
+    socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => end(undefined));
+    socket.once("secureConnect", () => end(read(socket)));
+    socket.once("error", () => end(undefined));
   });
 }
 
