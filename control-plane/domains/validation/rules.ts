@@ -111,8 +111,9 @@ function pointsIn(view: View, { cname, edges, foreign, vouched }: Here): false |
   const ours = new Set([...edges, ...(view.targets.get(cname) ?? [])]);
   const areAll = (isFit: (address: string) => boolean) => addresses.length > 0 && addresses.every(isFit);
   if (areAll((address) => ours.has(address))) return "address";
-  if (vouched === null || leadsTo(view.texts, vouched.by) !== true) return false;
-  return areAll((address) => ours.has(address) || vouched.addresses.has(address)) ? "token" : false;
+  if (vouched === null || !areAll((address) => ours.has(address) || vouched.addresses.has(address))) return false;
+  const isTold = leadsTo(view.texts, vouched.by);
+  return isTold === true ? "token" : isTold;
 }
 
 const MINUTE_MS = 60_000;
