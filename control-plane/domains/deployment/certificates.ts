@@ -14,8 +14,8 @@ import {
   lockScope,
   openScope,
   type RecordRow,
+  replaceUses,
 } from "../feed/index.ts";
-import { replaceCertificateUses } from "./certificate-uses.ts";
 import type { Compilation, ShownCertificate } from "./rules.ts";
 
 export function compileShown(served: ServedCertificate): ShownCertificate {
@@ -38,11 +38,11 @@ export async function bringCertificates(
       : [],
   );
   await putCertificates(tx, writer, scope, [...new Map(served.map(({ certificate: one }) => [one.id, one])).values()]);
-  return replaceCertificateUses(
+  return replaceUses(
     tx,
-    scope,
+    { table: "edge_certificate_use", scope },
     settled.map(({ id }) => id),
-    served.map(({ distributionId, certificate }) => ({ distributionId, certificateId: certificate.id })),
+    served.map(({ distributionId, certificate }) => ({ distributionId, usedId: certificate.id })),
   );
 }
 

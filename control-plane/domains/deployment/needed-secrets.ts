@@ -31,9 +31,7 @@ export function deliveryOf(compilations: readonly Compilation[]): SecretDelivery
   const documents = settled.flatMap((compilation) => (compilation.kind === "document" ? [compilation] : []));
   return {
     distributionIds: settled.map(({ id }) => id),
-    uses: documents.flatMap(({ id, secrets }) =>
-      secrets.map((secret) => ({ distributionId: id, secretId: secret.id })),
-    ),
+    uses: documents.flatMap(({ id, secrets }) => secrets.map((secret) => ({ distributionId: id, usedId: secret.id }))),
     secrets: [...new Map(documents.flatMap(({ secrets }) => secrets.map((one) => [one.id, one]))).values()],
   };
 }

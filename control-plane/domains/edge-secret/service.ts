@@ -13,12 +13,14 @@ import {
   findRecordHeads,
   findRecordsById,
   lockScope,
+  replaceUses,
+  type Use,
 } from "../feed/index.ts";
 import { openSecret, type SecretPurpose } from "../secret/index.ts";
 import { type GroupKeys, openGroupKeys } from "./group-keys.ts";
 import { resealSecrets } from "./jobs.ts";
 import { currentGeneration, keyringFor } from "./rules.ts";
-import { findUsers, replaceUses, type SecretUse } from "./store.ts";
+import { findUsers } from "./store.ts";
 
 /** A secret that a document names. */
 export interface NeededSecret {
@@ -37,7 +39,7 @@ export interface OpenedSecret {
 /** What a group's nodes must have before they get the documents of these distributions. */
 export interface SecretDelivery {
   readonly distributionIds: readonly string[];
-  readonly uses: readonly SecretUse[];
+  readonly uses: readonly Use[];
   readonly secrets: readonly OpenedSecret[];
 }
 
@@ -71,7 +73,7 @@ function courierWith(keys: GroupKeys) {
     { distributionIds, uses, secrets }: SecretDelivery,
   ): Promise<readonly string[]> {
     await carry(tx, writer, scope, secrets);
-    return replaceUses(tx, scope, distributionIds, uses);
+    return replaceUses(tx, { table: "edge_secret_use", scope }, distributionIds, uses);
   }
 
   /** For what no distribution is the reason of: whoever brings it takes it away. */

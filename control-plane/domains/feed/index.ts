@@ -37,4 +37,5 @@ export {
   lockScope,
   type RecordRow,
 } from "./store.ts";
+export { replaceUses, type Use } from "./uses.ts";
 export { appendAllWaiting } from "./waiting.ts";
