@@ -38,4 +38,4 @@ export {
   type RecordRow,
 } from "./store.ts";
 export { replaceUses, type Use } from "./uses.ts";
-export { appendAllWaiting } from "./waiting.ts";
+export { appendAllWaiting, lockWaitingOf } from "./waiting.ts";

@@ -1,5 +1,6 @@
 // What customers asked for and waits for a worker: appended to the groups that have the distribution, a batch at a time, without
 // compiling anything.
+import { z } from "zod";
 import { inTransaction, type Tx } from "../../database/transaction.ts";
 import type { Candidate } from "./append.ts";
 import { type AppendSettings, appendToCarriers, type GroupAppend, openWriter, scopesOf } from "./broadcast.ts";
@@ -68,4 +69,28 @@ function withinBytes(rows: readonly Weighed[]): readonly string[] {
     bytes += row.bytes;
     return index === 0 || bytes <= BATCH_BYTES_MAX ? [row.id] : [];
   });
+}
+
+const weighedSchema = z.object({ rows: z.array(z.object({ id: z.uuid(), bytes: z.number() })) });
+
+/**
+ * Those that wait for a worker and that no other worker has in hand, held until the transaction ends: the first of each
+ * account, then the second of each. Whoever has 100,000 waiting keeps nobody waiting but themselves. `bytes`: SQL for the
+ * weight of a row `p`.
+ */
+export async function lockWaitingOf(
+  tx: Tx,
+  { table, bytes }: { table: "purge" | "prefetch"; bytes: string },
+  limit: number,
+): Promise<readonly Weighed[]> {
+  const result: unknown = await tx.raw(
+    `select p.id, ${bytes} as bytes from ${table} p
+     join (select w.id, row_number() over (partition by d.account_id order by w.created_at, w.id) as turn
+           from ${table} w join distribution d on d.id = w.distribution_id
+           where w.appended_at is null) waiting on waiting.id = p.id
+     where p.appended_at is null
+     order by waiting.turn, p.created_at limit ? for update of p skip locked`,
+    [limit],
+  );
+  return weighedSchema.parse(result).rows;
 }

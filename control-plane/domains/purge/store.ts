@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { NEWEST_FIRST, PAGE_KEY, type PageQuery, rowsAfter } from "../../database/paging.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
+import { lockWaitingOf } from "../feed/index.ts";
 import type { PurgeType } from "./rules.ts";
 
 export interface PurgeRow {
@@ -92,24 +93,9 @@ export async function listPurges(
     .limit(page.limit + 1);
 }
 
-/**
- * Those that wait for a worker and that no other worker has in hand, held until the transaction ends: the first of each
- * account, then the second of each. Whoever has 100,000 waiting keeps nobody waiting but themselves.
- */
-export async function lockWaiting(tx: Tx, limit: number): Promise<readonly Pick<PurgeRow, "id" | "bytes">[]> {
-  const result: unknown = await tx.raw(
-    `select p.id, p.bytes as bytes from purge p
-     join (select w.id, row_number() over (partition by d.account_id order by w.created_at, w.id) as turn
-           from purge w join distribution d on d.id = w.distribution_id
-           where w.appended_at is null) waiting on waiting.id = p.id
-     where p.appended_at is null
-     order by waiting.turn, p.created_at limit ? for update of p skip locked`,
-    [limit],
-  );
-  return waitingSchema.parse(result).rows;
+export function lockWaiting(tx: Tx, limit: number) {
+  return lockWaitingOf(tx, { table: "purge", bytes: "p.bytes" }, limit);
 }
-
-const waitingSchema = z.object({ rows: z.array(z.object({ id: z.uuid(), bytes: z.number() })) });
 
 export async function findPurges(reads: Reads, ids: readonly string[]): Promise<readonly PurgeRow[]> {
   return reads<PurgeRow>("purge").whereIn("id", ids).orderBy("epoch");
