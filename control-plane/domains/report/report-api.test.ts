@@ -15,8 +15,8 @@ import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../distribution/index.ts";
 import { insertPerson } from "../distribution/test-customer.ts";
 import { createAccessLogService, createReportService, reportRoutes } from "./index.ts";
-import { carry, insertSamplingGroup } from "./test-carried.ts";
-import { batchOf, line } from "./test-lines.ts";
+import { carry, insertSamplingGroup } from "./log/test-carried.ts";
+import { batchOf, line } from "./log/test-lines.ts";
 
 // The middle of last month: young enough to be kept, and the day before is of the same month.
 const today = new Date();

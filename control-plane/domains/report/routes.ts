@@ -4,7 +4,7 @@ import { BATCH_ID_HEADER, BATCH_RETRY_HEADER, LOG_BATCH_BYTES_MAX } from "../../
 import { defineRoute, type Route } from "../../http/define-route.ts";
 import { invalidRequest } from "../../http/problems.ts";
 import { unknownDistribution } from "../distribution/index.ts";
-import type { AccessLogService } from "./access-log-service.ts";
+import type { AccessLogService } from "./log/access-log-service.ts";
 import { trafficQuery, trafficReply } from "./schema.ts";
 import type { ReportService, TrafficReport } from "./service.ts";
 

@@ -1,7 +1,7 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
-import type { Logger } from "../../../platform/log.ts";
-import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
-import type { Database } from "../../database/transaction.ts";
+import type { Logger } from "../../../../platform/log.ts";
+import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
+import type { Database } from "../../../database/transaction.ts";
 import { type AccessLogRow, type Batch, createClientHash, type HashClient, parseBatch } from "./access-log.ts";
 import { findAbsentRows, insertRows } from "./access-log-store.ts";
 import { createKeepTrue } from "./access-log-truth.ts";

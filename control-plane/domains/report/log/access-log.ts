@@ -2,7 +2,7 @@
 import { createHmac, hkdfSync } from "node:crypto";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { z } from "zod";
-import { accessLogLineSchema } from "../../../agents/contract.ts";
+import { accessLogLineSchema } from "../../../../agents/contract.ts";
 
 export interface Batch {
   readonly id: string;

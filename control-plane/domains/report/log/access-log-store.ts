@@ -1,6 +1,6 @@
 // The table access_log: what was stored of a batch, and how more of it is stored.
 import { z } from "zod";
-import type { ClickHouse } from "../../database/clickhouse.ts";
+import type { ClickHouse } from "../../../database/clickhouse.ts";
 import { type AccessLogRow, type Batch, spanOf } from "./access-log.ts";
 
 /**

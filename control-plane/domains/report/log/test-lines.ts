@@ -1,6 +1,6 @@
 // Access-log lines as an edge writes them. Tests only.
 import { createHash, randomUUID } from "node:crypto";
-import type { AccessLogLine } from "../../../agents/contract.ts";
+import type { AccessLogLine } from "../../../../agents/contract.ts";
 
 const someone = { account: randomUUID(), distribution: randomUUID() };
 

@@ -1,6 +1,6 @@
 // Distributions that the edges of a group carry, as the compiler would have left them. Tests only.
 import { randomUUID } from "node:crypto";
-import type { Database } from "../../database/transaction.ts";
+import type { Database } from "../../../database/transaction.ts";
 
 /** The group logs one request in 40, and logged one in 20 before. */
 export async function insertSamplingGroup(db: Database): Promise<string> {
