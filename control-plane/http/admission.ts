@@ -18,6 +18,8 @@ export interface Arrival {
 export interface Admission {
   /** The caller whom the route demands; throws 401, 403 or 429. */
   admit(route: Route, arrival: Arrival): Promise<AnyCaller | undefined>;
+  /** Throws the 401 or 403 when whoever was let in would be so no longer. Counts nothing. */
+  recheck(route: Route, facts: RequestFacts): Promise<void>;
   /** Counts a request that has no route. */
   admitUnrouted(arrival: Arrival): Promise<void>;
 }
@@ -34,6 +36,9 @@ export function createAdmission(authenticate: Authentication, limits: RateLimits
           : await counting.within(route, arrival, identified);
       assertAllowed(route, caller);
       return caller;
+    },
+    async recheck(route, facts) {
+      assertAllowed(route, await identify(route.access, facts, authenticate));
     },
     async admitUnrouted(arrival) {
       await counting?.countShown(arrival);

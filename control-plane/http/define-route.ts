@@ -17,6 +17,10 @@ export interface RequestFacts {
   readonly rawBody: Buffer | undefined;
   /** How long the client would wait for the outcome (`Prefer: wait`); 0 where the route does not declare `prefersWait`. */
   readonly waitSeconds: number;
+  /** Of the content types that the route can answer, the one that the client would have most (`Accept`). */
+  readonly accepted: string;
+  /** Throws the 401 or 403 when who asks may do so no longer: for answers that last longer than a session may. */
+  recheck(): Promise<void>;
   /** Aborted when the client goes away or the server stops. */
   readonly signal: AbortSignal;
 }
@@ -32,10 +36,11 @@ type BodyOf<B extends BodyDeclaration> = B extends z.ZodType ? z.output<B> : und
 
 /**
  * `raw` names the content type of an answer that is not JSON; `empty` answers have no body. `orStatus`: the same body is
- * answered with it when what was asked for is only begun (202 beside 201).
+ * answered with it when what was asked for is only begun (202 beside 201). `also`: other content types in which the handler
+ * can write the body, for clients that ask for them.
  */
 export type ReplyDeclaration =
-  | { readonly status: number; readonly orStatus?: number; readonly body: z.ZodType }
+  | { readonly status: number; readonly orStatus?: number; readonly body: z.ZodType; readonly also?: readonly string[] }
   | { readonly status: number; readonly raw: string }
   | { readonly status: number; readonly empty: true };
 
@@ -51,6 +56,20 @@ export type ReplyBody<R extends ReplyDeclaration> = R extends { body: infer S ex
     ? string | Buffer | Readable
     : undefined;
 
+/** The content types of an answer, that of a client without wishes first. */
+export function contentTypesOf(reply: ReplyDeclaration): readonly string[] {
+  if ("raw" in reply) return [reply.raw];
+  return "body" in reply ? [JSON_TYPE, ...(reply.also ?? [])] : [];
+}
+
+export const JSON_TYPE = "application/json";
+
+/** A body in one of the other content types that its route declares. */
+export interface WrittenBody {
+  readonly type: string;
+  readonly text: string;
+}
+
 /** A body that is checked, written and tagged already (prepared-json.ts). */
 export interface PreparedJson {
   readonly json: string;
@@ -64,6 +83,8 @@ export interface Reply<Body> {
   readonly body?: Body | undefined;
   /** Instead of `body`: made by `prepareJson` of the declared schema. */
   readonly prepared?: PreparedJson;
+  /** Instead of `body`: as `facts.accepted` asks for it. */
+  readonly written?: WrittenBody;
   /**
    * Awaited once the change is committed; what it returns is answered instead. When it fails, this reply is answered: the
    * change stands.

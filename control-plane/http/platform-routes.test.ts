@@ -62,6 +62,7 @@ test("whoever asks for readiness while it is asked for gets the same answer", as
   if (ready === undefined) throw new Error("there is no such route");
   const facts = {
     ...{ requestId: "1", clientAddress: "127.0.0.1", header: () => undefined, rawBody: undefined, waitSeconds: 0 },
+    ...{ accepted: "application/json", recheck: async () => {} },
     signal: new AbortController().signal,
   };
   const ask = () => ready.run({ params: {}, query: {}, body: undefined, caller: undefined, facts });

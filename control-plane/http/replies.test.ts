@@ -84,3 +84,34 @@ test("a stream is answered as it comes", async () => {
   expect(await (await api.ask("/api/v1/stream")).text()).toBe("ab");
   expect((await api.ask("/api/v1/stream", { method: "HEAD" })).status).toBe(200);
 });
+
+test("a body is written in the content type that the client would have most, and JSON where it has no wish", async () => {
+  const asked = async (accept: string) => {
+    const { status, headers } = await api.ask("/api/v1/sales", { headers: { accept } });
+    return [status, headers.get("content-type"), headers.get("vary")];
+  };
+  const json = [200, "application/json", "Accept"];
+  const csv = [200, "text/csv; charset=utf-8", "Accept"];
+  expect(await asked("*/*")).toEqual(json);
+  expect(await asked("text/html, image/png")).toEqual(json);
+  expect(await asked("text/csv;q=0.5, application/json;q=0.9")).toEqual(json);
+  expect(await asked("text/csv")).toEqual(csv);
+  expect(await asked("text/*, */*;q=0.1")).toEqual(csv);
+  const reply = await api.ask("/api/v1/sales", { headers: { accept: "text/csv" } });
+  const etag = reply.headers.get("etag") ?? "";
+  expect(await reply.text()).toBe("sold\r\n3\r\n");
+  const again = await api.ask("/api/v1/sales", { headers: { accept: "text/csv", "if-none-match": etag } });
+  expect(again.status).toBe(304);
+});
+
+test("a content type that the route does not declare is a defect", async () => {
+  const logged = waitForLine("request failed by a defect");
+  expect((await api.ask("/api/v1/sales", { headers: { accept: "image/svg+xml" } })).status).toBe(500);
+  expect(await logged).toMatchObject({ error: { message: expect.stringContaining("a content type") } });
+});
+
+test("a handler that takes long can ask whether its caller is still let in", async () => {
+  const news = (token: string) => api.ask("/api/v1/news", { headers: { authorization: `Bearer ${token}` } });
+  expect(await (await news("viewer")).text()).toBe("still here");
+  expect((await news("leaving")).status).toBe(401);
+});

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { Problem } from "../../platform/problem.ts";
-import type { RequestFacts } from "./define-route.ts";
+import { JSON_TYPE, type RequestFacts } from "./define-route.ts";
 import { malformedRequest } from "./problems.ts";
 
 /** What authentication may look at. */
@@ -24,6 +24,8 @@ export class ArrivedRequest implements RequestFacts {
   readonly header: (name: string) => string | undefined;
   rawBody: Buffer | undefined = undefined;
   waitSeconds = 0;
+  accepted = JSON_TYPE;
+  recheck: () => Promise<void> = async () => {};
   readonly #signal: () => AbortSignal;
 
   constructor(request: IncomingMessage, known: { clientAddress: string; signal: () => AbortSignal }) {

@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { type Logger, withLogContext } from "../../platform/log.ts";
 import type { Admission, Arrival } from "./admission.ts";
 import { type AnyCaller, callerIds } from "./authorize.ts";
-import type { RawBody, Route } from "./define-route.ts";
+import { contentTypesOf, JSON_TYPE, type RawBody, type Route } from "./define-route.ts";
 import { deprecationHeaders } from "./deprecation.ts";
 import { callerNameOf, fingerprintOf, type Idempotency, idempotencyKeyOf, type KeyedRequest } from "./idempotency.ts";
 import { parseParts } from "./parse-request.ts";
@@ -26,6 +26,7 @@ export type Run = (context: ApiContext, params: Readonly<Record<string, string |
 
 export function createRun(route: Route, settings: RunSettings): Run {
   const path = servedPath(route.path);
+  const contentTypes = contentTypesOf(route.reply);
   const farewell = route.deprecated === undefined ? undefined : deprecationHeaders(route.deprecated);
 
   return async (context, params) => {
@@ -41,6 +42,8 @@ export function createRun(route: Route, settings: RunSettings): Run {
       { params, query: context.query, body },
     );
     facts.rawBody = rawBody;
+    facts.accepted = acceptedBy(context, contentTypes);
+    facts.recheck = () => settings.admission.recheck(route, facts);
     facts.waitSeconds = route.prefersWait ? waitSecondsOf(facts.header("prefer")) : 0;
     const handle = async () => checkedReply(route, await route.run({ ...parsed, caller, facts }));
     const ids = { request_id: facts.requestId, ...context.state.callerIds };
@@ -76,6 +79,13 @@ async function runOnce(
 
 export function arrivalOf(context: ApiContext): Arrival {
   return { facts: context.state.facts, tell: (standing) => setRateLimitHeaders(context.res, standing) };
+}
+
+/** Whoever takes none of them gets the first, as most servers do (RFC 9110 §12.4.1). */
+function acceptedBy(context: ApiContext, contentTypes: readonly string[]): string {
+  const [first = JSON_TYPE, ...others] = contentTypes;
+  if (others.length === 0) return first;
+  return context.accepts(first, ...others) || first;
 }
 
 function jsonSchemaOf({ body }: Route) {

@@ -2,7 +2,7 @@
 import { Readable } from "node:stream";
 import type { Context } from "koa";
 import { z } from "zod";
-import { goodStatuses, type Reply, type Route } from "./define-route.ts";
+import { contentTypesOf, goodStatuses, JSON_TYPE, type Reply, type Route } from "./define-route.ts";
 import { etagOfText, hasTag, isNotModified } from "./etag.ts";
 
 const WITHOUT_BODY = new Set([204, 304]);
@@ -18,7 +18,7 @@ export function sendReply(context: Context, route: Route, reply: CheckedReply): 
   if (WITHOUT_BODY.has(reply.status)) {
     context.body = null;
   } else if ("body" in route.reply) {
-    sendJson(context, route, reply);
+    sendText(context, route, reply);
   } else if ("raw" in route.reply) {
     sendRaw(context, route.reply.raw, reply.body);
   } else {
@@ -30,6 +30,10 @@ export function sendReply(context: Context, route: Route, reply: CheckedReply): 
 export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply {
   const sent = { ...reply, status: reply.status ?? route.reply.status };
   if (!("body" in route.reply) || reply.prepared !== undefined || WITHOUT_BODY.has(sent.status)) return sent;
+  if (reply.written !== undefined) {
+    if (contentTypesOf(route.reply).includes(reply.written.type)) return sent;
+    throw new Error(`the reply of ${route.operationId} has a content type that it does not declare`);
+  }
   // Not of failures: /ready tells in its own shape, with 503, who is away.
   if (sent.status < 400 && !goodStatuses(route.reply).includes(sent.status))
     throw new Error(`the reply of ${route.operationId} has a status that it does not declare: ${sent.status}`);
@@ -38,11 +42,12 @@ export function checkedReply(route: Route, reply: Reply<unknown>): CheckedReply 
   throw new Error(`the reply of ${route.operationId} is not what it declares:\n${z.prettifyError(checked.error)}`);
 }
 
-function sendJson(context: Context, route: Route, { body, prepared }: CheckedReply): void {
-  const json = prepared?.json ?? JSON.stringify(body);
-  context.res.setHeader("content-type", "application/json");
+function sendText(context: Context, route: Route, { body, prepared, written }: CheckedReply): void {
+  const text = written?.text ?? prepared?.json ?? JSON.stringify(body);
+  context.res.setHeader("content-type", written === undefined ? JSON_TYPE : `${written.type}; charset=utf-8`);
+  if (contentTypesOf(route.reply).length > 1) context.vary("Accept");
   if (context.status === 200 && hasTag(route) && !context.res.hasHeader("etag")) {
-    context.res.setHeader("etag", prepared?.etag ?? etagOfText(json));
+    context.res.setHeader("etag", prepared?.etag ?? etagOfText(text));
   }
   const isRead = context.method === "GET" || context.method === "HEAD";
   if (isRead && isNotModified(context.headers["if-none-match"], context.response.get("etag"))) {
@@ -50,7 +55,7 @@ function sendJson(context: Context, route: Route, { body, prepared }: CheckedRep
     context.body = null;
     return;
   }
-  context.body = json;
+  context.body = text;
 }
 
 const rawSchema = z.union([z.string(), z.instanceof(Buffer), z.instanceof(Readable)]);

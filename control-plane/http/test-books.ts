@@ -5,6 +5,7 @@ import { z } from "zod";
 import { createLogger } from "../../platform/log.ts";
 import { defineProblem, Problem } from "../../platform/problem.ts";
 import { noRequest } from "./caller.ts";
+import { csvOf } from "./csv.ts";
 import { defineRoute, type Route } from "./define-route.ts";
 import { assertIfMatch } from "./etag.ts";
 import { unauthorized } from "./problems.ts";
@@ -51,6 +52,35 @@ export const bookRoutes: Route[] = [
     params: z.object({ id: z.uuid() }),
     reply: { status: 200, body: book },
     handle: async ({ params }) => ({ body: { id: params.id, title: "Middlemarch" } }),
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/sales",
+    operationId: "listSales",
+    tag: "Books",
+    summary: "What was sold",
+    access: { kind: "public" },
+    reply: { status: 200, body: z.object({ sold: z.int() }), also: ["text/csv", "image/svg+xml"] },
+    handle: async ({ facts }) => {
+      const type = facts.accepted;
+      if (type === "text/csv") return { written: { type, text: csvOf(["sold"], [{ sold: 3 }]) } };
+      return type === "image/svg+xml" ? { written: { type: "image/png", text: "" } } : { body: { sold: 3 } };
+    },
+  }),
+  defineRoute({
+    method: "GET",
+    path: "/news",
+    operationId: "listenToNews",
+    tag: "Books",
+    summary: "Until the reader is known no more",
+    access: { kind: "account", role: "viewer", scope: "reports:read" },
+    reply: { status: 200, raw: "text/plain" },
+    handle: async ({ facts }) => {
+      await facts.recheck();
+      readers.delete("leaving");
+      await facts.recheck();
+      return { body: "still here" };
+    },
   }),
   defineRoute({
     method: "PATCH",
@@ -131,10 +161,17 @@ export const bookRoutes: Route[] = [
   }),
 ];
 
+const readers = new Map([
+  ["viewer", "viewer"],
+  ["editor", "editor"],
+  ["leaving", "viewer"],
+] as const);
+
 const bookReaders: Authentication = {
   account: async (credentials) => {
-    const role = credentials.header("authorization")?.replace("Bearer ", "");
-    if (role !== "viewer" && role !== "editor") throw unauthorized("Log in first.");
+    const token = credentials.header("authorization")?.replace("Bearer ", "");
+    const role = [...readers].find(([name]) => name === token)?.[1];
+    if (role === undefined) throw unauthorized("Log in first.");
     return { userId: "u1", accountId: "a1", accountRole: role, platformRole: "user", scopes: "all", ...noRequest };
   },
   user: async () => ({ userId: "u1", sessionId: "s1", platformRole: "user", ...noRequest }),

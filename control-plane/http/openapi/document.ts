@@ -135,9 +135,13 @@ function goodRepliesOf(route: Route, components: SchemaComponents): Record<strin
 
 function replyOf(reply: ReplyDeclaration, components: SchemaComponents): JsonObject {
   if ("body" in reply) {
+    const others = (reply.also ?? []).map((type) => [type, { schema: { type: "string" } }]);
     return {
       description: "Done",
-      content: { "application/json": { schema: components.schema(reply.body, "output") } },
+      content: {
+        "application/json": { schema: components.schema(reply.body, "output") },
+        ...Object.fromEntries(others),
+      },
     };
   }
   if ("raw" in reply) {
