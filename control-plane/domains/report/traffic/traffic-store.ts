@@ -1,6 +1,6 @@
 // Asks ClickHouse for traffic. What a request names is looked up in the tables below; its values go as parameters.
 import { z } from "zod";
-import type { ClickHouse } from "../../database/clickhouse.ts";
+import type { ClickHouse } from "../../../database/clickhouse.ts";
 import type { TrafficGroup, TrafficInterval, TrafficMetric, TrafficPoint, TrafficRequest } from "./traffic.ts";
 
 // Served from the cache, be it after asking the origin whether it still holds.

@@ -1,8 +1,8 @@
 // Reports on what the edges served, each account its own.
-import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
-import type { Caller } from "../../http/caller.ts";
-import { invalidRequest } from "../../http/problems.ts";
-import type { DistributionService } from "../distribution/index.ts";
+import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
+import type { Caller } from "../../../http/caller.ts";
+import { invalidRequest } from "../../../http/problems.ts";
+import type { DistributionService } from "../../distribution/index.ts";
 import type { TrafficQuery } from "./schema.ts";
 import {
   fillGaps,

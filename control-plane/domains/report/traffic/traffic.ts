@@ -1,6 +1,6 @@
 // The traffic report in words and numbers: what may be asked, and the points of time an answer has. No I/O.
-import type { FieldFault } from "../../../platform/problem.ts";
-import { KEPT_DAYS } from "./log/access-log.ts";
+import type { FieldFault } from "../../../../platform/problem.ts";
+import { KEPT_DAYS } from "../log/access-log.ts";
 
 export const trafficMetrics = [
   "requests",

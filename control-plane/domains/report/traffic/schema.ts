@@ -1,6 +1,6 @@
 // Reports as they are asked for and answered over HTTP.
 import { z } from "zod";
-import { givenId } from "../../http/given-id.ts";
+import { givenId } from "../../../http/given-id.ts";
 import { defaultMetrics, type TrafficMetric, trafficGroups, trafficIntervals, trafficMetrics } from "./traffic.ts";
 
 const timeInput = z.iso.datetime({ offset: true, error: "must be a time such as 2026-05-01T00:00:00Z." });

@@ -1,0 +1,39 @@
+// Log lines come in from edges.
+import { z } from "zod";
+import { BATCH_ID_HEADER, BATCH_RETRY_HEADER, LOG_BATCH_BYTES_MAX } from "../../../../agents/contract.ts";
+import { defineRoute, type Route } from "../../../http/define-route.ts";
+import { invalidRequest } from "../../../http/problems.ts";
+import type { AccessLogService } from "./access-log-service.ts";
+
+export function logRoutes(accessLog: AccessLogService): Route[] {
+  return [
+    defineRoute({
+      method: "POST",
+      path: "/edge/v1/logs",
+      operationId: "sendLogs",
+      tag: "Edge protocol",
+      summary: "A batch of access-log lines, safe to send again",
+      access: { kind: "edge" },
+      body: { raw: "application/x-ndjson", bytesMax: LOG_BATCH_BYTES_MAX },
+      reply: { status: 204, empty: true },
+      async handle({ caller, facts }) {
+        await accessLog.storeBatch({
+          id: batchIdOf(facts.header(BATCH_ID_HEADER)),
+          edgeId: caller.edgeId,
+          scope: caller.scope,
+          isRetry: facts.header(BATCH_RETRY_HEADER) === "true",
+          body: facts.rawBody ?? Buffer.alloc(0),
+        });
+        return {};
+      },
+    }),
+  ];
+}
+
+const batchIdSchema = z.string().regex(/^[0-9a-f]{64}$/);
+
+function batchIdOf(header: string | undefined): string {
+  const parsed = batchIdSchema.safeParse(header);
+  if (parsed.success) return parsed.data;
+  throw invalidRequest([{ pointer: BATCH_ID_HEADER, detail: "must be 64 hex digits." }]);
+}
