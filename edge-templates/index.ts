@@ -23,6 +23,8 @@ export {
   type EdgeGroupSettingsPatch,
   edgeGroupSettingsPatch,
   edgeGroupSettingsSchema,
+  type Region,
+  regions,
 } from "./settings.ts";
 export { compileStructure } from "./structure.ts";
 export { contentTypeStart, fileExtension, pathPattern } from "./texts.ts";

@@ -6,6 +6,19 @@ const DISKS_MAX = 16;
 /** One request in so many: those whose share is exact in nginx's two decimals of a percent. */
 const SAMPLES = [1, 2, 4, 5, 8, 10, 16, 20, 25, 40, 50, 80, 100, 125, 200, 250, 400, 500, 625, 1000] as const;
 
+/** Where a point of presence stands, as traffic is billed; `other` is wherever nobody said. */
+export const regions = [
+  "africa",
+  "asia",
+  "europe",
+  "middle_east",
+  "north_america",
+  "oceania",
+  "south_america",
+  "other",
+] as const;
+export type Region = (typeof regions)[number];
+
 const port = z.int().min(1).max(65535);
 const address = z.union([z.ipv4(), z.ipv6()], { error: "must be an IPv4 or IPv6 address." });
 
@@ -70,6 +83,8 @@ const logs = {
     .meta({ description: "One request in so many is logged, and counts that often; errors (4xx, 5xx) always are." }),
 };
 
+const region = z.enum(regions).meta({ description: "Where its traffic is billed as served from." });
+
 const parent = z
   .uuid()
   .toLowerCase()
@@ -101,6 +116,7 @@ export const edgeGroupSettingsSchema = z
       .prefault({}),
     modules: z.strictObject({ brotli: modules.brotli.default(true), http3: modules.http3.default(true) }).prefault({}),
     logs: z.strictObject({ one_in: logs.one_in.default(1) }).prefault({}),
+    region: region.default("other"),
     parent_group_id: parent.default(null),
   })
   .superRefine((settings, context) => {
@@ -117,6 +133,7 @@ export const edgeGroupSettingsPatch = z
     workers: z.strictObject(workers).partial(),
     modules: z.strictObject(modules).partial(),
     logs: z.strictObject(logs).partial(),
+    region,
     parent_group_id: parent,
   })
   .partial();

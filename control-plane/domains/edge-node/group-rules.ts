@@ -13,6 +13,7 @@ export function mergedSettings(settings: EdgeGroupSettings, patch: EdgeGroupSett
     workers: { ...settings.workers, ...patch.workers },
     modules: { ...settings.modules, ...patch.modules },
     logs: { ...settings.logs, ...patch.logs },
+    region: patch.region ?? settings.region,
     parent_group_id: patch.parent_group_id === undefined ? settings.parent_group_id : patch.parent_group_id,
   };
 }

@@ -84,6 +84,15 @@ describe("a group", () => {
     expect(await groups.get(made.id)).toEqual(changed);
   });
 
+  test("is billed as of its region, which is a setting like others, and nowhere in particular until somebody says", async () => {
+    const made = await create();
+    expect(made.settings.region).toBe("other");
+    await update(made.id, { settings: { region: "europe" } });
+    expect(await update(made.id, { settings: { workers: { count: 4 } } })).toMatchObject({
+      settings: { region: "europe", workers: { count: 4 } },
+    });
+  });
+
   test("that stays as it is gets no version and starts nothing; another name starts nothing either", async () => {
     const { id, name } = await create();
     expect(await update(id, { name, settings: { logs: { one_in: 1 } } })).toMatchObject({ version: 1 });
