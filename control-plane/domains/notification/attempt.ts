@@ -1,4 +1,5 @@
 // What becomes of a delivery after each time that it was sent, and of a webhook that takes nothing any more.
+import { hostOf } from "../../../platform/outgoing.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import { platformActor } from "../../http/caller.ts";
 import { recordAudit } from "../audit/index.ts";
@@ -6,7 +7,7 @@ import { type DeliveryRecord, endDeliveries, lockDelivery, updateDelivery } from
 import { TEST_EVENT } from "./events.ts";
 import { notify } from "./notify.ts";
 import type { Answer } from "./request.ts";
-import { givenUp, hostOf, retryDelayMs } from "./webhook-rules.ts";
+import { givenUp, retryDelayMs } from "./webhook-rules.ts";
 import { lockWebhook, updateWebhook, type WebhookRecord } from "./webhook-store.ts";
 
 export interface Sent {

@@ -2,6 +2,7 @@
 // input or output.
 import { isIP } from "node:net";
 import { addressClass } from "../../../platform/address.ts";
+import { hostOf, mayDial } from "../../../platform/outgoing.ts";
 import { TEST_EVENT } from "./events.ts";
 
 const SECOND_MS = 1_000;
@@ -34,11 +35,6 @@ export function secretOf(bytes: Buffer): string {
   return `whsec_${bytes.toString("base64")}`;
 }
 
-/** ASCII, lower case, IPv6 without brackets. */
-export function hostOf({ hostname }: URL): string {
-  return hostname.replace(/^\[|\]$/g, "");
-}
-
 /** Every fault of the URL by itself; where its name leads is looked at with each delivery. */
 export function urlFaults(text: string, { allowPrivateOrigins }: UrlPolicy): readonly string[] {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -66,11 +62,6 @@ const PRIVATE = "points at a private address; this platform sends to public ones
 function addressFaults(address: string, policy: UrlPolicy): readonly string[] {
   if (addressClass(address) === "never") return ["points at an address that no receiver may have."];
   return mayDial(address, policy) ? [] : [PRIVATE];
-}
-
-export function mayDial(address: string, { allowPrivateOrigins }: UrlPolicy): boolean {
-  const kind = addressClass(address);
-  return kind === "public" || (kind === "private" && allowPrivateOrigins);
 }
 
 /** How long to wait after this many attempts, the last of which failed; undefined: no more of them. `random`: 0 to 1. */
