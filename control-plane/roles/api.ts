@@ -44,6 +44,7 @@ import { webhookRoutes } from "../domains/notification/index.ts";
 import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { reportRoutes } from "../domains/report/index.ts";
+import { usageRoutes } from "../domains/usage/index.ts";
 import { validationRoutes } from "../domains/validation/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
@@ -157,6 +158,7 @@ export function apiRoutes(
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeGroupRoutes(services.edgeGroups),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),
+    ...usageRoutes(services.usage),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
   ];
 }

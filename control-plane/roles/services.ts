@@ -35,6 +35,7 @@ import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import { createAccessLogService, createReportService } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
+import { createUsageService } from "../domains/usage/index.ts";
 import { createValidationService } from "../domains/validation/index.ts";
 import { createBudget } from "../http/budget.ts";
 import { createIdempotency } from "../http/idempotency.ts";
@@ -96,6 +97,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     rollouts: createRolloutService({ db }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
+    usage: createUsageService({ db, clickhouse, clock }),
     accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
   };
 }

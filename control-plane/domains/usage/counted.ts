@@ -1,0 +1,104 @@
+// What is counted of accounts in ClickHouse, as usage needs it: sums, bytes by edge, and the 95th percentile of bandwidth, each
+// for many accounts in one question. Reads roll-ups, of the own edges and of other providers alike.
+import { z } from "zod";
+import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
+import type { Sums } from "./figures.ts";
+import { bandwidthOf, droppedAbove95th, type Period } from "./month.ts";
+
+const QUERY_SECONDS_MAX = 60;
+
+/** In place of a distribution: all of the account's. */
+const WHOLE_ACCOUNT = "distribution_id = toUUID('00000000-0000-0000-0000-000000000000')";
+
+const SUMS = `
+  sum(counted.requests) AS requests, sum(counted.bytes_out) AS bytes, sum(counted.bytes_in) AS bytes_in,
+  sum(counted.hits) AS hits, sum(counted.hit_bytes) AS hit_bytes,
+  sum(counted.origin_requests) AS origin_requests, sum(counted.origin_bytes) AS origin_bytes`;
+
+const SUMMED = ["requests", "bytes_out", "bytes_in", "hits", "hit_bytes", "origin_requests", "origin_bytes"];
+
+/** 64 bits wide numbers may come as text. */
+const count = z.coerce.number();
+const countedSums = z.object({
+  ...{ requests: count, bytes: count, bytes_in: count, hits: count, hit_bytes: count },
+  ...{ origin_requests: count, origin_bytes: count },
+}) satisfies z.ZodType<Sums>;
+
+export interface Accounts {
+  readonly accountIds: readonly string[];
+  readonly period: Period;
+}
+
+export type Counts = ReturnType<typeof createCounts>;
+
+export function createCounts(clickhouse: ClickHouse) {
+  async function ask<Row>(
+    schema: z.ZodType<Row>,
+    query: string,
+    { accountIds, period }: Accounts,
+    signal: AbortSignal,
+  ): Promise<readonly Row[]> {
+    if (accountIds.length === 0) return [];
+    return askClickHouse(async () => {
+      const answer = await clickhouse.query({
+        query,
+        query_params: { accounts: accountIds, from: seconds(period.from), to: seconds(period.to) },
+        clickhouse_settings: { max_execution_time: QUERY_SECONDS_MAX },
+        format: "JSONEachRow",
+        abort_signal: signal,
+      });
+      return z.array(schema).parse(await answer.json());
+    });
+  }
+
+  /** By account and day; days without traffic are left out. */
+  function days(of: Accounts, signal: AbortSignal) {
+    const query = `
+      SELECT account_id, toString(toDate(time, 'UTC')) AS date, ${SUMS}
+      FROM ${counted("measure_day", [...SUMMED], WHOLE_ACCOUNT)} GROUP BY account_id, date ORDER BY account_id, date`;
+    return ask(countedSums.extend({ account_id: z.uuid(), date: z.string() }), query, of, signal);
+  }
+
+  /** By account and distribution, the most bytes first. */
+  function distributions(of: Accounts, signal: AbortSignal) {
+    const query = `
+      SELECT account_id, distribution_id, ${SUMS}
+      FROM ${counted("measure_day", ["distribution_id", ...SUMMED], `NOT ${WHOLE_ACCOUNT}`)}
+      GROUP BY account_id, distribution_id ORDER BY account_id, bytes DESC, distribution_id`;
+    return ask(countedSums.extend({ account_id: z.uuid(), distribution_id: z.uuid() }), query, of, signal);
+  }
+
+  /** Bytes by account and edge; what other providers delivered is under an id that is no edge's. */
+  function edges(of: Accounts, signal: AbortSignal) {
+    const query = `
+      SELECT account_id, edge_id, sum(bytes_out) AS bytes
+      FROM ${counted("traffic_day", ["edge_id", "bytes_out"], "1")} GROUP BY account_id, edge_id`;
+    return ask(z.object({ account_id: z.uuid(), edge_id: z.uuid(), bytes: count }), query, of, signal);
+  }
+
+  /** Bits per second by account; who is left out has too little traffic for more than 0. */
+  async function bandwidth95(of: Accounts, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const query = `
+      SELECT account_id, bytes FROM (
+        SELECT account_id, intDiv(toUnixTimestamp(time), 300) AS five_minutes, sum(bytes_out) AS bytes
+        FROM ${counted("measure_minute", ["bytes_out"], WHOLE_ACCOUNT)} GROUP BY account_id, five_minutes
+      ) ORDER BY account_id, bytes DESC LIMIT 1 OFFSET ${droppedAbove95th(of.period)} BY account_id`;
+    const rows = await ask(z.object({ account_id: z.uuid(), bytes: count }), query, of, signal);
+    return new Map(rows.map(({ account_id, bytes }) => [account_id, bandwidthOf(bytes)]));
+  }
+
+  return { days, distributions, edges, bandwidth95 };
+}
+
+/** The roll-up of our own edges and that of providers, which have the same columns. */
+function counted(table: string, columns: readonly string[], condition: string): string {
+  const read = (from: string) => `
+    SELECT account_id, time, ${columns.join(", ")} FROM ${from}
+    WHERE account_id IN {accounts:Array(UUID)} AND ${condition}
+      AND time >= toDateTime({from:UInt32}, 'UTC') AND time < toDateTime({to:UInt32}, 'UTC')`;
+  return `(${read(table)}) AS counted`;
+}
+
+function seconds(time: Date): number {
+  return Math.floor(time.getTime() / 1000);
+}
