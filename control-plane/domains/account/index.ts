@@ -3,7 +3,7 @@ export { createInvitationService, type InvitationService } from "./invitation-se
 export { invitationPage, roleWords } from "./letters.ts";
 export { createMemberService } from "./member-service.ts";
 export { createMemberships, type KnownMembership, type Memberships } from "./memberships.ts";
-export { findAccountsOfUser, findPeopleInCharge } from "./read-model.ts";
+export { findAccountsOfUser, findReadersOfLetters, type ReaderOfLetters } from "./read-model.ts";
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
 export { accountToReply, assertAccountLives, createAccount, createAccountService } from "./service.ts";

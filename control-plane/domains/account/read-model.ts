@@ -51,17 +51,25 @@ export async function findMember(
   return memberRow.optional().parse(row);
 }
 
-/** Where the account's owners and admins get letters: of those who may act here, and have an address. */
-export async function findPeopleInCharge(reads: Reads, accountId: string): Promise<readonly string[]> {
+const readerRow = z.object({ userId: z.uuid(), email: z.string(), isInCharge: z.boolean() });
+export type ReaderOfLetters = z.output<typeof readerRow>;
+
+/** The account's owners and admins, and of these users its members: of those who may act here, and have an address. */
+export async function findReadersOfLetters(
+  reads: Reads,
+  accountId: string,
+  userIds: readonly string[],
+): Promise<readonly ReaderOfLetters[]> {
+  const inCharge = reads.raw("member.role in ('owner', 'admin')");
   const rows: unknown = await reads("membership as member")
+    .select({ userId: "member.user_id", email: "user.email", isInCharge: inCharge })
     .join("user", "user.id", "member.user_id")
     .where({ "member.account_id": accountId })
-    .whereIn("member.role", ["owner", "admin"])
+    .where((either) => either.where(inCharge).orWhereIn("member.user_id", [...userIds]))
     .whereNotNull("user.email")
     .whereNull("user.suspended_at")
-    .orderBy("user.email")
-    .pluck("user.email");
-  return z.array(z.string()).parse(rows);
+    .orderBy("user.email");
+  return z.array(readerRow).parse(rows);
 }
 
 const accountOfUserRow = z.object({

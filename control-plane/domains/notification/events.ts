@@ -9,6 +9,8 @@ export const notificationEvents = [
   "domain.won",
   "domain.lost",
   "distribution.moved",
+  "alert.raised",
+  "alert.resolved",
   "webhook.disabled",
 ] as const;
 export type NotificationEvent = (typeof notificationEvents)[number];

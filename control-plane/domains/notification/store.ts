@@ -3,11 +3,12 @@ import { Model, snakeCaseMappers } from "objection";
 import type { Columns } from "../../database/columns.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
 import type { NotificationEvent } from "./events.ts";
+import { type Recipients, recipientsSchema } from "./recipients.ts";
 
 class NotificationModel extends Model {
   static override tableName = "notification";
   static override columnNameMappers = snakeCaseMappers();
-  static override jsonAttributes = ["details"];
+  static override jsonAttributes = ["details", "recipients"];
 
   declare id: string;
   declare accountId: string;
@@ -23,6 +24,9 @@ class NotificationModel extends Model {
   /** Whether people are told, too. */
   declare wantsLetter: boolean;
   declare letteredAt: Date | null;
+  /** Who gets letters of it; null: the owners and admins. */
+  declare recipients: Recipients | null;
+  declare isUrgent: boolean;
 }
 export type NotificationRecord = Columns<NotificationModel>;
 
@@ -66,11 +70,22 @@ export async function wasWrittenSince(tx: Tx, accountId: string, since: Date): P
 
 /** What people are still to be told, the oldest first. */
 export async function findUnwritten(tx: Tx, accountId: string, limit: number): Promise<readonly NotificationRecord[]> {
-  return NotificationModel.query(tx)
+  const rows = await NotificationModel.query(tx)
     .where({ account_id: accountId, wants_letter: true })
     .whereNull("lettered_at")
     .orderBy(["created_at", "id"])
     .limit(limit);
+  return rows.map((row) => ({ ...row, recipients: recipientsSchema.nullable().parse(row.recipients) }));
+}
+
+/** Whether something waits that people should not wait long for. */
+export async function hasUrgent(tx: Tx, accountId: string): Promise<boolean> {
+  const urgent = await NotificationModel.query(tx)
+    .select("id")
+    .where({ account_id: accountId, wants_letter: true, is_urgent: true })
+    .whereNull("lettered_at")
+    .first();
+  return urgent !== undefined;
 }
 
 export async function setWritten(tx: Tx, ids: readonly string[], now: Date): Promise<void> {
@@ -79,8 +94,12 @@ export async function setWritten(tx: Tx, ids: readonly string[], now: Date): Pro
     .whereIn("id", [...ids]);
 }
 
-/** With something to be written, and no letter since. */
-export async function findAccountsToWriteTo(reads: Reads, since: Date, limit: number): Promise<readonly string[]> {
+/** With something to be written, and no letter since: of what is urgent, since another time. */
+export async function findAccountsToWriteTo(
+  reads: Reads,
+  { since, urgentSince }: { since: Date; urgentSince: Date },
+  limit: number,
+): Promise<readonly string[]> {
   const rows = await NotificationModel.query(reads)
     .alias("news")
     .distinct("news.account_id")
@@ -90,7 +109,10 @@ export async function findAccountsToWriteTo(reads: Reads, since: Date, limit: nu
       NotificationModel.query(reads)
         .alias("written")
         .whereColumn("written.account_id", "news.account_id")
-        .where("written.lettered_at", ">", since),
+        .whereRaw("written.lettered_at > case when news.is_urgent then ?::timestamptz else ?::timestamptz end", [
+          urgentSince,
+          since,
+        ]),
     )
     .limit(limit);
   return rows.map(({ accountId }) => accountId);
