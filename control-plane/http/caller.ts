@@ -10,6 +10,8 @@ export type PlatformRole = (typeof platformRoles)[number];
 export const scopes = [
   "account:read",
   "account:write",
+  "alerts:read",
+  "alerts:write",
   "audit:read",
   "certificates:read",
   "certificates:write",

@@ -1,6 +1,7 @@
 // For every operation of the API, a request with which the owner succeeds: ids that exist, a body that is accepted.
 import { randomBytes } from "node:crypto";
 import { z } from "zod";
+import { alertRecipes } from "./alert-recipes.ts";
 import { certificateRecipes } from "./certificate-recipes.ts";
 import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
@@ -72,6 +73,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...edgeRecipes,
   ...certificateRecipes,
   ...webhookRecipes,
+  ...alertRecipes,
   getTraffic: async (kitchen) => {
     const day = 24 * 60 * 60 * 1000;
     const to = new Date();

@@ -1,0 +1,3 @@
+// Alerts: what accounts want to be told of when it happens. The only door of this domain.
+export { alertRoutes } from "./routes.ts";
+export { createAlertService } from "./service.ts";
