@@ -4,6 +4,7 @@ import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { accountRoutes, MEMBERSHIPS } from "../domains/account/index.ts";
+import { alertRoutes } from "../domains/alert/index.ts";
 import {
   API_TOKENS,
   acceptApiTokens,
@@ -152,6 +153,7 @@ export function apiRoutes(
     ...purgeRoutes(services.purges),
     ...prefetchRoutes(services.prefetches),
     ...webhookRoutes(services.webhooks),
+    ...alertRoutes({ alerts: services.alerts, clock }),
     ...certificateRoutes(services.certificates),
     ...deploymentRoutes({ db, clock, reports: services.edgeReports, distributions: services.distributions }),
     ...rolloutRoutes(services.rollouts),

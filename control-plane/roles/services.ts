@@ -10,6 +10,7 @@ import {
   createMemberService,
   createMemberships,
 } from "../domains/account/index.ts";
+import { createAlertService } from "../domains/alert/index.ts";
 import { createApiTokenService, createTokenReads } from "../domains/api-token/index.ts";
 import { createAuthService, createOperatorService, createSigningKeys, createTokens } from "../domains/auth/index.ts";
 import { createCachePolicyService } from "../domains/cache-policy/index.ts";
@@ -85,6 +86,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     purges: createPurgeService({ db, clock, budget: budgets.purges }),
     prefetches: createPrefetchService({ db, clock, budget: budgets.prefetches }),
     webhooks: createWebhookService({ db, clock, seal, policy: platform }),
+    alerts: createAlertService({ db, clock, publicUrl: publicUrlOf(config) }),
     certificates: createCertificateService({
       ...{ db, clock, seal, canonicalName: (text) => canonicalDomain(text, platform.zone) },
       isServedForAnother: async (reads, name) => (await findForeignClaim(reads, name)) !== undefined,
