@@ -374,27 +374,10 @@ export const BATCH_RETRY_HEADER = "edgewright-batch-retry";
 /** Before compression; a larger batch is refused for ever, so cut it earlier. */
 export const LOG_BATCH_BYTES_MAX = 4 * 1024 * 1024;
 
-/** One access-log line as the edge's nginx writes it. The edge id is added by the control plane from the credential. */
-export const accessLogLineSchema = z.object({
-  time: z.string(), // $time_iso8601 with milliseconds: unix seconds as "1700000000.123" ($msec)
-  request_id: z.string(),
-  account: z.string(),
-  distribution: z.string(),
-  host: z.string(),
-  method: z.string(),
-  path: z.string(),
-  status: z.int(),
-  cache_status: z.string(),
-  bytes_out: z.int(),
-  bytes_in: z.int(),
-  duration_ms: z.int(),
-  origin_ms: z.int().nullable(),
-  protocol: z.string(),
-  tls: z.string(),
-  referrer_host: z.string(),
-  user_agent: z.string(),
-  client: z.string(),
-  /** How many requests this line stands for: more than one where a group logs a sample. */
-  weight: z.int().min(1).max(65_535).default(1),
-});
-export type AccessLogLine = z.infer<typeof accessLogLineSchema>;
+// What a line is and what becomes of it: the control plane makes rows of lines, and so does an agent that writes straight
+// to ClickHouse.
+export { saltFromKey } from "./access-log/client-hash.ts";
+export { type AccessLogLine, accessLogLineSchema } from "./access-log/line.ts";
+export { openPlaces } from "./access-log/places.ts";
+export type { AccessLogRow, LogBatch } from "./access-log/row.ts";
+export { ACCESS_LOG_KEPT_DAYS, createRows, type MakeRows } from "./access-log/rows.ts";

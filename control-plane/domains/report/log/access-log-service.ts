@@ -1,8 +1,17 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
+import { LRUCache } from "lru-cache";
+import {
+  ACCESS_LOG_KEPT_DAYS,
+  type AccessLogRow,
+  createRows,
+  type LogBatch,
+  type MakeRows,
+  type openPlaces,
+  saltFromKey,
+} from "../../../../agents/contract.ts";
 import type { Logger } from "../../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
 import type { Database } from "../../../database/transaction.ts";
-import { type AccessLogRow, type Batch, createClientHash, type HashClient, parseBatch } from "./access-log.ts";
 import { findAbsentRows, insertRows } from "./access-log-store.ts";
 import { createKeepTrue } from "./access-log-truth.ts";
 
@@ -22,6 +31,7 @@ export function createAccessLogService({
   clickhouse,
   clock,
   hashKey,
+  findPlace = () => ({ country: "", asn: 0 }),
   log,
 }: {
   db: Database;
@@ -29,25 +39,27 @@ export function createAccessLogService({
   clock: () => Date;
   /** The platform's own: it stays when the master key that seals it rotates. */
   hashKey: () => Promise<Buffer>;
+  /** Of a viewer's address. Default: nobody knows. */
+  findPlace?: Awaited<ReturnType<typeof openPlaces>>;
   log: Logger;
 }) {
   const keepTrue = createKeepTrue(db);
-  let hashing: Promise<HashClient> | undefined;
+  let making: Promise<MakeRows> | undefined;
 
-  function hashClient(): Promise<HashClient> {
-    hashing ??= hashKey()
-      .then(createClientHash)
+  function makeRows(): Promise<MakeRows> {
+    making ??= hashKey()
+      .then((key) => createRows({ saltOf: saltsFrom(key), findPlace }))
       .catch((error: unknown) => {
-        hashing = undefined;
+        making = undefined;
         throw error;
       });
-    return hashing;
+    return making;
   }
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
   async function storeBatch(sent: SentBatch): Promise<void> {
-    const batch: Batch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const { rows: read, faulty } = await parseBatch(sent.body, batch, await hashClient());
+    const batch: LogBatch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
+    const { rows: read, faulty } = await (await makeRows())(sent.body, batch);
     if (faulty.count > 0) {
       log.warn(
         { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },
@@ -68,7 +80,7 @@ export function createAccessLogService({
    * Sent before, so any line may be stored already, by an insert whose token the table's window has forgotten. And
    * ClickHouse records a token before it stores the rows: after a crash it may keep out rows that were never stored.
    */
-  async function storeAbsent(rows: readonly AccessLogRow[], batch: Batch): Promise<void> {
+  async function storeAbsent(rows: readonly AccessLogRow[], batch: LogBatch): Promise<void> {
     const absent = await findAbsentRows(clickhouse, batch, rows);
     await insertRows(clickhouse, absent, tokenOf(batch));
     const lost = await findAbsentRows(clickhouse, batch, absent);
@@ -79,6 +91,18 @@ export function createAccessLogService({
 }
 
 /** An edge cannot make another's batch look like one that was sent. */
-function tokenOf(batch: Batch): string {
+function tokenOf(batch: LogBatch): string {
   return `${batch.edgeId}/${batch.id}`;
+}
+
+/** A day's salt is derived once. */
+function saltsFrom(key: Buffer): (day: string) => Buffer {
+  const salts = new LRUCache<string, Buffer>({ max: ACCESS_LOG_KEPT_DAYS });
+  return (day) => {
+    const known = salts.get(day);
+    if (known !== undefined) return known;
+    const salt = saltFromKey(key, day);
+    salts.set(day, salt);
+    return salt;
+  };
 }

@@ -1,7 +1,8 @@
 // The table access_log: what was stored of a batch, and how more of it is stored.
 import { z } from "zod";
+import type { AccessLogRow, LogBatch } from "../../../../agents/contract.ts";
 import type { ClickHouse } from "../../../database/clickhouse.ts";
-import { type AccessLogRow, type Batch, spanOf } from "./access-log.ts";
+import { spanOf } from "./access-log.ts";
 
 /**
  * One block, so that its rows of one month are stored together or not at all. ClickHouse drops, month by month, a block
@@ -27,7 +28,7 @@ const storedSchema = z.array(z.object({ batch_line: z.coerce.number() }));
 /** Those of the batch's rows that are not stored yet. */
 export async function findAbsentRows(
   clickhouse: ClickHouse,
-  batch: Batch,
+  batch: LogBatch,
   rows: readonly AccessLogRow[],
 ): Promise<readonly AccessLogRow[]> {
   if (rows.length === 0) return [];

@@ -1,11 +1,11 @@
 // Which lines an edge may send: those about distributions that its group carries, on the account of their owner, and that
 // count for no more than the group's sample. An edge that somebody took over can lie about its own traffic alone.
 import { LRUCache } from "lru-cache";
+import type { AccessLogRow } from "../../../../agents/contract.ts";
 import type { Database } from "../../../database/transaction.ts";
 import { findEverCarried } from "../../deployment/index.ts";
 import { findOwners } from "../../distribution/index.ts";
 import { findSamples } from "../../edge-node/index.ts";
-import type { AccessLogRow } from "./access-log.ts";
 
 const KNOWN_MAX = 100_000;
 const KNOWN_TTL_MS = 10 * 60 * 1000;

@@ -99,7 +99,8 @@ test("a batch that is sent by several at once is stored once", async () => {
 });
 
 test("two batches with the same lines are two batches", async () => {
-  const [first, second] = [batchOf([line({ request_id: "same" })]), batchOf([line({ request_id: "same" })])];
+  const request_id = "5a".repeat(16);
+  const [first, second] = [batchOf([line({ request_id })]), batchOf([line({ request_id })])];
   await send(first);
   await send(second);
   expect(await stored(first)).toEqual({ rows: 1, lines: 1 });
@@ -180,16 +181,15 @@ test("faulty lines are logged and cost nothing but themselves", async () => {
 
 test("hostile text in every field is stored as it is", async () => {
   const texts = ["\u0000\u0001\u001f", "\\N", "'; DROP TABLE access_log; --", "\t\r\n", "🦊\u2028", '{}[]",:'];
-  const batch = batchOf(texts.map((text) => line({ path: text, user_agent: text, host: text, referrer_host: text })));
+  const batch = batchOf(texts.map((text) => line({ path: text, host: text, referrer_host: text })));
   await send(batch);
   const answer = await server.clickhouse.query({
-    query:
-      "SELECT path, user_agent, host, referrer_host FROM access_log WHERE batch_id = {id:String} ORDER BY batch_line",
+    query: "SELECT path, host, referrer_host FROM access_log WHERE batch_id = {id:String} ORDER BY batch_line",
     query_params: { id: batch.id },
     format: "JSONEachRow",
   });
   expect(await answer.json()).toEqual(
-    texts.map((text) => ({ path: text, user_agent: text, host: text, referrer_host: text })),
+    texts.map((text) => ({ path: text, host: text, referrer_host: text.toLowerCase() })),
   );
 });
 
