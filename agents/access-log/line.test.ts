@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { accessLogLineSchema, lineOf, readLine } from "./line.ts";
+import { accessLogLineSchema, isLine, readLine } from "./line.ts";
 import { line } from "./test-lines.ts";
 
 const fields = fc.constantFrom(...Object.keys(accessLogLineSchema.shape));
@@ -19,31 +19,24 @@ const values = fc.oneof(
 );
 const changes = fc.array(fc.tuple(fields, values), { maxLength: 3 });
 
-test("the reader by hand says what the schema says of every line, and reads the same", () => {
+test("the reader by hand says what the schema says of every line", () => {
   fc.assert(
     fc.property(changes, (changed) => {
       const json: Record<string, unknown> = { ...line(), ...Object.fromEntries(changed) };
-      const bySchema = accessLogLineSchema.safeParse(json);
-      const byHand = lineOf(json);
-      if (bySchema.success) expect(byHand).toEqual({ line: bySchema.data });
-      else expect(byHand).toEqual({ fault: expect.stringMatching(new RegExp(`^(${faulty(bySchema.error)}): `)) });
+      expect(isLine(json)).toBe(accessLogLineSchema.safeParse(json).success);
     }),
     { numRuns: 3_000 },
   );
 });
 
-function faulty(error: { issues: readonly { path: readonly PropertyKey[] }[] }): string {
-  return error.issues.map(({ path }) => String(path[0])).join("|");
-}
-
 test("a field that is missing is found, unless older edges had none", () => {
   const optional = Object.keys(line()).filter((name) => {
     const rest = Object.fromEntries(Object.entries(line()).filter(([other]) => other !== name));
-    return "line" in lineOf(rest);
+    return isLine(rest);
   });
   expect(optional.sort()).toEqual(["content_type", "fetched_bytes", "origin_bytes", "query", "ttfb_ms", "weight"]);
 });
 
 test.each(["", "null", "[]", '"x"', "{", '{"time":"1"}', "\u0000"])("%j is no line", (text) => {
-  expect(readLine(text)).toHaveProperty("fault");
+  expect(readLine(text)).toBeUndefined();
 });

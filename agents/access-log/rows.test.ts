@@ -45,7 +45,7 @@ test("a visitor is the same all day, another on the next, and another under anot
 
 test.each([
   ["that is no JSON", "{", "is not JSON"],
-  ["that is no object", "7", "is no object"],
+  ["that is no object", "7", ": Invalid input"],
   ["with a negative count", JSON.stringify(line({ bytes_out: -1 })), "bytes_out: "],
   ["with a status that no column holds", JSON.stringify(line({ status: 70_000 })), "status: "],
   ["with a time that is none", JSON.stringify(line({ time: "yesterday" })), "time: "],

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import { clientHash, type SaltOf } from "./client-hash.ts";
 import { contentKindOf } from "./content-kind.ts";
-import { type AccessLogLine, readLine } from "./line.ts";
+import { type AccessLogLine, faultOf, readLine } from "./line.ts";
 import type { FindPlace, Place } from "./places.ts";
 import { type AccessLogRow, type LogBatch, OWN_PROVIDER } from "./row.ts";
 import { createUserAgentFamilies } from "./user-agents.ts";
@@ -53,7 +53,7 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
     return client;
   }
 
-  function rowOf(line: AccessLogLine, number: number, batch: LogBatch): AccessLogRow {
+  function rowOf(line: AccessLogLine, number: number, batch: LogBatch, receivedAt: string): AccessLogRow {
     const edgeMs = Math.round(Number(line.time) * 1000);
     const timeMs = rightTime(edgeMs, batch.receivedAt.getTime());
     const { country, asn, hash } = clientAt(line.client, dayOf(timeMs));
@@ -62,7 +62,7 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
     return {
       time: secondsOf(timeMs),
       edge_time: secondsOf(edgeMs),
-      received_at: secondsOf(batch.receivedAt.getTime()),
+      received_at: receivedAt,
       edge_id: batch.edgeId,
       provider: OWN_PROVIDER,
       batch_id: batch.id,
@@ -73,41 +73,41 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
       host: line.host,
       method: methods.has(line.method) ? line.method : OTHER,
       path: line.path,
-      query: line.query,
+      query: line.query ?? "",
       status: line.status,
       cache_status: cacheStatuses.has(line.cache_status) ? line.cache_status : NO_CACHE_STATUS,
       bytes_out: line.bytes_out,
       bytes_in: line.bytes_in,
-      origin_bytes: (isHit ? 0 : line.origin_bytes) + line.fetched_bytes,
+      origin_bytes: (isHit ? 0 : (line.origin_bytes ?? 0)) + (line.fetched_bytes ?? 0),
       duration_ms: line.duration_ms,
       origin_ms: isHit ? null : line.origin_ms,
-      ttfb_ms: line.ttfb_ms,
+      ttfb_ms: line.ttfb_ms ?? 0,
       protocol: protocols.has(line.protocol) ? line.protocol : OTHER,
       tls: tlsVersions.has(line.tls) ? line.tls : OTHER,
       country,
       asn,
       referrer_host: line.referrer_host.toLowerCase(),
       user_agent_family: familyOf(line.user_agent),
-      content_kind: contentKindOf(line.content_type, line.path),
+      content_kind: contentKindOf(line.content_type ?? "", line.path),
       client_hash: hash,
-      weight: line.weight,
+      weight: line.weight ?? 1,
     };
   }
 
   return async (body, batch) => {
     const lines = body.toString("utf8").split("\n");
     const rows: AccessLogRow[] = [];
+    const receivedAt = secondsOf(batch.receivedAt.getTime());
     let faults = 0;
     let first: string | undefined;
     for (const [index, text] of lines.entries()) {
       if (index % LINES_PER_TURN === LINES_PER_TURN - 1) await nextTurn();
       if (text === "" || text.trim() === "") continue;
-      const read = readLine(text);
-      if ("line" in read) rows.push(rowOf(read.line, index + 1, batch));
-      else {
+      const line = readLine(text);
+      if (line === undefined) {
         faults += 1;
-        first ??= `line ${index + 1}: ${read.fault}`;
-      }
+        first ??= `line ${index + 1}: ${faultOf(text)}`;
+      } else rows.push(rowOf(line, index + 1, batch, receivedAt));
     }
     return { rows, faulty: { count: faults, first } };
   };
