@@ -145,6 +145,8 @@ export interface DesiredDistribution {
   readonly hosts: readonly string[];
   /** True: viewers get 503, and nothing is asked of the origins. */
   readonly isDisabled: boolean;
+  /** True: why it is disabled; viewers are told. */
+  readonly isOverQuota: boolean;
   readonly isLivestream: boolean;
   /** False: HTTPS is refused for its hosts. */
   readonly https: boolean;

@@ -44,6 +44,7 @@ const documentSchema = z.strictObject({
   /** A switch that is on; absent: off. */
   disabled: z.literal(true).optional(),
   livestream: z.literal(true).optional(),
+  over_quota: z.literal(true).optional(),
   headers: headersSchema.optional(),
   hsts: hstsSchema.optional(),
   limits: limitsSchema.optional(),
@@ -67,6 +68,7 @@ export function compileDocument(distribution: DesiredDistribution): Compiled {
     cors: corsPart(distribution),
     disabled: distribution.isDisabled || undefined,
     livestream: distribution.isLivestream || undefined,
+    over_quota: distribution.isOverQuota || undefined,
     headers: headersPart(distribution),
     hsts: hstsPart(distribution),
     limits: limitsPart(distribution),

@@ -62,6 +62,7 @@ export const exampleDistribution: DesiredDistribution = {
   accountId: "0b9e5a36-7f2b-4c8e-9d53-6a1f4f0c2a12",
   hosts: ["www.example.com"],
   isDisabled: false,
+  isOverQuota: false,
   isLivestream: false,
   http2: true,
   http3: true,

@@ -131,4 +131,16 @@ describe("a distribution that is switched off", () => {
     await site.change({});
     expect((await site.ask("/a")).status).toBe(200);
   });
+
+  test("says why, where its account is over its quota", async () => {
+    const site = await sites.serve();
+    const words = "over its quota";
+    await site.change({ isDisabled: true });
+    expect((await site.ask("/a")).body).not.toContain(words);
+    await site.change({ isDisabled: true, isOverQuota: true });
+    const { status, body, headers } = await site.ask("/a");
+    expect([status, headers["cache-control"]]).toEqual([503, "no-store"]);
+    expect(body).toContain(words);
+    expect(body).toContain(headers["x-request-id"]);
+  });
 });

@@ -6,7 +6,12 @@ import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { expiryHandlers } from "../domains/certificate/index.ts";
 import { compilerName, deploymentHandlers } from "../domains/deployment/index.ts";
-import { groupPlacementHandler, groupVacatedHandler, policyChangeHandler } from "../domains/distribution/index.ts";
+import {
+  cutOffHandler,
+  groupPlacementHandler,
+  groupVacatedHandler,
+  policyChangeHandler,
+} from "../domains/distribution/index.ts";
 import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.ts";
 import { createPost, mailHandlers } from "../domains/mail/index.ts";
 import { createCourier, createSender, notificationHandlers } from "../domains/notification/index.ts";
@@ -53,6 +58,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...prefetchHandlers({ db, signer, clock, announce }),
     ...validationHandlers({ db, signer, clock, announce, log, ...validation }),
     policyChangeHandler({ db }),
+    cutOffHandler({ db }),
     groupPlacementHandler({ db }),
     groupVacatedHandler({ db, clock }),
     ...signingKeys,

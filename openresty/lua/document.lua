@@ -84,7 +84,7 @@ local function prepare(decoded)
 end
 
 -- Absent: off.
-local SWITCHES = { "disabled", "livestream" }
+local SWITCHES = { "disabled", "livestream", "over_quota" }
 local FLAGS = { "http2", "http3", "https", "redirect_to_https" }
 
 local function fault_of(decoded, id)

@@ -24,10 +24,12 @@ local M = {}
 
 M.TYPE = "text/html; charset=utf-8"
 
+local OVER_QUOTA = "<p>This site has used up what it may deliver this month: it is over its quota.</p>\n"
+
 --- The page; one that may be kept for others names no request.
-function M.text(status, request_id)
+function M.text(status, request_id, more)
   local reason = REASONS[status] or "Error"
-  local page = format(PAGE, status, reason, status, reason)
+  local page = format(PAGE, status, reason, status, reason) .. (more or "")
   return request_id and page .. "<p>Request " .. request_id .. "</p>\n" or page
 end
 
@@ -36,8 +38,10 @@ function M.show(request_id)
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"
   ngx.header["X-Request-Id"] = request_id
-  if ngx.var.scheme == "https" then connection.tell(ngx.var, documents.find(ngx.var.edge_distribution or "")) end
-  ngx.print(M.text(ngx.status, request_id or "-"))
+  local document = documents.find(ngx.var.edge_distribution or "")
+  if ngx.var.scheme == "https" then connection.tell(ngx.var, document) end
+  local is_over_quota = ngx.status == 503 and document and document.over_quota
+  ngx.print(M.text(ngx.status, request_id or "-", is_over_quota and OVER_QUOTA or nil))
 end
 
 return M

@@ -7,4 +7,13 @@ export { findAccountsOfUser, findReadersOfLetters, type ReaderOfLetters } from "
 export { accountRoutes } from "./routes.ts";
 export { accountReply } from "./schema.ts";
 export { accountToReply, assertAccountLives, createAccount, createAccountService } from "./service.ts";
-export { type AccountRecord, findAccount, findMembership, MEMBERSHIPS, type MembershipRecord } from "./store.ts";
+export {
+  type AccountRecord,
+  findAccount,
+  findMembership,
+  isCutOff,
+  lockAccount,
+  MEMBERSHIPS,
+  type MembershipRecord,
+  updateCutOff,
+} from "./store.ts";

@@ -14,6 +14,8 @@ class AccountModel extends Model {
   declare createdAt: Date;
   declare updatedAt: Date;
   declare deletedAt: Date | null;
+  /** Since when its distributions answer 503 because it is over its quota. */
+  declare cutOffAt: Date | null;
 }
 export type AccountRecord = Columns<AccountModel>;
 
@@ -38,9 +40,11 @@ function membershipsOf(userId: string): string {
   return `${MEMBERSHIPS}:${userId}`;
 }
 
-export async function insertAccount(tx: Tx, account: Omit<AccountRecord, "deletedAt">): Promise<AccountRecord> {
+type NewAccount = Omit<AccountRecord, "deletedAt" | "cutOffAt">;
+
+export async function insertAccount(tx: Tx, account: NewAccount): Promise<AccountRecord> {
   await AccountModel.query(tx).insert(account);
-  return { ...account, deletedAt: null };
+  return { ...account, deletedAt: null, cutOffAt: null };
 }
 
 export async function findAccount(reads: Reads, id: string): Promise<AccountRecord | undefined> {
@@ -68,6 +72,16 @@ export async function updateAccount(
   changes: Partial<Pick<AccountRecord, "name" | "updatedAt" | "deletedAt">>,
 ): Promise<void> {
   await AccountModel.query(tx).patch(changes).where({ id });
+}
+
+export async function isCutOff(reads: Reads, id: string): Promise<boolean> {
+  const account = await AccountModel.query(reads).findById(id).select("cut_off_at");
+  return account !== undefined && account.cutOffAt !== null;
+}
+
+/** Whose distributions are the caller's to tell. */
+export async function updateCutOff(tx: Tx, id: string, cutOffAt: Date | null): Promise<void> {
+  await AccountModel.query(tx).patch({ cutOffAt }).where({ id });
 }
 
 export async function insertMembership(tx: Tx, membership: Omit<MembershipRecord, "id">): Promise<void> {

@@ -4,7 +4,7 @@ import { type FieldFault, Problem } from "../../../platform/problem.ts";
 import type { Tx } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
-import { assertAccountLives } from "../account/index.ts";
+import { assertAccountLives, isCutOff } from "../account/index.ts";
 import { insertOrigins, type OriginSettings } from "../origin/index.ts";
 import { chooseCertificate, NO_CERTIFICATE } from "./certificate-choice.ts";
 import { recordCreation } from "./change.ts";
@@ -103,6 +103,7 @@ export async function insertNew(
     certificate: await certificateOf(tx, record),
     origins: await insertOrigins(tx, owner, origins),
     rules: await insertRules(tx, owner, rules),
+    isCutOff: await isCutOff(tx, accountId),
   };
   await recordCreation(tx, caller, { action, now }, state);
   if (claim !== null) await enqueueJob(tx, domainClaimed, { domain_id: claim.id });

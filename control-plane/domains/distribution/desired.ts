@@ -47,14 +47,15 @@ export async function findDesiredDistribution(reads: Reads, id: string): Promise
 
 export async function desiredDistribution(
   reads: Reads,
-  { record, certificate, origins, rules }: DistributionState,
+  { record, certificate, origins, rules, isCutOff }: DistributionState,
 ): Promise<DesiredDistribution> {
   const own = desiredRules(rules);
   return {
     id: record.id,
     accountId: record.accountId,
     hosts: await servedHosts(reads, record),
-    isDisabled: record.status === "disabled",
+    isDisabled: record.status === "disabled" || isCutOff,
+    isOverQuota: isCutOff,
     isLivestream: record.isLivestream,
     https: record.enableSsl,
     http2: record.isHttp2,

@@ -12,6 +12,7 @@ export {
   updateClaim,
 } from "./claim-store.ts";
 export { moveClaim, recordValidation } from "./claims.ts";
+export { cutOffHandler, setCutOff } from "./cut-off.ts";
 export { recordDeployment } from "./deployed.ts";
 export { type DesiredState, findDesiredDistribution } from "./desired.ts";
 export { groupPlacementHandler } from "./group-placement.ts";

@@ -6,6 +6,7 @@ import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import type { PreparedJson } from "../../http/define-route.ts";
 import { preparedJsonSchema, prepareJson } from "../../http/prepared-json.ts";
+import { isCutOff } from "../account/index.ts";
 import { findSummaries } from "../certificate/index.ts";
 import { originsByDistribution } from "../origin/index.ts";
 import { distributionToReply } from "./reply.ts";
@@ -32,7 +33,8 @@ export function createDistributionReads({ db, cache }: { db: Database; cache: Pi
   const pages = cache.space("distributions-of", {
     schema: preparedJsonSchema,
     async load(accountId: string, asked: ListDistributionsQuery) {
-      const listed = await findDistributionsOfAccount(db, accountId, asked);
+      const standing = { isCutOff: await isCutOff(db, accountId) };
+      const listed = await findDistributionsOfAccount(db, accountId, { ...asked, ...standing });
       const origins = await originsByDistribution(
         db,
         listed.map(({ id }) => id),
@@ -43,7 +45,7 @@ export function createDistributionReads({ db, cache }: { db: Database; cache: Pi
       );
       const page = pageOf(listed, asked, ({ id, record }) =>
         distributionToReply({
-          ...{ record, origins: origins.get(id) ?? [] },
+          ...{ record, origins: origins.get(id) ?? [], ...standing },
           certificate: certificates.get(record.certificateId ?? ""),
         }),
       );

@@ -5,7 +5,12 @@ import { settingsOf } from "./configuration.ts";
 import type { DistributionReply } from "./schema.ts";
 import type { DistributionWithOrigins } from "./state.ts";
 
-export function distributionToReply({ record, origins, certificate }: DistributionWithOrigins): DistributionReply {
+const OVER_QUOTA_REASON =
+  "The account is over its quota, so viewers get 503: until the quota is raised or the month is over.";
+
+export function distributionToReply(distribution: DistributionWithOrigins): DistributionReply {
+  const { record, origins, certificate } = distribution;
+  const { isCutOff, status, reason } = standingOf(distribution);
   const hostHeader = record.hostHeader === "" ? (origins[0]?.hostHeader ?? "") : record.hostHeader;
   return {
     id: record.id,
@@ -24,9 +29,8 @@ export function distributionToReply({ record, origins, certificate }: Distributi
     certificate: certificate === undefined ? null : certificateToSummary(certificate),
     is_streaming: record.isLivestream,
     version: record.configurationVersion,
-    status: record.status,
-    status_reason: record.statusReason,
-    providers: [{ name: "gotipath", status: record.status, reason: record.statusReason }],
+    ...{ status, status_reason: reason, is_cut_off: isCutOff },
+    providers: [{ name: "gotipath", status, reason }],
     origin: origins.map(originToReply),
     created_by: record.createdBy,
     updated_by: record.updatedBy,
@@ -35,4 +39,10 @@ export function distributionToReply({ record, origins, certificate }: Distributi
     deleted_at: record.deletedAt?.toISOString() ?? null,
     gotipath_deleted_at: record.gotipathDeletedAt?.toISOString() ?? null,
   };
+}
+
+/** What viewers get; what its owner decided, and how far the edges are with it, shows again when it is cut off no more. */
+function standingOf({ record: { status, statusReason, deletedAt }, isCutOff }: DistributionWithOrigins) {
+  if (!isCutOff || deletedAt !== null) return { isCutOff: false, status, reason: statusReason };
+  return { isCutOff, status: "disabled" as const, reason: OVER_QUOTA_REASON };
 }

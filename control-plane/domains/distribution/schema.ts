@@ -255,6 +255,7 @@ export const exampleDistribution = {
   version: 1,
   status: "active",
   status_reason: null,
+  is_cut_off: false,
   providers: [{ name: "gotipath", status: "active", reason: null }],
   origin: [exampleOrigin],
   created_by: "4c5d6e7f-8a9b-4c0d-8e1f-2a3b4c5d6e7f",
@@ -294,9 +295,13 @@ export const distributionReply = z
       description:
         "`pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an " +
         "edge refused it and serves what it had before, or the domain went to an account that proved it theirs. " +
-        "`disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.",
+        "`disabled`: viewers get 503, since you said so or the account is cut off. `deleting`, `deleted`: until the edges let go of it, and after.",
     }),
     status_reason: z.string().nullable().meta({ description: "Why it failed, or what is missing." }),
+    is_cut_off: z.boolean().meta({
+      description:
+        "The account is over its quota: viewers get 503, and enabling it changes nothing until that is over.",
+    }),
     providers: z.array(
       z.object({
         name: z.enum(["gotipath", "gcore", "tm_swift"]),

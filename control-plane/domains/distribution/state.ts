@@ -1,6 +1,7 @@
 // A distribution with all that it owns, read as one.
 import { Problem } from "../../../platform/problem.ts";
 import type { Reads } from "../../database/transaction.ts";
+import { isCutOff } from "../account/index.ts";
 import { type CertificateSummary, findSummaries } from "../certificate/index.ts";
 import { type OriginRecord, originsByDistribution } from "../origin/index.ts";
 import { type RuleRecord, rulesByDistribution } from "../rule/index.ts";
@@ -12,6 +13,8 @@ export interface DistributionWithOrigins {
   /** The one that it is served with; undefined: none of its own. */
   readonly certificate: CertificateSummary | undefined;
   readonly origins: readonly OriginRecord[];
+  /** Its account is over its quota: see cut-off.ts. */
+  readonly isCutOff: boolean;
 }
 
 export interface DistributionState extends DistributionWithOrigins {
@@ -21,7 +24,10 @@ export interface DistributionState extends DistributionWithOrigins {
 
 export async function withOrigins(reads: Reads, record: DistributionRecord): Promise<DistributionWithOrigins> {
   const origins = await originsByDistribution(reads, [record.id]);
-  return { record, certificate: await certificateOf(reads, record), origins: origins.get(record.id) ?? [] };
+  return {
+    ...{ record, certificate: await certificateOf(reads, record), origins: origins.get(record.id) ?? [] },
+    isCutOff: await isCutOff(reads, record.accountId),
+  };
 }
 
 export async function certificateOf(

@@ -99,7 +99,12 @@ export async function insertDistribution(tx: Tx, record: DistributionRecord): Pr
 
 /** What is cached under these names is old after any write here. */
 function staleNames({ id, accountId }: Pick<DistributionRecord, "id" | "accountId">): readonly string[] {
-  return [`distribution:${id}`, `distributions-of:${accountId}`];
+  return [`distribution:${id}`, listsOf(accountId)];
+}
+
+/** The account's distributions, in pages. */
+export function listsOf(accountId: string): string {
+  return `distributions-of:${accountId}`;
 }
 
 /** Changes fields; `version` rises with them, so that what was compiled from before is known to be old. */
@@ -164,7 +169,7 @@ const ORDERINGS: Readonly<Record<Sorting, Ordering>> = {
 export async function findDistributionsOfAccount(
   reads: Reads,
   accountId: string,
-  asked: ListDistributionsQuery,
+  asked: ListDistributionsQuery & { readonly isCutOff: boolean },
 ): Promise<readonly ListedDistribution[]> {
   const ordering = ORDERINGS[asked.sort];
   const query = DistributionModel.query(reads)
@@ -174,12 +179,19 @@ export async function findDistributionsOfAccount(
     .orderByRaw(orderOf(ordering))
     .limit(asked.limit + 1);
   if (asked.status === undefined) query.whereNull("deleted_at");
+  else if (asked.isCutOff && asked.status === "disabled") query.whereNull("deleted_at");
   else query.where({ status: asked.status });
+  // What is cut off has no other status than that.
+  if (asked.isCutOff && isLiving(asked.status)) query.whereRaw("false");
   if (asked.acceleration_type !== undefined) query.where({ acceleration_type: asked.acceleration_type });
   if (asked.type !== undefined) query.where({ cdn_type: asked.type });
   if (asked.domain !== undefined) query.whereRaw("lower(domain) = lower(?)", [asked.domain]);
   if (asked.search !== undefined) query.where((either) => matching(either, asked.search ?? ""));
   return (await query).map((record) => ({ id: record.id, page_key: record.pageKey ?? "", record }));
+}
+
+function isLiving(status: DistributionStatus | undefined): boolean {
+  return status !== undefined && !["disabled", "deleting", "deleted"].includes(status);
 }
 
 /** The text anywhere in the names, as it stands: `%` and `_` are no wildcards. */
@@ -225,7 +237,7 @@ function keptTo(groupId: string): [string, string[]] {
 
 /** What a distribution depends on beside its own settings. The platform's certificate serves its zone. */
 export interface Dependence {
-  readonly kind: "edge group" | "cache policy" | "certificate" | "platform certificate";
+  readonly kind: "account" | "edge group" | "cache policy" | "certificate" | "platform certificate";
   readonly id: string;
 }
 
@@ -237,7 +249,8 @@ export interface Page {
 /** Their ids in rising order, a page at a time, held until the transaction ends. */
 export async function lockDependants(tx: Tx, on: Dependence, { after, limit }: Page): Promise<readonly string[]> {
   const query = DistributionModel.query(tx).select("id").whereNull("deleted_at").orderBy("id").limit(limit).forUpdate();
-  if (on.kind === "edge group") query.whereRaw(...keptTo(on.id));
+  if (on.kind === "account") query.where({ account_id: on.id });
+  else if (on.kind === "edge group") query.whereRaw(...keptTo(on.id));
   else if (on.kind === "cache policy") query.where({ cache_policy_id: on.id });
   else if (on.kind === "certificate") query.where((either) => servedWith(either, on.id));
   else query.where({ domain_type: "subdomain", is_redirect_http_to_https: true });
