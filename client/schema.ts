@@ -159,6 +159,77 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The account's alerts and how they stand, newest first */
+        get: operations["listAlerts"];
+        put?: never;
+        /** Be told when a metric crosses a limit, traffic drops, errors rise or a certificate ends */
+        post: operations["createAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert and how it stands */
+        get: operations["getAlert"];
+        put?: never;
+        post?: never;
+        /** Delete an alert with its history; whoever was told that it is raised is told that this is over */
+        delete: operations["deleteAlert"];
+        options?: never;
+        head?: never;
+        /** Change what the merge patch names; what it was raised for is over when it waits for something else */
+        patch: operations["updateAlert"];
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** When it was raised and resolved in the last 90 days, and why, newest first */
+        get: operations["listAlertEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/alerts/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell everybody whom it tells, as if it were raised, and say that it is a test */
+        post: operations["testAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/api-tokens": {
         parameters: {
             query?: never;
@@ -1462,6 +1533,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/platform/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What every account has used in a month; as CSV for invoices, all of them at once */
+        get: operations["listUsageOfAccounts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/points-of-presence": {
         parameters: {
             query?: never;
@@ -1479,6 +1567,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/reports/realtime": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Traffic second by second as server-sent events: the last minute at once, then what is new */
+        get: operations["watchTraffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/top": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What occurs most: URLs, referrers, user agents, errors and more */
+        get: operations["getTop"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/traffic": {
         parameters: {
             query?: never;
@@ -1488,6 +1610,40 @@ export interface paths {
         };
         /** Traffic over time: requests, bytes, hit ratio */
         get: operations["getTraffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the account has used in each month, the running one first */
+        get: operations["listUsage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/usage/{month}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One month, by day and by distribution */
+        get: operations["getUsage"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2384,6 +2540,325 @@ export interface components {
         };
         /**
          * @example {
+         *       "account_id": "3f0c9a0e-52f7-4a57-9a57-0d8e6a1c2b11",
+         *       "account": "Example Media",
+         *       "month": "2026-10",
+         *       "status": "closed",
+         *       "counted_until": "2026-11-01T00:00:00.000Z",
+         *       "closed_at": "2026-11-04T00:10:02.113Z",
+         *       "requests": 48210,
+         *       "bytes": 9120448312,
+         *       "bytes_in": 14463000,
+         *       "hits": 45799,
+         *       "hit_ratio": 0.94999,
+         *       "byte_hit_ratio": 0.961,
+         *       "origin_requests": 2411,
+         *       "origin_bytes": 355697484,
+         *       "bandwidth_p95": 81447936,
+         *       "bytes_by_region": {
+         *         "africa": 0,
+         *         "asia": 120448312,
+         *         "europe": 9000000000,
+         *         "middle_east": 0,
+         *         "north_america": 0,
+         *         "oceania": 0,
+         *         "south_america": 0,
+         *         "other": 0
+         *       }
+         *     }
+         */
+        AccountUsage: {
+            /** @description In UTC. */
+            month: string;
+            /**
+             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @enum {string}
+             */
+            status: "open" | "closing" | "closed";
+            /**
+             * Format: date-time
+             * @description What happened before is in it, as far as edges have sent it.
+             */
+            counted_until: string;
+            closed_at: string | null;
+            requests: number;
+            /** @description Sent to viewers, headers too. */
+            bytes: number;
+            /** @description Received from viewers. */
+            bytes_in: number;
+            /** @description Requests that were served from the cache. */
+            hits: number;
+            /** @description Of the requests; 0 where there were none. */
+            hit_ratio: number;
+            /** @description Of the bytes; 0 where there were none. */
+            byte_hit_ratio: number;
+            origin_requests: number;
+            /** @description Received from the origins. */
+            origin_bytes: number;
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            bytes_by_region: {
+                [key: string]: number;
+            };
+            /** @description Bits per second: the 95th percentile of the five-minute averages. Of all five minutes of the month so far, those without traffic too, the highest 5 % (rounded down to whole ones) are left out; this is the highest of the others. Null: the minutes were not kept any more when the month was closed. */
+            bandwidth_p95: number | null;
+            /** Format: uuid */
+            account_id: string;
+            account: string;
+        };
+        /**
+         * @example {
+         *       "name": "Shop answers with errors",
+         *       "distribution_id": "0f1e2d3c-4b5a-4968-8776-655443322110",
+         *       "condition": {
+         *         "type": "error_rate",
+         *         "percent": 5,
+         *         "recovery_percent": 2,
+         *         "window_minutes": 5,
+         *         "requests_min": 100
+         *       },
+         *       "raise_after_minutes": 5,
+         *       "resolve_after_minutes": 10,
+         *       "id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "description": "",
+         *       "mail_in_charge": true,
+         *       "mail_members": [],
+         *       "muted_until": null,
+         *       "is_enabled": true,
+         *       "disabled_reason": null,
+         *       "state": {
+         *         "status": "raised",
+         *         "since": "2026-03-01T12:05:00.000Z",
+         *         "value": 7.31,
+         *         "reason": "7.31 % of 12,408 requests within 5 minutes were answered 5xx, more than 5 %.",
+         *         "judged_until": "2026-03-01T12:09:00.000Z"
+         *       },
+         *       "created_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "updated_by": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "created_at": "2026-02-01T12:00:00.000Z",
+         *       "updated_at": "2026-02-01T12:00:00.000Z"
+         *     }
+         */
+        Alert: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            description: string;
+            distribution_id: string | null;
+            condition: components["schemas"]["KeptAlertCondition"];
+            raise_after_minutes: number;
+            resolve_after_minutes: number;
+            mail_in_charge: boolean;
+            mail_members: string[];
+            muted_until: string | null;
+            is_enabled: boolean;
+            /** @description In words, when the platform disabled it. */
+            disabled_reason: string | null;
+            state: {
+                /**
+                 * @description `pending`: the condition holds, not yet for long enough. `unknown`: it was not judged lately.
+                 * @enum {string}
+                 */
+                status: "ok" | "pending" | "raised" | "unknown";
+                since: string;
+                /** @description What was measured: the metric, percent, or days until the end of a certificate. Null: nothing to judge by. */
+                value: number | null;
+                /** @description Why, in words. */
+                reason: string | null;
+                /** @description The end of what was judged last. */
+                judged_until: string | null;
+            };
+            created_by: string | null;
+            /** @description Null: the platform itself. */
+            updated_by: string | null;
+            created_at: string;
+            updated_at: string;
+        };
+        /**
+         * @description `threshold`: a metric is above or below a value. `drop`: the last 60 minutes have so many percent less than the same of last week. `error_rate`: so many percent of the requests are answered 5xx. `certificate_expiry`: so many days before it.
+         * @example {
+         *       "type": "error_rate",
+         *       "percent": 5,
+         *       "recovery_percent": 2,
+         *       "window_minutes": 5,
+         *       "requests_min": 100
+         *     }
+         */
+        AlertCondition: {
+            /** @constant */
+            type: "threshold";
+            /**
+             * @description As in GET /reports/traffic: shares and ratios from 0 to 1, bandwidth in bits per second, times in ms.
+             * @enum {string}
+             */
+            metric: "requests" | "bytes" | "bandwidth" | "hits" | "hit_ratio" | "byte_hit_ratio" | "bytes_in" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
+            /** @enum {string} */
+            direction: "above" | "below";
+            value: number;
+            /**
+             * @description Raised, it is clear again only from here on. Null: as soon as the condition does not hold.
+             * @default null
+             */
+            recovery_value?: number | null;
+            /**
+             * @description What is judged: that many minutes, up to one to two minutes ago.
+             * @default 5
+             * @enum {number}
+             */
+            window_minutes?: 5 | 10 | 15 | 30 | 60 | 180 | 360 | 720 | 1440;
+            /**
+             * @description With fewer requests there is nothing to judge: the condition does not hold.
+             * @default 0
+             */
+            requests_min?: number;
+        } | {
+            /** @constant */
+            type: "drop";
+            /** @enum {string} */
+            metric: "requests" | "bytes";
+            percent: number;
+            /**
+             * @description Raised, it is clear again only from here on. Null: as soon as the condition does not hold.
+             * @default null
+             */
+            recovery_percent?: number | null;
+            /**
+             * @description With fewer requests in that hour of last week there is nothing to judge.
+             * @default 100
+             */
+            requests_min?: number;
+        } | {
+            /** @constant */
+            type: "error_rate";
+            percent: number;
+            /**
+             * @description Raised, it is clear again only from here on. Null: as soon as the condition does not hold.
+             * @default null
+             */
+            recovery_percent?: number | null;
+            /**
+             * @description What is judged: that many minutes, up to one to two minutes ago.
+             * @default 5
+             * @enum {number}
+             */
+            window_minutes?: 5 | 10 | 15 | 30 | 60 | 180 | 360 | 720 | 1440;
+            /**
+             * @description With fewer requests there is nothing to judge: the condition does not hold.
+             * @default 100
+             */
+            requests_min?: number;
+        } | {
+            /** @constant */
+            type: "certificate_expiry";
+            /** @description Of automatic certificates those alone that were not renewed in time. */
+            days: number;
+        };
+        /**
+         * @example {
+         *       "id": "e1b2c3d4-0a1b-4c2d-8e3f-4a5b6c7d8e9f",
+         *       "alert_id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "kind": "raised",
+         *       "value": 7.31,
+         *       "reason": "7.31 % of 12,408 requests within 5 minutes were answered 5xx, more than 5 %.",
+         *       "is_muted": false,
+         *       "at": "2026-03-01T12:05:00.000Z",
+         *       "created_at": "2026-03-01T12:06:01.000Z"
+         *     }
+         */
+        AlertEvent: {
+            /** Format: uuid */
+            id: string;
+            /** Format: uuid */
+            alert_id: string;
+            /** @enum {string} */
+            kind: "raised" | "resolved" | "tested";
+            /** @description What was measured: the metric, percent, or days until the end of a certificate. Null: nothing to judge by. */
+            value: number | null;
+            /** @description Why, in words. */
+            reason: string;
+            /** @description True: nobody was told at that time. */
+            is_muted: boolean;
+            /** @description The end of what was judged. */
+            at: string;
+            created_at: string;
+        };
+        /**
+         * @example {
+         *       "name": "Shop answers with errors",
+         *       "distribution_id": "0f1e2d3c-4b5a-4968-8776-655443322110",
+         *       "condition": {
+         *         "type": "error_rate",
+         *         "percent": 5,
+         *         "recovery_percent": 2,
+         *         "window_minutes": 5,
+         *         "requests_min": 100
+         *       },
+         *       "raise_after_minutes": 5,
+         *       "resolve_after_minutes": 10
+         *     }
+         */
+        AlertInput: {
+            name: string;
+            /** @default  */
+            description?: string | "";
+            /**
+             * @description Null: all that the account has, taken together.
+             * @default null
+             */
+            distribution_id?: string | null;
+            condition: components["schemas"]["AlertCondition"];
+            /**
+             * @description The condition must hold for so long before the alert is raised. No matter to certificates.
+             * @default 5
+             */
+            raise_after_minutes?: number;
+            /**
+             * @description It must be clear for so long before the alert is resolved. No matter to certificates.
+             * @default 5
+             */
+            resolve_after_minutes?: number;
+            /**
+             * @description Letters to the account's owners and admins.
+             * @default true
+             */
+            mail_in_charge?: boolean;
+            /**
+             * @description Letters to these members, by `user_id` of GET /account/members, whatever their role.
+             * @default []
+             */
+            mail_members?: string[];
+            /**
+             * @description Until then nobody is told; it is judged, and its history kept, all the same.
+             * @default null
+             */
+            muted_until?: string | null;
+            /** @default true */
+            is_enabled?: boolean;
+        };
+        /**
+         * @example {
+         *       "muted_until": "2026-05-01T06:00:00Z"
+         *     }
+         */
+        AlertPatch: {
+            name?: string;
+            description?: string | "";
+            /** @description Null: all that the account has, taken together. */
+            distribution_id?: string | null;
+            condition?: components["schemas"]["AlertCondition"];
+            /** @description The condition must hold for so long before the alert is raised. No matter to certificates. */
+            raise_after_minutes?: number;
+            /** @description It must be clear for so long before the alert is resolved. No matter to certificates. */
+            resolve_after_minutes?: number;
+            /** @description Letters to the account's owners and admins. */
+            mail_in_charge?: boolean;
+            /** @description Letters to these members, by `user_id` of GET /account/members, whatever their role. */
+            mail_members?: string[];
+            /** @description Until then nobody is told; it is judged, and its history kept, all the same. */
+            muted_until?: string | null;
+            is_enabled?: boolean;
+        };
+        /**
+         * @example {
          *       "id": "0d5f3a52-8a53-4b1f-9f0c-6a4c0f0a8f10",
          *       "name": "Deploys from CI",
          *       "scopes": [
@@ -2401,7 +2876,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "alerts:read" | "alerts:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -2427,7 +2902,7 @@ export interface components {
             /** @description What it is for. */
             name: string;
             /** @description It does no more than these, and no more than your role in the account allows. */
-            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "alerts:read" | "alerts:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * @description Without: it does not expire, unless the platform sets a maximum.
              * @default null
@@ -3691,7 +4166,7 @@ export interface components {
             /** Format: uuid */
             id: string;
             name: string;
-            scopes: ("account:read" | "account:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
+            scopes: ("account:read" | "account:write" | "alerts:read" | "alerts:write" | "audit:read" | "certificates:read" | "certificates:write" | "distributions:read" | "distributions:write" | "purges:read" | "purges:write" | "reports:read" | "webhooks:read" | "webhooks:write" | "platform:read" | "platform:write")[];
             /**
              * Format: uuid
              * @description Whose it is: it acts for this member.
@@ -3882,6 +4357,7 @@ export interface components {
          *       "version": 1,
          *       "status": "active",
          *       "status_reason": null,
+         *       "is_cut_off": false,
          *       "providers": [
          *         {
          *           "name": "gotipath",
@@ -3996,12 +4472,14 @@ export interface components {
             /** @description The newest of its versions. */
             version: number;
             /**
-             * @description `pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an edge refused it and serves what it had before, or the domain went to an account that proved it theirs. `disabled`: viewers get 503. `deleting`, `deleted`: until the edges let go of it, and after.
+             * @description `pending`: not compiled yet. `deploying`: on its way. `active`: every edge that answers serves it. `failed`: an edge refused it and serves what it had before, or the domain went to an account that proved it theirs. `disabled`: viewers get 503, since you said so or the account is cut off. `deleting`, `deleted`: until the edges let go of it, and after.
              * @enum {string}
              */
             status: "pending" | "deploying" | "active" | "failed" | "disabled" | "deleting" | "deleted";
             /** @description Why it failed, or what is missing. */
             status_reason: string | null;
+            /** @description The account is over its quota: viewers get 503, and enabling it changes nothing until that is over. */
+            is_cut_off: boolean;
             providers: {
                 /** @enum {string} */
                 name: "gotipath" | "gcore" | "tm_swift";
@@ -4296,6 +4774,7 @@ export interface components {
          *         "logs": {
          *           "one_in": 1
          *         },
+         *         "region": "other",
          *         "parent_group_id": null
          *       },
          *       "is_canary": false,
@@ -4403,6 +4882,12 @@ export interface components {
                      */
                     one_in: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
                 };
+                /**
+                 * @description Where its traffic is billed as served from.
+                 * @default other
+                 * @enum {string}
+                 */
+                region: "africa" | "asia" | "europe" | "middle_east" | "north_america" | "oceania" | "south_america" | "other";
                 /**
                  * @description The group whose edges are asked on a miss, before the origin. It has no parent of its own.
                  * @default null
@@ -4548,6 +5033,12 @@ export interface components {
                     one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
                 };
                 /**
+                 * @description Where its traffic is billed as served from.
+                 * @default other
+                 * @enum {string}
+                 */
+                region?: "africa" | "asia" | "europe" | "middle_east" | "north_america" | "oceania" | "south_america" | "other";
+                /**
                  * @description The group whose edges are asked on a miss, before the origin. It has no parent of its own.
                  * @default null
                  */
@@ -4616,6 +5107,11 @@ export interface components {
                      */
                     one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
                 };
+                /**
+                 * @description Where its traffic is billed as served from.
+                 * @enum {string}
+                 */
+                region?: "africa" | "asia" | "europe" | "middle_east" | "north_america" | "oceania" | "south_america" | "other";
                 /** @description The group whose edges are asked on a miss, before the origin. It has no parent of its own. */
                 parent_group_id?: string | null;
             };
@@ -4685,6 +5181,7 @@ export interface components {
          *           "logs": {
          *             "one_in": 1
          *           },
+         *           "region": "other",
          *           "parent_group_id": null
          *         },
          *         "is_canary": false
@@ -4789,6 +5286,12 @@ export interface components {
                          */
                         one_in: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
                     };
+                    /**
+                     * @description Where its traffic is billed as served from.
+                     * @default other
+                     * @enum {string}
+                     */
+                    region: "africa" | "asia" | "europe" | "middle_east" | "north_america" | "oceania" | "south_america" | "other";
                     /**
                      * @description The group whose edges are asked on a miss, before the origin. It has no parent of its own.
                      * @default null
@@ -5258,6 +5761,61 @@ export interface components {
         InvitationToken: {
             /** @description From the link of the mail. */
             token: string;
+        };
+        /**
+         * @example {
+         *       "type": "error_rate",
+         *       "percent": 5,
+         *       "recovery_percent": 2,
+         *       "window_minutes": 5,
+         *       "requests_min": 100
+         *     }
+         */
+        KeptAlertCondition: {
+            /** @constant */
+            type: "threshold";
+            /**
+             * @description As in GET /reports/traffic: shares and ratios from 0 to 1, bandwidth in bits per second, times in ms.
+             * @enum {string}
+             */
+            metric: "requests" | "bytes" | "bandwidth" | "hits" | "hit_ratio" | "byte_hit_ratio" | "bytes_in" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
+            /** @enum {string} */
+            direction: "above" | "below";
+            value: number;
+            recovery_value: number | null;
+            /**
+             * @description What is judged: that many minutes, up to one to two minutes ago.
+             * @enum {number}
+             */
+            window_minutes: 5 | 10 | 15 | 30 | 60 | 180 | 360 | 720 | 1440;
+            /** @description With fewer requests there is nothing to judge: the condition does not hold. */
+            requests_min: number;
+        } | {
+            /** @constant */
+            type: "drop";
+            /** @enum {string} */
+            metric: "requests" | "bytes";
+            percent: number;
+            recovery_percent: number | null;
+            /** @description With fewer requests there is nothing to judge: the condition does not hold. */
+            requests_min: number;
+        } | {
+            /** @constant */
+            type: "error_rate";
+            percent: number;
+            recovery_percent: number | null;
+            /**
+             * @description What is judged: that many minutes, up to one to two minutes ago.
+             * @enum {number}
+             */
+            window_minutes: 5 | 10 | 15 | 30 | 60 | 180 | 360 | 720 | 1440;
+            /** @description With fewer requests there is nothing to judge: the condition does not hold. */
+            requests_min: number;
+        } | {
+            /** @constant */
+            type: "certificate_expiry";
+            /** @description Of automatic certificates those alone that were not renewed in time. */
+            days: number;
         };
         /**
          * @example {
@@ -6234,6 +6792,50 @@ export interface components {
         };
         /**
          * @example {
+         *       "from": "2026-05-01T00:00:00.000Z",
+         *       "to": "2026-05-02T00:00:00.000Z",
+         *       "by": "url",
+         *       "order_by": "requests",
+         *       "total": {
+         *         "requests": 48210,
+         *         "bytes": 9120448312
+         *       },
+         *       "data": [
+         *         {
+         *           "value": "www.example.com/index.html",
+         *           "requests": 12052,
+         *           "bytes": 301300000,
+         *           "share": 0.249989
+         *         }
+         *       ]
+         *     }
+         */
+        TopReport: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            /** @enum {string} */
+            by: "url" | "host" | "referrer" | "user_agent" | "status" | "status_class" | "cache_status" | "protocol" | "edge" | "distribution" | "error";
+            /** @enum {string} */
+            order_by: "requests" | "bytes";
+            /** @description Of all values, in the list or not. */
+            total: {
+                requests: number;
+                bytes: number;
+            };
+            data: {
+                /** @description Empty where there was none, such as no referrer. */
+                value: string;
+                requests: number;
+                /** @description Sent to viewers. */
+                bytes: number;
+                /** @description Of the total, by what the list is ordered. */
+                share: number;
+            }[];
+        };
+        /**
+         * @example {
          *       "enabled": true,
          *       "enabled_at": "2026-03-01T12:00:00.000Z",
          *       "recovery_codes_left": 10
@@ -6337,6 +6939,199 @@ export interface components {
                 status_4xx?: number;
                 status_5xx?: number;
             }[];
+        };
+        /**
+         * @example {
+         *       "month": "2026-10",
+         *       "status": "closed",
+         *       "counted_until": "2026-11-01T00:00:00.000Z",
+         *       "closed_at": "2026-11-04T00:10:02.113Z",
+         *       "requests": 48210,
+         *       "bytes": 9120448312,
+         *       "bytes_in": 14463000,
+         *       "hits": 45799,
+         *       "hit_ratio": 0.94999,
+         *       "byte_hit_ratio": 0.961,
+         *       "origin_requests": 2411,
+         *       "origin_bytes": 355697484,
+         *       "bandwidth_p95": 81447936,
+         *       "bytes_by_region": {
+         *         "africa": 0,
+         *         "asia": 120448312,
+         *         "europe": 9000000000,
+         *         "middle_east": 0,
+         *         "north_america": 0,
+         *         "oceania": 0,
+         *         "south_america": 0,
+         *         "other": 0
+         *       },
+         *       "days": [
+         *         {
+         *           "date": "2026-10-01",
+         *           "requests": 48210,
+         *           "bytes": 9120448312,
+         *           "bytes_in": 14463000,
+         *           "hits": 45799,
+         *           "hit_ratio": 0.94999,
+         *           "byte_hit_ratio": 0.961,
+         *           "origin_requests": 2411,
+         *           "origin_bytes": 355697484
+         *         }
+         *       ],
+         *       "distributions": [
+         *         {
+         *           "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
+         *           "domain": "www.example.com",
+         *           "requests": 48210,
+         *           "bytes": 9120448312,
+         *           "bytes_in": 14463000,
+         *           "hits": 45799,
+         *           "hit_ratio": 0.94999,
+         *           "byte_hit_ratio": 0.961,
+         *           "origin_requests": 2411,
+         *           "origin_bytes": 355697484
+         *         }
+         *       ]
+         *     }
+         */
+        UsageDetails: {
+            /** @description In UTC. */
+            month: string;
+            /**
+             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @enum {string}
+             */
+            status: "open" | "closing" | "closed";
+            /**
+             * Format: date-time
+             * @description What happened before is in it, as far as edges have sent it.
+             */
+            counted_until: string;
+            closed_at: string | null;
+            requests: number;
+            /** @description Sent to viewers, headers too. */
+            bytes: number;
+            /** @description Received from viewers. */
+            bytes_in: number;
+            /** @description Requests that were served from the cache. */
+            hits: number;
+            /** @description Of the requests; 0 where there were none. */
+            hit_ratio: number;
+            /** @description Of the bytes; 0 where there were none. */
+            byte_hit_ratio: number;
+            origin_requests: number;
+            /** @description Received from the origins. */
+            origin_bytes: number;
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            bytes_by_region: {
+                [key: string]: number;
+            };
+            /** @description Bits per second: the 95th percentile of the five-minute averages. Of all five minutes of the month so far, those without traffic too, the highest 5 % (rounded down to whole ones) are left out; this is the highest of the others. Null: the minutes were not kept any more when the month was closed. */
+            bandwidth_p95: number | null;
+            /** @description Every day so far. */
+            days: {
+                /**
+                 * Format: date
+                 * @description In UTC.
+                 */
+                date: string;
+                requests: number;
+                /** @description Sent to viewers, headers too. */
+                bytes: number;
+                /** @description Received from viewers. */
+                bytes_in: number;
+                /** @description Requests that were served from the cache. */
+                hits: number;
+                /** @description Of the requests; 0 where there were none. */
+                hit_ratio: number;
+                /** @description Of the bytes; 0 where there were none. */
+                byte_hit_ratio: number;
+                origin_requests: number;
+                /** @description Received from the origins. */
+                origin_bytes: number;
+            }[];
+            /** @description Also those that were deleted; the largest first. */
+            distributions: {
+                /** @description Null: what is left of more than 5,000, added up. */
+                distribution_id: string | null;
+                domain: string | null;
+                requests: number;
+                /** @description Sent to viewers, headers too. */
+                bytes: number;
+                /** @description Received from viewers. */
+                bytes_in: number;
+                /** @description Requests that were served from the cache. */
+                hits: number;
+                /** @description Of the requests; 0 where there were none. */
+                hit_ratio: number;
+                /** @description Of the bytes; 0 where there were none. */
+                byte_hit_ratio: number;
+                origin_requests: number;
+                /** @description Received from the origins. */
+                origin_bytes: number;
+            }[];
+        };
+        /**
+         * @example {
+         *       "month": "2026-10",
+         *       "status": "closed",
+         *       "counted_until": "2026-11-01T00:00:00.000Z",
+         *       "closed_at": "2026-11-04T00:10:02.113Z",
+         *       "requests": 48210,
+         *       "bytes": 9120448312,
+         *       "bytes_in": 14463000,
+         *       "hits": 45799,
+         *       "hit_ratio": 0.94999,
+         *       "byte_hit_ratio": 0.961,
+         *       "origin_requests": 2411,
+         *       "origin_bytes": 355697484,
+         *       "bandwidth_p95": 81447936,
+         *       "bytes_by_region": {
+         *         "africa": 0,
+         *         "asia": 120448312,
+         *         "europe": 9000000000,
+         *         "middle_east": 0,
+         *         "north_america": 0,
+         *         "oceania": 0,
+         *         "south_america": 0,
+         *         "other": 0
+         *       }
+         *     }
+         */
+        UsageMonth: {
+            /** @description In UTC. */
+            month: string;
+            /**
+             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @enum {string}
+             */
+            status: "open" | "closing" | "closed";
+            /**
+             * Format: date-time
+             * @description What happened before is in it, as far as edges have sent it.
+             */
+            counted_until: string;
+            closed_at: string | null;
+            requests: number;
+            /** @description Sent to viewers, headers too. */
+            bytes: number;
+            /** @description Received from viewers. */
+            bytes_in: number;
+            /** @description Requests that were served from the cache. */
+            hits: number;
+            /** @description Of the requests; 0 where there were none. */
+            hit_ratio: number;
+            /** @description Of the bytes; 0 where there were none. */
+            byte_hit_ratio: number;
+            origin_requests: number;
+            /** @description Received from the origins. */
+            origin_bytes: number;
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            bytes_by_region: {
+                [key: string]: number;
+            };
+            /** @description Bits per second: the 95th percentile of the five-minute averages. Of all five minutes of the month so far, those without traffic too, the highest 5 % (rounded down to whole ones) are left out; this is the highest of the others. Null: the minutes were not kept any more when the month was closed. */
+            bandwidth_p95: number | null;
         };
         /**
          * @example {
@@ -6691,7 +7486,7 @@ export interface components {
             /** @default  */
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "webhook.disabled")[];
+            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
             /** @default true */
             is_enabled?: boolean;
         };
@@ -6705,7 +7500,7 @@ export interface components {
             url?: string;
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "webhook.disabled")[];
+            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
             is_enabled?: boolean;
         };
         /**
@@ -7049,6 +7844,23 @@ export interface components {
                 };
             };
         };
+        /** @description There is no such alert */
+        "404.unknown-alert": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-alert";
+                };
+            };
+        };
         /** @description No such API token */
         "404.unknown-api-token": {
             headers: {
@@ -7233,6 +8045,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:unknown-member";
+                };
+            };
+        };
+        /** @description Nothing was counted in that month */
+        "404.unknown-month": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-month";
                 };
             };
         };
@@ -8345,6 +9174,346 @@ export interface operations {
             415: components["responses"]["415.unsupported-media-type"];
             422: components["responses"]["422.idempotency-key-reused.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listAlerts: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                distribution_id?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Alert"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    createAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    Location: components["headers"]["Location"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description The first request still runs · The account has too many alerts */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:idempotency-key-in-use" | "urn:edgewright:problem:too-many-alerts";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-alert"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-alert"];
+            412: components["responses"]["412.precondition-failed"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    updateAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alert"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-alert"];
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listAlertEvents: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                kind?: "raised" | "resolved" | "tested";
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["AlertEvent"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-alert"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    testAlert: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description A name of yours for this request: a repeat within 24 hours gets the same answer, and nothing is done again. */
+                "Idempotency-Key"?: string;
+            };
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Idempotency-Replayed": components["headers"]["Idempotency-Replayed"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertEvent"];
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-alert"];
+            409: components["responses"]["409.idempotency-key-in-use"];
+            422: components["responses"]["422.idempotency-key-reused.invalid-request"];
+            /** @description Too many tests of alerts · Too many requests */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:too-many-alert-tests" | "urn:edgewright:problem:too-many-requests";
+                    };
+                };
+            };
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
@@ -13930,6 +15099,51 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    listUsageOfAccounts: {
+        parameters: {
+            query: {
+                month: string;
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["AccountUsage"][];
+                        next_cursor: string | null;
+                    };
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-month"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     listPointsOfPresence: {
         parameters: {
             query?: never;
@@ -13965,6 +15179,108 @@ export interface operations {
             304: components["responses"]["304"];
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    watchTraffic: {
+        parameters: {
+            query?: {
+                distribution_id?: string;
+                seconds?: number;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": string;
+                };
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            422: components["responses"]["422.invalid-request"];
+            /** @description Too many requests · Too many streams are open */
+            429: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:too-many-requests" | "urn:edgewright:problem:too-many-streams";
+                    };
+                };
+            };
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getTop: {
+        parameters: {
+            query: {
+                by: "url" | "host" | "referrer" | "user_agent" | "status" | "status_class" | "cache_status" | "protocol" | "edge" | "distribution" | "error";
+                order_by?: "requests" | "bytes";
+                limit?: number;
+                distribution_id?: string;
+                from?: string;
+                to?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TopReport"];
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
             422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
@@ -14011,6 +15327,95 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-distribution"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listUsage: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["UsageMonth"][];
+                        next_cursor: string | null;
+                    };
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getUsage: {
+        parameters: {
+            query?: {
+                by?: "day" | "distribution";
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                month: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageDetails"];
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-month"];
             422: components["responses"]["422.invalid-request"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];

@@ -6,8 +6,10 @@ create table "account" (
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   updated_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   deleted_at timestamp with time zone,
+  cut_off_at timestamp with time zone,
   constraint account_pkey PRIMARY KEY (id)
 );
+CREATE INDEX account_cut_off ON public.account USING btree (id) WHERE (cut_off_at IS NOT NULL);
 
 create table "acme_account" (
   directory_url text not null,
@@ -81,6 +83,62 @@ create table "acme_renewal" (
   constraint acme_renewal_certificate_id_foreign FOREIGN KEY (certificate_id) REFERENCES certificate(id) ON DELETE CASCADE
 );
 CREATE INDEX acme_renewal_check_at_index ON public.acme_renewal USING btree (check_at);
+
+create table "alert" (
+  id uuid not null,
+  account_id uuid not null,
+  distribution_id uuid,
+  name text not null,
+  description text not null,
+  condition jsonb not null,
+  raise_after_minutes integer not null,
+  resolve_after_minutes integer not null,
+  mail_in_charge boolean not null,
+  mail_members jsonb not null,
+  muted_until timestamp with time zone,
+  is_enabled boolean not null,
+  disabled_reason text,
+  status text not null,
+  since timestamp with time zone not null,
+  holding_since timestamp with time zone,
+  clear_since timestamp with time zone,
+  judged_until timestamp with time zone,
+  value double precision,
+  reason text,
+  covered jsonb not null,
+  is_told boolean not null,
+  created_by uuid,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint alert_pkey PRIMARY KEY (id),
+  constraint alert_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint alert_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint alert_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint alert_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint alert_status_check CHECK ((status = ANY (ARRAY['ok'::text, 'pending'::text, 'raised'::text])))
+);
+CREATE INDEX alert_judged ON public.alert USING btree (id) WHERE is_enabled;
+CREATE INDEX alert_page ON public.alert USING btree (account_id, created_at, id);
+
+create table "alert_event" (
+  id uuid not null,
+  alert_id uuid not null,
+  account_id uuid not null,
+  kind text not null,
+  value double precision,
+  reason text not null,
+  is_muted boolean not null,
+  at timestamp with time zone not null,
+  created_at timestamp with time zone not null,
+  constraint alert_event_pkey PRIMARY KEY (id),
+  constraint alert_event_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint alert_event_alert_id_foreign FOREIGN KEY (alert_id) REFERENCES alert(id) ON DELETE CASCADE,
+  constraint alert_event_kind_check CHECK ((kind = ANY (ARRAY['raised'::text, 'resolved'::text, 'tested'::text])))
+);
+CREATE INDEX alert_event_age ON public.alert_event USING btree (created_at);
+CREATE INDEX alert_event_page ON public.alert_event USING btree (alert_id, created_at, id);
+CREATE INDEX alert_event_tests ON public.alert_event USING btree (account_id, created_at) WHERE (kind = 'tested'::text);
 
 create table "api_token" (
   id uuid not null,
@@ -554,6 +612,8 @@ create table "notification" (
   told_at timestamp with time zone,
   wants_letter boolean not null,
   lettered_at timestamp with time zone,
+  recipients jsonb,
+  is_urgent boolean not null default false,
   constraint notification_account_id_once_unique UNIQUE (account_id, once),
   constraint notification_pkey PRIMARY KEY (id),
   constraint notification_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id)
@@ -654,6 +714,48 @@ create table "prefetch" (
 );
 CREATE INDEX prefetch_age ON public.prefetch USING btree (created_at);
 CREATE INDEX prefetch_waiting ON public.prefetch USING btree (created_at) WHERE (appended_at IS NULL);
+
+create table "provider" (
+  name text not null,
+  is_enabled boolean not null,
+  settings jsonb not null,
+  credentials_sealed jsonb not null,
+  is_healthy boolean,
+  checked_at timestamp with time zone,
+  check_error text,
+  synced_at timestamp with time zone,
+  sync_error text,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint provider_pkey PRIMARY KEY (name),
+  constraint provider_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint provider_name_check CHECK ((name = ANY (ARRAY['gcore'::text, 'tm_swift'::text])))
+);
+
+create table "provider_link" (
+  id uuid not null,
+  provider text not null,
+  resource text not null,
+  account_id uuid not null,
+  distribution_id uuid not null,
+  since timestamp with time zone not null,
+  until timestamp with time zone,
+  synced_until timestamp with time zone,
+  revised_at timestamp with time zone,
+  sync_error text,
+  created_by uuid,
+  created_at timestamp with time zone not null,
+  constraint provider_link_pkey PRIMARY KEY (id),
+  constraint provider_link_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint provider_link_created_by_foreign FOREIGN KEY (created_by) REFERENCES "user"(id),
+  constraint provider_link_distribution_id_foreign FOREIGN KEY (distribution_id) REFERENCES distribution(id),
+  constraint provider_link_provider_check CHECK ((provider = ANY (ARRAY['gcore'::text, 'tm_swift'::text])))
+);
+CREATE UNIQUE INDEX provider_link_current ON public.provider_link USING btree (provider, resource) WHERE (until IS NULL);
+CREATE INDEX provider_link_distribution_id_index ON public.provider_link USING btree (distribution_id);
+CREATE INDEX provider_link_page ON public.provider_link USING btree (provider, created_at, id);
+CREATE INDEX provider_link_provider_resource_since_index ON public.provider_link USING btree (provider, resource, since);
 
 create table "purge" (
   id uuid not null,
@@ -756,6 +858,47 @@ create table "signing_key" (
   sealed jsonb not null,
   created_at timestamp with time zone not null default CURRENT_TIMESTAMP,
   constraint signing_key_pkey PRIMARY KEY (kid)
+);
+
+create table "usage_closing" (
+  month text not null,
+  closed_at timestamp with time zone not null,
+  constraint usage_closing_pkey PRIMARY KEY (month),
+  constraint usage_closing_month_check CHECK ((month ~ '^20[0-9]{2}-(0[1-9]|1[0-2])$'::text))
+);
+
+create table "usage_edge" (
+  edge_id uuid not null,
+  region text not null,
+  constraint usage_edge_pkey PRIMARY KEY (edge_id)
+);
+
+create table "usage_month" (
+  account_id uuid not null,
+  month text not null,
+  figures jsonb not null,
+  days jsonb not null,
+  distributions jsonb not null,
+  closed_at timestamp with time zone not null,
+  constraint usage_month_pkey PRIMARY KEY (account_id, month),
+  constraint usage_month_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint usage_month_month_check CHECK ((month ~ '^20[0-9]{2}-(0[1-9]|1[0-2])$'::text))
+);
+CREATE INDEX usage_month_month_account_id_index ON public.usage_month USING btree (month, account_id);
+
+create table "usage_quota" (
+  account_id uuid not null,
+  requests bigint,
+  bytes bigint,
+  cuts_off boolean not null,
+  updated_by uuid,
+  created_at timestamp with time zone not null,
+  updated_at timestamp with time zone not null,
+  constraint usage_quota_pkey PRIMARY KEY (account_id),
+  constraint usage_quota_account_id_foreign FOREIGN KEY (account_id) REFERENCES account(id),
+  constraint usage_quota_updated_by_foreign FOREIGN KEY (updated_by) REFERENCES "user"(id),
+  constraint usage_quota_bytes_check CHECK ((bytes > 0)),
+  constraint usage_quota_requests_check CHECK ((requests > 0))
 );
 
 create table "user" (

@@ -44,7 +44,7 @@ import {
 import { webhookRoutes } from "../domains/notification/index.ts";
 import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
-import { reportRoutes } from "../domains/report/index.ts";
+import { liveRoutes, reportRoutes, topRoutes } from "../domains/report/index.ts";
 import { usageRoutes } from "../domains/usage/index.ts";
 import { validationRoutes } from "../domains/validation/index.ts";
 import type { Route } from "../http/define-route.ts";
@@ -162,5 +162,7 @@ export function apiRoutes(
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),
     ...usageRoutes(services.usage),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
+    ...topRoutes(services),
+    ...liveRoutes(services),
   ];
 }

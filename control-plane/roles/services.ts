@@ -34,7 +34,12 @@ import { createPost } from "../domains/mail/index.ts";
 import { createWebhookService } from "../domains/notification/index.ts";
 import { createPrefetchService } from "../domains/prefetch/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
-import { createAccessLogService, createReportService } from "../domains/report/index.ts";
+import {
+  createAccessLogService,
+  createLiveService,
+  createReportService,
+  createTopService,
+} from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import { createUsageService } from "../domains/usage/index.ts";
 import { createValidationService } from "../domains/validation/index.ts";
@@ -99,6 +104,8 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     rollouts: createRolloutService({ db }),
     edgeReports: createEdgeReportService({ db, clock }),
     reports: createReportService({ clickhouse, distributions, clock }),
+    tops: createTopService({ clickhouse, distributions, clock }),
+    live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),
     accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
   };

@@ -5,6 +5,7 @@ import { alertRecipes } from "./alert-recipes.ts";
 import { certificateRecipes } from "./certificate-recipes.ts";
 import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
+import { reportRecipes } from "./report-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
 import { webhookRecipes } from "./webhook-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
@@ -120,6 +121,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
   getPurge: ofPurge,
   createPrefetch: async (kitchen) => ({ ...(await ofDistribution(kitchen)), body: { urls: ["/index.html"] } }),
   ...ruleRecipes(createDistribution),
+  ...reportRecipes(createDistribution),
 };
 
 export function hasRecipe({ operationId }: Operation): boolean {

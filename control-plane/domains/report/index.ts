@@ -1,4 +1,12 @@
 // Reports: access-log lines in, traffic out. The only door of this domain.
+
+export { liveRoutes } from "./live/routes.ts";
+export { createLiveService } from "./live/service.ts";
 export { createAccessLogService } from "./log/access-log-service.ts";
 export { reportRoutes } from "./routes.ts";
+export { topRoutes } from "./top/routes.ts";
+export { createTopService } from "./top/service.ts";
+export { createMeasures, type Measurement, type MeasureScope, type Measures, scopeKey } from "./traffic/measures.ts";
+export { type Metric, metrics } from "./traffic/metrics.ts";
+export { createReportQueries, type ReportQueries, type ReportQuery } from "./traffic/report-queries.ts";
 export { createReportService } from "./traffic/service.ts";
