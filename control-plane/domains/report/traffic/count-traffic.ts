@@ -1,0 +1,128 @@
+// Counts what a report asks for: shared out to tables, asked, and put together by point and group.
+import { z } from "zod";
+import type { FieldFault } from "../../../../platform/problem.ts";
+import { invalidRequest } from "../../../http/problems.ts";
+import { columnOf, columns } from "./dimensions.ts";
+import { type Counted, type CountedName, countedNames, type Ingredient } from "./metrics.ts";
+import { type Family, planOf, shareOut } from "./plan.ts";
+import type { ReportQueries } from "./report-queries.ts";
+import { largestQuery, OTHERS, pointsQuery, type Question, type Share } from "./sql.ts";
+import type { Period } from "./zone.ts";
+
+export interface Asked extends Question {
+  readonly period: Period;
+  readonly ingredients: readonly Ingredient[];
+  /** As many of the largest are told apart; the rest is one. */
+  readonly groupsMax: number | "all";
+  readonly families: readonly Family[];
+}
+
+export interface Told {
+  /** By the moment at which a point begins, then by group ("" without groups): what has no traffic is absent. */
+  readonly points: ReadonlyMap<number, ReadonlyMap<string, Counted>>;
+  /** Over the whole period, the largest first, the rest last. Empty without groups. */
+  readonly groups: ReadonlyMap<string, Counted>;
+  readonly total: Counted;
+}
+
+export interface Asking {
+  readonly queries: ReportQueries;
+  readonly accountId: string;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+export async function countTraffic(asked: Asked, asking: Asking): Promise<Told> {
+  const shares = sharesOf(asked, asked.ingredients, asking.now);
+  const { groupsMax } = asked;
+  const isLimited = asked.group !== undefined && groupsMax !== "all";
+  const largest = isLimited ? await findLargest(asked, groupsMax + 1, asking) : [];
+  // Where there are no more groups than may be told apart, nothing is left for a rest.
+  const named = isLimited && largest.length > groupsMax ? largest.slice(0, groupsMax) : undefined;
+  const answers = await Promise.all(
+    shares.map((share) => asking.queries.rows(rowSchema, { ...asking, query: pointsQuery(asked, share, named) })),
+  );
+  return putTogether(answers.flat(), named ?? largest);
+}
+
+async function findLargest(asked: Asked, count: number, asking: Asking): Promise<readonly string[]> {
+  const [share] = sharesOf(asked, ["requests"], asking.now);
+  if (share === undefined) throw new Error("requests are told by some table");
+  const query = largestQuery(asked, share, count);
+  return (await asking.queries.rows(groupSchema, { ...asking, query })).map((row) => row.in_group);
+}
+
+function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): readonly Share[] {
+  const filtered = columns.filter((column) => asked.filter[column] !== undefined);
+  const grouped = asked.group === undefined ? [] : [columnOf(asked.group)];
+  const ofClass = asked.filter.status_class === undefined ? [] : ["status" as const];
+  const needed = [...filtered, ...grouped, ...ofClass];
+  const period = { from: asked.period.from, to: untilMinute(asked.period.to, now) };
+  return [...shareOut(ingredients, needed, asked.families)].map(([family, share]) => {
+    const plan = planOf(period, asked.starts, family, now);
+    if ("untold" in plan) throw invalidRequest([untoldFault(family)]);
+    return { family, segments: plan.segments, ingredients: share };
+  });
+}
+
+const MINUTE_MS = 60_000;
+
+/** Nothing has happened yet after now: whoever asks until now need not have the running minute counted by its requests. */
+function untilMinute(to: Date, now: Date): Date {
+  return to < now ? to : new Date(Math.ceil(to.getTime() / MINUTE_MS) * MINUTE_MS);
+}
+
+function untoldFault(family: Family): FieldFault {
+  const kept = family.tables.map(
+    ({ bucketMs, keptDays }) => `${bucketNames.get(bucketMs) ?? "more"} for ${keptDays} days`,
+  );
+  const detail = `is too long ago for what this report tells: that is kept by ${kept.join(", by ")}. Ask for a later period, or for intervals of UTC and without some of the metrics, groups or filters.`;
+  return { pointer: "?from", detail };
+}
+
+const bucketNames = new Map([
+  [null, "single requests"],
+  [MINUTE_MS, "minutes"],
+  [60 * MINUTE_MS, "hours of UTC"],
+  [24 * 60 * MINUTE_MS, "days of UTC"],
+]);
+
+const groupSchema = z.object({ in_group: z.string() });
+/** Of numbers that are not told apart point and in_group are null; a quantile of nothing is null. */
+const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
+type Row = z.output<typeof rowSchema>;
+
+function putTogether(rows: readonly Row[], largest: readonly string[]): Told {
+  const points = new Map<number, Map<string, MutableCounted>>();
+  const groups = new Map<string, MutableCounted>([...largest, OTHERS].map((group) => [group, new Map()]));
+  const total: MutableCounted = new Map();
+  for (const { point, in_group, ...numbers } of rows) {
+    const group = in_group ?? "";
+    if (point != null) add(numbers, counterIn(pointIn(points, Number(point) * 1000), String(group)));
+    else if (in_group != null) add(numbers, counterIn(groups, String(group)));
+    else add(numbers, total);
+  }
+  for (const [group, counted] of groups) if (counted.size === 0) groups.delete(group);
+  return { points, groups, total };
+}
+
+type MutableCounted = Map<CountedName, number>;
+
+function pointIn(points: Map<number, Map<string, MutableCounted>>, time: number): Map<string, MutableCounted> {
+  const point = points.get(time) ?? new Map<string, MutableCounted>();
+  points.set(time, point);
+  return point;
+}
+
+function counterIn(groups: Map<string, MutableCounted>, group: string): MutableCounted {
+  const counted: MutableCounted = groups.get(group) ?? new Map();
+  groups.set(group, counted);
+  return counted;
+}
+
+function add(numbers: Row, counted: MutableCounted): void {
+  for (const name of countedNames) {
+    const value = numbers[name];
+    if (value != null) counted.set(name, Number(value));
+  }
+}

@@ -1,0 +1,77 @@
+// How reports ask ClickHouse: each account in its turn and few at a time, with limits of time and memory, ended when nobody
+// waits for the answer any more.
+import { ClickHouseError } from "@clickhouse/client";
+import { z } from "zod";
+import { Problem } from "../../../../platform/problem.ts";
+import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
+import { reportTooLarge } from "../problems.ts";
+import { createTurns, type Turns } from "./turns.ts";
+
+export interface ReportQuery {
+  /** A SELECT without a FORMAT. */
+  readonly query: string;
+  readonly params?: Readonly<Record<string, unknown>>;
+  /** Whose turn it is; operators, who ask for all, have turns of their own. */
+  readonly accountId: string;
+  readonly signal: AbortSignal;
+}
+
+export interface ReportQueries {
+  rows<Row>(row: z.ZodType<Row>, query: ReportQuery): Promise<Row[]>;
+}
+
+const SECONDS_MAX = 20;
+const MEMORY_BYTES_MAX = 2 ** 30;
+const QUERY_BYTES_MAX = 4 * 1024 * 1024;
+
+export function createReportQueries({
+  clickhouse,
+  turns = createTurns(),
+}: {
+  clickhouse: ClickHouse;
+  turns?: Turns;
+}): ReportQueries {
+  async function ask({ query, params, signal }: ReportQuery) {
+    const answer = await clickhouse.query({
+      query,
+      ...(params === undefined ? {} : { query_params: { ...params } }),
+      clickhouse_settings: {
+        max_execution_time: SECONDS_MAX,
+        max_memory_usage: String(MEMORY_BYTES_MAX),
+        max_query_size: String(QUERY_BYTES_MAX),
+        output_format_json_quote_denormals: 0,
+        // Whoever goes away ends it: a real server does so for what changes nothing.
+        readonly: "2",
+        cancel_http_readonly_queries_on_client_close: 1,
+      },
+      format: "JSONEachRow",
+      abort_signal: signal,
+    });
+    return answer.json();
+  }
+
+  return {
+    async rows(row, query) {
+      const done = await turns.take(query.accountId, query.signal);
+      try {
+        return z.array(row).parse(await askClickHouse(() => ask(query).catch(assertSmall)));
+      } finally {
+        done();
+      }
+    },
+  };
+}
+
+const TIMEOUT_EXCEEDED = "159";
+const MEMORY_LIMIT_EXCEEDED = "241";
+
+/** What this very query needed too much of is its own fault; that the server is short of memory is not. */
+function assertSmall(error: unknown): never {
+  if (!(error instanceof ClickHouseError)) throw error;
+  const isLong = error.code === TIMEOUT_EXCEEDED;
+  const isLarge = error.code === MEMORY_LIMIT_EXCEEDED && /^Query memory limit|\(for query\)/.test(error.message);
+  if (!isLong && !isLarge) throw error;
+  const what = isLong ? `took longer than ${SECONDS_MAX} s` : `needed more than ${MEMORY_BYTES_MAX / 2 ** 20} MiB`;
+  const cure = "Ask for a shorter period, a longer interval, fewer metrics or one distribution.";
+  throw new Problem(reportTooLarge, `It ${what}. ${cure}`, { cause: error });
+}
