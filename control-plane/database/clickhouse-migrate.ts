@@ -7,6 +7,8 @@ import { type ClickHouse, connectClickHouse } from "./clickhouse.ts";
 
 const MIGRATIONS_FOLDER = new URL("../../migrations/clickhouse/", import.meta.url);
 const FILE_NAME = /^\d{4}_\w+\.sql$/;
+/** Rows of a table that changes its shape are copied. */
+const MIGRATION_TIMEOUT_MS = 6 * 3600 * 1000;
 const LEDGER = `CREATE TABLE IF NOT EXISTS clickhouse_migration
   (name String, hash String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))
   ENGINE = ReplacingMergeTree(applied_at) ORDER BY name`;
@@ -16,12 +18,18 @@ const appliedSchema = z.array(z.object({ name: z.string(), hash: z.string() }));
 interface Migration {
   readonly name: string;
   readonly hash: string;
-  readonly statements: readonly string[];
+  readonly statements: readonly Statement[];
+}
+
+export interface Statement {
+  readonly text: string;
+  /** A SELECT: the statement runs where it answers anything but 0. */
+  readonly condition: string | undefined;
 }
 
 /** Runs what has not run yet, in order, and answers their names. Two at once do no harm. */
 export async function migrateClickHouse(url: string): Promise<readonly string[]> {
-  const { clickhouse, part } = connectClickHouse(url);
+  const { clickhouse, part } = connectClickHouse(url, { requestTimeoutMs: MIGRATION_TIMEOUT_MS });
   try {
     const pending = await findPending(clickhouse, await readMigrations());
     for (const migration of pending) await applyMigration(clickhouse, migration);
@@ -42,14 +50,27 @@ async function readMigrations(): Promise<readonly Migration[]> {
   );
 }
 
-/** A statement ends with a semicolon at the end of a line; lines that begin with `--` are comments. */
-export function statementsOf(text: string): readonly string[] {
-  const lines = text.split("\n").filter((line) => !line.trimStart().startsWith("--"));
-  return lines
-    .join("\n")
+const CONDITION = /^\s*-- if: (.+)$/;
+
+/**
+ * A statement ends with a semicolon at the end of a line; lines that begin with `--` are comments. One of them may say
+ * `-- if: SELECT …`: for what ClickHouse has no `IF EXISTS` for, since each statement must be safe to run twice.
+ */
+export function statementsOf(text: string): readonly Statement[] {
+  return text
     .split(/;[ \t]*(?:\n|$)/)
-    .map((statement) => statement.trim())
-    .filter((statement) => statement !== "");
+    .map((part) => {
+      const lines = part.split("\n");
+      const conditions = lines.map((line) => CONDITION.exec(line)?.[1]);
+      return {
+        text: lines
+          .filter((line) => !line.trimStart().startsWith("--"))
+          .join("\n")
+          .trim(),
+        condition: conditions.find((condition) => condition !== undefined),
+      };
+    })
+    .filter((statement) => statement.text !== "");
 }
 
 async function findPending(clickhouse: ClickHouse, migrations: readonly Migration[]): Promise<readonly Migration[]> {
@@ -67,6 +88,13 @@ async function findPending(clickhouse: ClickHouse, migrations: readonly Migratio
 }
 
 async function applyMigration(clickhouse: ClickHouse, { name, hash, statements }: Migration): Promise<void> {
-  for (const query of statements) await clickhouse.command({ query });
+  for (const { text, condition } of statements) {
+    if (condition === undefined || (await holds(clickhouse, condition))) await clickhouse.command({ query: text });
+  }
   await clickhouse.insert({ table: "clickhouse_migration", values: [{ name, hash }], format: "JSONEachRow" });
+}
+
+async function holds(clickhouse: ClickHouse, condition: string): Promise<boolean> {
+  const answer = await clickhouse.query({ query: condition, format: "TabSeparated" });
+  return (await answer.text()).trim() !== "0";
 }

@@ -15,10 +15,17 @@ afterAll(() => server.stop());
 
 test("statements end with a semicolon at the end of a line, and comment lines fall away", () => {
   const text = "-- what it is\nCREATE TABLE a (s String DEFAULT ';' -- not here\n);\n\nDROP TABLE b ; \nSELECT ';'";
-  expect(statementsOf(text)).toEqual([
+  expect(statementsOf(text).map((statement) => statement.text)).toEqual([
     "CREATE TABLE a (s String DEFAULT ';' -- not here\n)",
     "DROP TABLE b",
     "SELECT ';'",
+  ]);
+});
+
+test("a comment may say when its statement runs", () => {
+  expect(statementsOf("-- if: SELECT 1 = 1\n-- Because.\nDROP TABLE a;\nDROP TABLE b;\n-- the end")).toEqual([
+    { text: "DROP TABLE a", condition: "SELECT 1 = 1" },
+    { text: "DROP TABLE b", condition: undefined },
   ]);
 });
 

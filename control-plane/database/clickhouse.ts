@@ -8,10 +8,13 @@ export type ClickHouse = ClickHouseClient;
 const REQUEST_TIMEOUT_MS = 30_000;
 const CONNECTIONS_MAX = 20;
 
-export function connectClickHouse(url: string): { clickhouse: ClickHouse; part: Part } {
+export function connectClickHouse(
+  url: string,
+  { requestTimeoutMs = REQUEST_TIMEOUT_MS } = {},
+): { clickhouse: ClickHouse; part: Part } {
   const clickhouse = createClient({
     url,
-    request_timeout: REQUEST_TIMEOUT_MS,
+    request_timeout: requestTimeoutMs,
     max_open_connections: CONNECTIONS_MAX,
     // Failures come back as errors; the client's own lines would go to the console as plain text.
     log: { level: ClickHouseLogLevel.OFF },
