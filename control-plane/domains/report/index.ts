@@ -9,7 +9,4 @@ export { createTopService } from "./top/service.ts";
 export { createMeasures, type Measurement, type MeasureScope, type Measures, scopeKey } from "./traffic/measures.ts";
 export { type Metric, metrics } from "./traffic/metrics.ts";
 export { createReportQueries, type ReportQueries, type ReportQuery } from "./traffic/report-queries.ts";
-export { createMeasures, type Measurement, type MeasureScope, type Measures, scopeKey } from "./traffic/measures.ts";
-export { type Metric, metrics } from "./traffic/metrics.ts";
-export { createReportQueries, type ReportQueries, type ReportQuery } from "./traffic/report-queries.ts";
 export { createReportService } from "./traffic/service.ts";
