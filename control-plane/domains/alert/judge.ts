@@ -1,5 +1,5 @@
 // Whether an alert's condition holds for what was measured, and why, in words. No input or output.
-import type { ConditionOf } from "./condition.ts";
+import type { Condition, ConditionOf } from "./condition.ts";
 import { grouped, needsRequests, percent, said, wordsOf } from "./metrics.ts";
 
 export interface Verdict {
@@ -118,6 +118,17 @@ function endOf({ notAfter }: EndingCertificate, at: Date): string {
 function tooQuiet(requests: number, requestsMin: number, when: string): Verdict {
   const had = requests === 0 ? "No requests" : counted(requests, "request");
   return nothingToJudge(`${had} ${when}: below ${grouped(requestsMin)} there is nothing to judge.`);
+}
+
+/**
+ * While edges cannot send their lines, what was counted is too little: nobody is told that there is less than there should be,
+ * or that there is no longer too much. What is too much even so is.
+ */
+export function isBelievedWhileLinesAreMissing(condition: Condition, { holds }: Verdict): boolean {
+  if (condition.type === "certificate_expiry") return true;
+  const isOfTooLittle =
+    condition.type === "drop" || (condition.type === "threshold" && condition.direction === "below");
+  return holds && !isOfTooLittle;
 }
 
 /** Too little to say that anything is wrong. */

@@ -45,3 +45,16 @@ export async function findMembersAmong(
     .pluck("user_id");
   return new Set(z.array(z.uuid()).parse(rows));
 }
+
+/** Since when there are these accounts; those that are deleted are not there. */
+export async function findAccountBirths(
+  reads: Reads,
+  accountIds: readonly string[],
+): Promise<ReadonlyMap<string, Date>> {
+  const rows: unknown = await reads("account")
+    .select("id", "created_at")
+    .whereIn("id", [...accountIds])
+    .whereNull("deleted_at");
+  const births = z.array(z.object({ id: z.uuid(), created_at: z.date() })).parse(rows);
+  return new Map(births.map(({ id, created_at }) => [id, created_at]));
+}

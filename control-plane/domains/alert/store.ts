@@ -78,6 +78,13 @@ export async function findAlerts(
   return (await query).map((row) => ({ ...parsed(row), page_key: row.pageKey ?? "" }));
 }
 
+export async function findAlertsById(reads: Reads, ids: readonly string[]): Promise<readonly AlertRecord[]> {
+  const rows = await AlertModel.query(reads)
+    .whereIn("id", [...ids])
+    .orderBy("id");
+  return rows.map(parsed);
+}
+
 /** For whoever changes it: two of them take turns. */
 export async function lockAlert(tx: Tx, { accountId, id }: Belonging): Promise<AlertRecord | undefined> {
   const row = await AlertModel.query(tx).findOne({ id, account_id: accountId }).forNoKeyUpdate();

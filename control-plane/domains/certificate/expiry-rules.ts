@@ -21,11 +21,17 @@ export interface Validity {
 }
 
 /** The warning that is due: the most urgent alone, however many were missed. Undefined: none is. */
-export function warningDue({ isAutomatic, notBefore, notAfter }: Validity, now: Date): number | undefined {
+export function warningDue(certificate: Validity, now: Date): number | undefined {
+  if (isToBeRenewed(certificate, now)) return undefined;
+  const leftMs = certificate.notAfter.getTime() - now.getTime();
+  return WARNING_DAYS.findLast((days) => leftMs <= days * DAY_MS);
+}
+
+/** Whether there is time yet for its successor to come by itself. */
+export function isToBeRenewed({ isAutomatic, notBefore, notAfter }: Validity, now: Date): boolean {
   const leftMs = notAfter.getTime() - now.getTime();
   const lifetimeMs = notAfter.getTime() - notBefore.getTime();
-  if (isAutomatic && leftMs >= lifetimeMs * RENEWED_BY_SHARE) return undefined;
-  return WARNING_DAYS.findLast((days) => leftMs <= days * DAY_MS);
+  return isAutomatic && leftMs >= lifetimeMs * RENEWED_BY_SHARE;
 }
 
 export interface Expiring {

@@ -13,15 +13,32 @@ export async function findEnding(
   reads: Reads,
   { from, until, after, limit }: { from: Date; until: Date; after: string | undefined; limit: number },
 ): Promise<readonly Ending[]> {
-  const query = reads("certificate")
+  const query = endingBetween(reads, { from, until }).whereNotNull("account_id").orderBy("id").limit(limit);
+  if (after !== undefined) query.where("id", ">", after);
+  return query;
+}
+
+export interface EndingOfAccount extends Ending {
+  readonly name: string;
+}
+
+/** Those of these accounts. */
+export async function findEndingOf(
+  reads: Reads,
+  { accountIds, from, until, limit }: { accountIds: readonly string[]; from: Date; until: Date; limit: number },
+): Promise<readonly EndingOfAccount[]> {
+  return endingBetween(reads, { from, until })
+    .select("name")
+    .whereIn("account_id", [...accountIds])
+    .orderBy("not_after")
+    .limit(limit);
+}
+
+function endingBetween(reads: Reads, { from, until }: { from: Date; until: Date }) {
+  return reads("certificate")
     .select("id", "status", "fingerprint")
     .select({ accountId: "account_id", isAutomatic: "is_automatic", deletedAt: "deleted_at" })
     .select({ notBefore: "not_before", notAfter: "not_after" })
     .whereBetween("not_after", [from, until])
-    .whereNotNull("account_id")
-    .whereNull("deleted_at")
-    .orderBy("id")
-    .limit(limit);
-  if (after !== undefined) query.where("id", ">", after);
-  return query;
+    .whereNull("deleted_at");
 }

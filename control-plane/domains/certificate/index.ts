@@ -1,7 +1,13 @@
 // Certificates: wishes with their newest result, uploaded or issued. Keys are secrets that nobody reads back. The only door
 // of this domain; authorities are asked by acme, edges are told by deployment.
 export { attachmentFault, createAutomatic, discardAutomatic } from "./attached.ts";
-export { expiryHandlers, expirySchedules } from "./expiry.ts";
+export {
+  type ExpiringOfAccount,
+  expiryHandlers,
+  expirySchedules,
+  findExpiringOf,
+  warnProgramsAlone,
+} from "./expiry.ts";
 export {
   recordIssueFailure,
   recordIssueWait,

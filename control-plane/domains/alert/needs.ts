@@ -1,0 +1,79 @@
+// What has to be measured so that alerts can be judged: the questions of thousands of alerts are few, since many have the same
+// period. No input or output.
+import type { Condition } from "./condition.ts";
+import type { AlertMetric } from "./metrics.ts";
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const WEEK_MS = 7 * 24 * HOUR_MS;
+/** Edges send their lines every few seconds; what comes later counts in the next minutes, whose windows overlap with this one. */
+const LATE_MS = MINUTE_MS;
+
+export interface Scope {
+  readonly accountId: string;
+  /** Null: all that the account has. */
+  readonly distributionId: string | null;
+}
+
+export interface Need extends Scope {
+  readonly from: Date;
+  /** Exclusive. */
+  readonly to: Date;
+  readonly metrics: readonly AlertMetric[];
+}
+
+export interface Question {
+  readonly from: Date;
+  readonly to: Date;
+  readonly metrics: readonly AlertMetric[];
+  readonly of: readonly Scope[];
+}
+
+/** The end of what is judged now. */
+export function judgedUntil(now: Date): Date {
+  return new Date(Math.floor((now.getTime() - LATE_MS) / MINUTE_MS) * MINUTE_MS);
+}
+
+export function needsOf(condition: Condition, scope: Scope, until: Date): readonly Need[] {
+  const { accountId, distributionId } = scope;
+  const before = (to: Date, ms: number) => ({ accountId, distributionId, from: new Date(to.getTime() - ms), to });
+  switch (condition.type) {
+    case "threshold":
+      return [{ ...before(until, condition.window_minutes * MINUTE_MS), metrics: ["requests", condition.metric] }];
+    case "error_rate":
+      return [{ ...before(until, condition.window_minutes * MINUTE_MS), metrics: ["requests", "errors"] }];
+    case "drop": {
+      const lastWeek = new Date(until.getTime() - WEEK_MS);
+      const metrics = ["requests", condition.metric] as const;
+      return [
+        { ...before(until, HOUR_MS), metrics },
+        { ...before(lastWeek, HOUR_MS), metrics },
+      ];
+    }
+    case "certificate_expiry":
+      return [];
+  }
+}
+
+/** One question for each period, about everybody who needs it. */
+export function questionsOf(needs: readonly Need[]): readonly Question[] {
+  const byPeriod = new Map<string, { from: Date; to: Date; metrics: Set<AlertMetric>; of: Map<string, Scope> }>();
+  for (const { from, to, metrics, accountId, distributionId } of needs) {
+    const key = periodKey({ from, to });
+    const question = byPeriod.get(key) ?? { from, to, metrics: new Set(), of: new Map() };
+    for (const metric of metrics) question.metrics.add(metric);
+    question.of.set(scopeKey({ accountId, distributionId }), { accountId, distributionId });
+    byPeriod.set(key, question);
+  }
+  return [...byPeriod.values()].map(({ from, to, metrics, of }) => ({
+    ...{ from, to, metrics: [...metrics], of: [...of.values()] },
+  }));
+}
+
+export function periodKey({ from, to }: { readonly from: Date; readonly to: Date }): string {
+  return `${from.getTime()}/${to.getTime()}`;
+}
+
+export function scopeKey({ accountId, distributionId }: Scope): string {
+  return `${accountId}/${distributionId ?? "all"}`;
+}
