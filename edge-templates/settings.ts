@@ -81,6 +81,10 @@ const logs = {
   one_in: z
     .literal(SAMPLES)
     .meta({ description: "One request in so many is logged, and counts that often; errors (4xx, 5xx) always are." }),
+  query: z.boolean().meta({
+    description:
+      "Whether lines hold the query as viewers sent it, with what names and tokens stand in it. The path is always logged.",
+  }),
 };
 
 const region = z.enum(regions).meta({ description: "Where its traffic is billed as served from." });
@@ -115,7 +119,7 @@ export const edgeGroupSettingsSchema = z
       .strictObject({ count: workers.count.default(0), connections: workers.connections.default(16_384) })
       .prefault({}),
     modules: z.strictObject({ brotli: modules.brotli.default(true), http3: modules.http3.default(true) }).prefault({}),
-    logs: z.strictObject({ one_in: logs.one_in.default(1) }).prefault({}),
+    logs: z.strictObject({ one_in: logs.one_in.default(1), query: logs.query.default(false) }).prefault({}),
     region: region.default("other"),
     parent_group_id: parent.default(null),
   })

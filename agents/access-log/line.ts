@@ -33,8 +33,8 @@ export const accessLogLineSchema = z.object({
   bytes_in: bytes,
   /** What was received for this very request; header lines too. */
   origin_bytes: bytes.default(0),
-  /** What was fetched on its behalf: slices behind the first, and what renews a stale answer. */
-  fetched_bytes: bytes.default(0),
+  /** What was fetched on its behalf: slices behind the first, and what renews a stale answer. Null: nobody knows how much. */
+  fetched_bytes: bytes.nullable().default(0),
   duration_ms: milliseconds,
   /** Null: no origin was asked. */
   origin_ms: milliseconds.nullable(),
@@ -116,7 +116,7 @@ function isCounted(line: Fields): boolean {
     isCount(bytes_out, BYTES_MAX) &&
     isCount(bytes_in, BYTES_MAX) &&
     (origin_bytes === undefined || isCount(origin_bytes, BYTES_MAX)) &&
-    (fetched_bytes === undefined || isCount(fetched_bytes, BYTES_MAX)) &&
+    (fetched_bytes === undefined || fetched_bytes === null || isCount(fetched_bytes, BYTES_MAX)) &&
     isCount(duration_ms, UINT32_MAX) &&
     (origin_ms === null || isCount(origin_ms, UINT32_MAX)) &&
     (ttfb_ms === undefined || isCount(ttfb_ms, UINT32_MAX)) &&

@@ -78,7 +78,7 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
       cache_status: cacheStatuses.has(line.cache_status) ? line.cache_status : NO_CACHE_STATUS,
       bytes_out: line.bytes_out,
       bytes_in: line.bytes_in,
-      origin_bytes: (isHit ? 0 : (line.origin_bytes ?? 0)) + (line.fetched_bytes ?? 0),
+      origin_bytes: (isHit ? 0 : (line.origin_bytes ?? 0)) + fetchedBytes(line),
       duration_ms: line.duration_ms,
       origin_ms: isHit ? null : line.origin_ms,
       ttfb_ms: line.ttfb_ms ?? 0,
@@ -111,6 +111,11 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
     }
     return { rows, faulty: { count: faults, first } };
   };
+}
+
+/** Of an answer that came without its length, as the stale one that was served meanwhile. */
+function fetchedBytes({ fetched_bytes: bytes, bytes_out }: AccessLogLine): number {
+  return bytes === null ? bytes_out : (bytes ?? 0);
 }
 
 /** Lines of this day have to wait: their viewers cannot be made nameless. */

@@ -29,7 +29,8 @@ local function is_child(subject)
   return shield.is_child(match(subject, "OU=" .. ID), match(subject, "CN=" .. ID))
 end
 
-local function mark() header["X-Edge-Parent"] = "answered" end
+-- `had`: nobody was asked for it.
+local function mark(is_had) header["X-Edge-Parent"] = is_had and "had" or "answered" end
 
 function M.access()
   local var = ngx.var
@@ -67,7 +68,7 @@ function M.header_filter()
   header["X-Edge-Tags"] = stored and match(stored, "^%S+ (%S+)")
   if kept then header["X-Edge-Kept"] = floor(kept) end
   header["X-Edge-Failed"] = nil
-  mark()
+  mark(status == "HIT" or status == "UPDATING")
   responses.add_header("Cache-Status", cache_status.of("edgewright-parent", var, status, left))
   responses.add_header("Via", "1.1 edgewright")
 end

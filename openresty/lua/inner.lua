@@ -230,8 +230,9 @@ function M.header_filter()
   local answer = read_answer(var)
   answer.kept = kept or nil
   if ctx.is_live and answer.status == 200 then correct_type(header, ctx.path, answer) end
-  local hashes = take_tags(header, kept)
+  local hashes, is_had = take_tags(header, kept), kept and parent.had()
   hop_headers.strip_response(var.upstream_http_connection)
+  if is_had then header["X-Edge-Had"] = "1" end
   if not answer.date then header["Date"] = ngx.http_time(now) end
   local fits, may_stay = judge_slice(var, ctx, answer)
   if not fits then return ngx.exit(ngx.ERROR) end

@@ -14,6 +14,7 @@ local encodings = require "encodings"
 local health = require "health"
 local languages = require "languages"
 local node = require "node"
+local origin_share = require "origin_share"
 local probe = require "probe"
 local query = require "query"
 local rate_limits = require "rate_limits"
@@ -179,18 +180,29 @@ end
 
 function M.header_filter()
   local var = ngx.var
-  if ngx.is_subrequest then return stored_answer.note_update(var) end
+  if ngx.is_subrequest then
+    origin_share.note_fetched(var)
+    return stored_answer.note_update(var)
+  end
   local status = var.upstream_cache_status
+  if status ~= "HIT" then origin_share.note_wait(var) end
   if not status then
     header["X-Request-Id"] = var.request_id
     connection.tell(var, documents.find(var.edge_distribution))
     return
   end
   local age, _, left = stored_answer.tell(var, status)
+  if status ~= "HIT" then origin_share.note_parent(var, status) end
   -- The index of tags was behind the cache for once; now it is not.
   if age == false then return exit(503) end
   responses.add_header("Cache-Status", cache_status.of("edgewright", var, status, left))
   answers.finish(var, status)
+end
+
+--- The same after the answer to somebody else: a hit, too, was waited for.
+function M.header_filter_late()
+  if not ngx.is_subrequest then origin_share.note_wait(ngx.var) end
+  return M.header_filter()
 end
 
 return M

@@ -2,6 +2,7 @@
 -- content of the locations for pages of both hops.
 local connection = require "connection"
 local documents = require "documents"
+local origin_share = require "origin_share"
 
 local ngx = ngx
 local format = string.format
@@ -34,6 +35,7 @@ function M.text(status, request_id, more)
 end
 
 function M.show(request_id)
+  origin_share.note_wait(ngx.var)
   ngx.header["Content-Type"] = M.TYPE
   ngx.header["Cache-Control"] = "no-store"
   ngx.header["Server"] = "edgewright"

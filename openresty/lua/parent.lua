@@ -72,6 +72,9 @@ function M.passes_credentials(var, document, path)
   return not header_rules.writes(document.headers, path, "authorization")
 end
 
+--- Whether the parent answered from its cache.
+function M.had() return header["X-Edge-Parent"] == "had" end
+
 --- For how many seconds the parent has had its answer; nil when the answer does not come from its cache or its origin.
 function M.kept()
   if not header["X-Edge-Parent"] then return nil end

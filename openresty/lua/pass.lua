@@ -8,6 +8,7 @@ local header_rules = require "header_rules"
 local hop_headers = require "hop_headers"
 local invalidations = require "invalidations"
 local origin_request = require "origin_request"
+local origin_share = require "origin_share"
 local pages = require "pages"
 local query = require "query"
 local s3 = require "s3"
@@ -81,6 +82,7 @@ function M.header_filter()
   ngx.header["Surrogate-Key"] = nil
   ngx.header["Cache-Tag"] = nil
   var.edge_local_status = "BYPASS"
+  origin_share.note_wait(var)
   ngx.header["Cache-Status"] = "edgewright; fwd=" .. (IS_CACHED[var.request_method] and "bypass" or "method")
   answers.finish(var, "BYPASS")
 end

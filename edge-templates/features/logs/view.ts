@@ -4,6 +4,7 @@ import { readTemplate } from "../../template.ts";
 
 interface View {
   readonly isSampled: boolean;
+  readonly hasQuery: boolean;
   readonly oneIn: number;
   readonly percent: number;
   readonly hundredths: number;
@@ -16,6 +17,7 @@ export function logConf({ settings: { logs } }: DesiredGroup): string {
   const basisPoints = 10_000 / logs.one_in;
   return template({
     isSampled: logs.one_in > 1,
+    hasQuery: logs.query,
     oneIn: logs.one_in,
     percent: Math.floor(basisPoints / 100),
     hundredths: basisPoints % 100,
