@@ -55,33 +55,39 @@ export function createCounts(clickhouse: ClickHouse) {
   function days(of: Accounts, signal: AbortSignal) {
     const query = `
       SELECT account_id, toString(toDate(time, 'UTC')) AS date, ${SUMS}
-      FROM ${counted("measure_day", [...SUMMED], WHOLE_ACCOUNT)} GROUP BY account_id, date ORDER BY account_id, date`;
+      FROM ${counted("traffic_day", { columns: ["time", ...SUMMED], dimension: "all", scope: WHOLE_ACCOUNT })}
+      GROUP BY account_id, date ORDER BY account_id, date`;
     return ask(countedSums.extend({ account_id: z.uuid(), date: z.string() }), query, of, signal);
   }
 
   /** By account and distribution, the most bytes first. */
   function distributions(of: Accounts, signal: AbortSignal) {
+    const columns = ["distribution_id", ...SUMMED];
     const query = `
       SELECT account_id, distribution_id, ${SUMS}
-      FROM ${counted("measure_day", ["distribution_id", ...SUMMED], `NOT ${WHOLE_ACCOUNT}`)}
+      FROM ${counted("traffic_day", { columns, dimension: "all", scope: `NOT ${WHOLE_ACCOUNT}` })}
       GROUP BY account_id, distribution_id ORDER BY account_id, bytes DESC, distribution_id`;
     return ask(countedSums.extend({ account_id: z.uuid(), distribution_id: z.uuid() }), query, of, signal);
   }
 
   /** Bytes by account and edge; what other providers delivered is under an id that is no edge's. */
   function edges(of: Accounts, signal: AbortSignal) {
+    const columns = ["value", "bytes_out"];
     const query = `
-      SELECT account_id, edge_id, sum(bytes_out) AS bytes
-      FROM ${counted("traffic_day", ["edge_id", "bytes_out"], "1")} GROUP BY account_id, edge_id`;
-    return ask(z.object({ account_id: z.uuid(), edge_id: z.uuid(), bytes: count }), query, of, signal);
+      SELECT account_id, value AS edge_id, sum(counted.bytes_out) AS bytes
+      FROM ${counted("traffic_day", { columns, dimension: "edge_id", scope: WHOLE_ACCOUNT })}
+      GROUP BY account_id, edge_id`;
+    return ask(z.object({ account_id: z.uuid(), edge_id: z.string(), bytes: count }), query, of, signal);
   }
 
   /** Bits per second by account; who is left out has too little traffic for more than 0. */
   async function bandwidth95(of: Accounts, signal: AbortSignal): Promise<ReadonlyMap<string, number>> {
+    const columns = ["time", "bytes_out"];
     const query = `
       SELECT account_id, bytes FROM (
-        SELECT account_id, intDiv(toUnixTimestamp(time), 300) AS five_minutes, sum(bytes_out) AS bytes
-        FROM ${counted("measure_minute", ["bytes_out"], WHOLE_ACCOUNT)} GROUP BY account_id, five_minutes
+        SELECT account_id, intDiv(toUnixTimestamp(time), 300) AS five_minutes, sum(counted.bytes_out) AS bytes
+        FROM ${counted("traffic_minute", { columns, dimension: "all", scope: WHOLE_ACCOUNT })}
+        GROUP BY account_id, five_minutes
       ) ORDER BY account_id, bytes DESC LIMIT 1 OFFSET ${droppedAbove95th(of.period)} BY account_id`;
     const rows = await ask(z.object({ account_id: z.uuid(), bytes: count }), query, of, signal);
     return new Map(rows.map(({ account_id, bytes }) => [account_id, bandwidthOf(bytes)]));
@@ -90,13 +96,18 @@ export function createCounts(clickhouse: ClickHouse) {
   return { days, distributions, edges, bandwidth95 };
 }
 
-/** The roll-up of our own edges and that of providers, which have the same columns. */
-function counted(table: string, columns: readonly string[], condition: string): string {
-  const read = (from: string) => `
-    SELECT account_id, time, ${columns.join(", ")} FROM ${from}
-    WHERE account_id IN {accounts:Array(UUID)} AND ${condition}
-      AND time >= toDateTime({from:UInt32}, 'UTC') AND time < toDateTime({to:UInt32}, 'UTC')`;
-  return `(${read(table)}) AS counted`;
+interface Part {
+  readonly columns: readonly string[];
+  readonly dimension: "all" | "edge_id";
+  readonly scope: string;
+}
+
+/** What of the period and the accounts a roll-up has, of our own edges and of other providers. */
+function counted(table: "traffic_day" | "traffic_minute", { columns, dimension, scope }: Part): string {
+  return `(
+    SELECT account_id, ${columns.join(", ")} FROM ${table}
+    WHERE account_id IN {accounts:Array(UUID)} AND dimension = '${dimension}' AND ${scope}
+      AND time >= toDateTime({from:UInt32}, 'UTC') AND time < toDateTime({to:UInt32}, 'UTC')) AS counted`;
 }
 
 function seconds(time: Date): number {

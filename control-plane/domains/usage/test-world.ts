@@ -1,0 +1,109 @@
+// Accounts with traffic in a real ClickHouse, a clock that can be set, and the routes of this domain on a real server. Tests only.
+import { randomUUID } from "node:crypto";
+import { createLogger } from "../../../platform/log.ts";
+import { createTestClickHouse } from "../../database/test-clickhouse.ts";
+import type { Caller } from "../../http/caller.ts";
+import { unauthorized } from "../../http/problems.ts";
+import { startApiServer } from "../../http/server.ts";
+import { type Answer, ask } from "../../http/test-ask.ts";
+import { openNotificationWorld } from "../notification/test-world.ts";
+import { createUsageService, usageRoutes } from "./index.ts";
+import { type Month, monthBefore, monthOf, periodOf } from "./month.ts";
+
+/** Minutes are kept for two months: last month's are all there, whatever day it is. */
+export const LAST_MONTH: Month = monthBefore(monthOf(new Date()));
+
+export interface Visit {
+  readonly accountId: string;
+  readonly distributionId?: string;
+  readonly edgeId?: string;
+  readonly time: Date;
+  readonly bytes?: number;
+  readonly requests?: number;
+  readonly isHit?: boolean;
+}
+
+export type UsageWorld = Awaited<ReturnType<typeof openUsageWorld>>;
+
+export async function openUsageWorld() {
+  const [told, server] = await Promise.all([openNotificationWorld(), createTestClickHouse()]);
+  const { db, clock } = told;
+  const { clickhouse } = server;
+  const callers = new Map<string, Caller>();
+  const usage = createUsageService({ db, clickhouse, clock });
+  const api = await startApiServer({
+    routes: usageRoutes(usage),
+    authenticate: {
+      account: async ({ header }) => {
+        const caller = callers.get(header("authorization") ?? "");
+        if (caller === undefined) throw unauthorized("Say who you are.");
+        return caller;
+      },
+      user: () => Promise.reject(new Error("nobody asks for themselves here")),
+      edge: () => Promise.reject(new Error("no edge asks here")),
+    },
+    readiness: [],
+    log: createLogger({ role: "test", level: "silent" }),
+    host: "127.0.0.1",
+    port: 0,
+  });
+
+  return {
+    ...{ told, db, clickhouse, server, clock, usage, url: api.url },
+
+    setTime(time: Date | string): void {
+      told.passTime(new Date(time).getTime() - clock().getTime());
+    },
+
+    /** An account that is as old as that, with its owner: whose token is the name. */
+    async account(name: string, createdAt: Date = periodOf(LAST_MONTH).from): Promise<Caller> {
+      const owner = await told.owner(name);
+      await db("account").where({ id: owner.accountId }).update({ created_at: createdAt });
+      callers.set(`Bearer ${name}`, owner);
+      return owner;
+    },
+
+    async operator(name: string): Promise<Caller> {
+      const operator = { ...(await told.owner(name)), platformRole: "admin" as const };
+      callers.set(`Bearer ${name}`, operator);
+      return operator;
+    },
+
+    async edge(region: string): Promise<string> {
+      const [groupId, id] = [randomUUID(), randomUUID()];
+      await db("edge_group").insert({ id: groupId, name: groupId, settings: JSON.stringify({ region }) });
+      await db("edge_node").insert({ id, group_id: groupId, name: id, capabilities: "{}" });
+      return id;
+    },
+
+    call(who: string, method: string, path: string, body?: unknown): Promise<Answer> {
+      return ask(`${api.url}/api/v1${path}`, method, { token: who, body });
+    },
+
+    async csv(who: string, path: string): Promise<readonly string[]> {
+      const headers = { authorization: `Bearer ${who}`, accept: "text/csv" };
+      const answer = await fetch(`${api.url}/api/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
+      if (!answer.ok) throw new Error(`${answer.status}: ${await answer.text()}`);
+      return (await answer.text()).trim().split("\r\n");
+    },
+
+    /** Lines as edges' agents bring them, one for each. */
+    async visit(visits: readonly Visit[]): Promise<void> {
+      const values = visits.map(({ accountId, time, requests = 1, isHit = true, ...more }) => ({
+        time: (time.getTime() / 1000).toFixed(3),
+        ...{ account_id: accountId, distribution_id: more.distributionId ?? accountId },
+        ...{ edge_id: more.edgeId ?? randomUUID(), provider: "gotipath", status: 200, weight: requests },
+        ...{ bytes_out: more.bytes ?? 1000, bytes_in: 10, cache_status: isHit ? "HIT" : "MISS" },
+        ...(isHit ? { origin_ms: null, origin_bytes: 0 } : { origin_ms: 5, origin_bytes: more.bytes ?? 1000 }),
+      }));
+      // Two visits may be alike.
+      const clickhouse_settings = { insert_deduplicate: 0 } as const;
+      await clickhouse.insert({ table: "access_log", values, format: "JSONEachRow", clickhouse_settings });
+    },
+
+    async stop(): Promise<void> {
+      await api.part.stop();
+      await Promise.all([told.stop(), server.stop()]);
+    },
+  };
+}
