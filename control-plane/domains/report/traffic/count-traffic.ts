@@ -2,11 +2,12 @@
 import { z } from "zod";
 import type { FieldFault } from "../../../../platform/problem.ts";
 import { invalidRequest } from "../../../http/problems.ts";
-import { columnOf, columns } from "./dimensions.ts";
+import { columnsOf } from "./dimensions.ts";
+import { type Lane, lanesOf } from "./lanes.ts";
 import { type Counted, type CountedName, countedNames, type Ingredient } from "./metrics.ts";
-import { type Family, planOf, shareOut } from "./plan.ts";
+import { planOf } from "./plan.ts";
 import type { ReportQueries } from "./report-queries.ts";
-import { largestQuery, OTHERS, pointsQuery, type Question, type Share } from "./sql.ts";
+import { isOfDistributions, largestQuery, OTHERS, pointsQuery, type Question, type Share } from "./sql.ts";
 import type { Period } from "./zone.ts";
 
 export interface Asked extends Question {
@@ -14,7 +15,6 @@ export interface Asked extends Question {
   readonly ingredients: readonly Ingredient[];
   /** As many of the largest are told apart; the rest is one. */
   readonly groupsMax: number | "all";
-  readonly families: readonly Family[];
 }
 
 export interface Told {
@@ -53,15 +53,16 @@ async function findLargest(asked: Asked, count: number, asking: Asking): Promise
 }
 
 function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): readonly Share[] {
-  const filtered = columns.filter((column) => asked.filter[column] !== undefined);
-  const grouped = asked.group === undefined ? [] : [columnOf(asked.group)];
-  const ofClass = asked.filter.status_class === undefined ? [] : ["status" as const];
-  const needed = [...filtered, ...grouped, ...ofClass];
   const period = { from: asked.period.from, to: untilMinute(asked.period.to, now) };
-  return [...shareOut(ingredients, needed, asked.families)].map(([family, share]) => {
-    const plan = planOf(period, asked.starts, family, now);
-    if ("untold" in plan) throw invalidRequest([untoldFault(family)]);
-    return { family, segments: plan.segments, ingredients: share };
+  const wanted = {
+    ingredients,
+    columns: columnsOf(asked.filter, asked.group),
+    isOfDistributions: isOfDistributions(asked),
+  };
+  return lanesOf(wanted).map((lane) => {
+    const plan = planOf(period, asked.starts, lane.tables, now);
+    if ("untold" in plan) throw invalidRequest([untoldFault(lane)]);
+    return { lane, segments: plan.segments };
   });
 }
 
@@ -72,10 +73,8 @@ function untilMinute(to: Date, now: Date): Date {
   return to < now ? to : new Date(Math.ceil(to.getTime() / MINUTE_MS) * MINUTE_MS);
 }
 
-function untoldFault(family: Family): FieldFault {
-  const kept = family.tables.map(
-    ({ bucketMs, keptDays }) => `${bucketNames.get(bucketMs) ?? "more"} for ${keptDays} days`,
-  );
+function untoldFault({ tables }: Lane): FieldFault {
+  const kept = tables.map(({ bucketMs, keptDays }) => `${bucketNames.get(bucketMs) ?? "more"} for ${keptDays} days`);
   const detail = `is too long ago for what this report tells: that is kept by ${kept.join(", by ")}. Ask for a later period, or for intervals of UTC and without some of the metrics, groups or filters.`;
   return { pointer: "?from", detail };
 }

@@ -1,4 +1,4 @@
-// By what traffic can be told apart: groups and filters, the columns they need, and what they are in SQL. No I/O.
+// By what traffic can be told apart: groups and filters, and the columns they need. No I/O.
 
 /** Columns that tell requests apart. */
 export const columns = [
@@ -32,19 +32,18 @@ export const groups = [
 export const operatorGroups = ["account_id", ...groups] as const;
 export type Group = (typeof operatorGroups)[number];
 
-/** A provider may tell no more of a status than its class: 2 to 5. */
-export const STATUS_CLASS = "if(status < 10, status, intDiv(status, 100))";
-
 export function columnOf(group: Group): Column {
   return group === "status_class" ? "status" : group;
 }
 
-export function expressionOf(group: Group): string {
-  return group === "status_class" ? `concat(toString(${STATUS_CLASS}), 'xx')` : `toString(${group})`;
-}
-
 /** One of the values each; a column that is not named is not looked at. */
 export type Filter = Readonly<Partial<Record<Column, readonly string[]>>> & {
-  /** Classes of status beside single ones: 4 is 4xx. */
+  /** Classes of status, as 4 for 4xx, beside single ones: either will do. */
   readonly status_class?: readonly string[];
 };
+
+export function columnsOf(filter: Filter, group: Group | undefined): readonly Column[] {
+  const ofClass = filter.status_class === undefined ? [] : (["status"] as const);
+  const grouped = group === undefined ? [] : [columnOf(group)];
+  return [...columns.filter((column) => filter[column] !== undefined), ...ofClass, ...grouped];
+}

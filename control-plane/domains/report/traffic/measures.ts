@@ -1,7 +1,6 @@
 // Numbers of traffic for other domains: one row, a series, or many scopes at once, from whichever tables answer exactly.
 
 import { type Asked, countTraffic } from "./count-traffic.ts";
-import { families } from "./families.ts";
 import { type Counted, ingredientsOf, type Metric, valuesOf } from "./metrics.ts";
 import type { ReportQueries } from "./report-queries.ts";
 import type { Scope } from "./sql.ts";
@@ -29,7 +28,7 @@ export function createMeasures({ queries, clock }: { queries: ReportQueries; clo
     signal: AbortSignal,
   ) {
     const { accountId } = scope;
-    const question = { ...asked, scope: scopeOf(scope), filter: {}, group: undefined, groupsMax: 0, families };
+    const question = { ...asked, scope: scopeOf(scope), filter: {}, group: undefined, groupsMax: 0 };
     return countTraffic(question, { queries, accountId, now: clock(), signal });
   }
 
@@ -72,7 +71,6 @@ export function createMeasures({ queries, clock }: { queries: ReportQueries; clo
       ingredients: ingredientsOf(metrics),
       filter: {},
       groupsMax: "all",
-      families,
     } as const;
     const asking = { queries, accountId: EVERYBODY, now, signal };
     const told = new Map<string, Measurement<M>>();

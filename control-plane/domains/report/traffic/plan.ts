@@ -1,25 +1,6 @@
-// Which table answers which part of a report: of those that tell what was asked the coarsest that is exact, piece by piece
-// of the period. No I/O.
-import type { Column } from "./dimensions.ts";
-import type { Ingredient } from "./metrics.ts";
+// Which table answers which part of a period: of those that tell what is asked the coarsest that is exact. No I/O.
+import type { Table } from "./lanes.ts";
 import type { Period } from "./zone.ts";
-
-export interface Table {
-  readonly name: string;
-  /** How much time a row stands for; null: a row is a request. */
-  readonly bucketMs: number | null;
-  /** What is older may be gone. */
-  readonly keptDays: number;
-}
-
-/** Tables that tell the same at several lengths of time. */
-export interface Family {
-  readonly kind: "measure" | "traffic" | "raw";
-  readonly columns: ReadonlySet<Column>;
-  readonly ingredients: ReadonlySet<Ingredient>;
-  /** The coarsest first. The last resort of each is the table of requests. */
-  readonly tables: readonly Table[];
-}
 
 export interface Segment {
   readonly table: Table;
@@ -38,36 +19,13 @@ export type Plan = { readonly segments: readonly Segment[] } | { readonly untold
 
 const DAY_MS = 24 * 3600 * 1000;
 
-/**
- * What each of these families has to tell: as few of them as possible, and of those the cheapest. `families` has the
- * cheapest first, and the last one tells everything.
- */
-export function shareOut(
-  ingredients: readonly Ingredient[],
-  columns: readonly Column[],
-  families: readonly Family[],
-): ReadonlyMap<Family, readonly Ingredient[]> {
-  const tells = (family: Family, ingredient: Ingredient) =>
-    family.ingredients.has(ingredient) && columns.every((column) => family.columns.has(column));
-  const cheapest = ingredients.map((ingredient) => families.find((family) => tells(family, ingredient)));
-  // A dearer one that is asked anyway tells what cheaper ones would be asked for besides.
-  const asked = families.filter((family) => cheapest.includes(family)).reverse();
-  const shares = new Map<Family, Ingredient[]>();
-  for (const ingredient of ingredients) {
-    const family = asked.find((candidate) => tells(candidate, ingredient));
-    if (family === undefined) throw new Error(`no table tells ${ingredient}`);
-    shares.set(family, [...(shares.get(family) ?? []), ingredient]);
-  }
-  return shares;
-}
-
-/** `cuts`: where points begin. No bucket may lie on both sides of one, or of an end of the period. */
-export function planOf(period: Period, cuts: readonly Date[], family: Family, now: Date): Plan {
+/** `tables`: the coarsest first. `cuts`: where points begin. No bucket may lie on both sides of one, or of an end of the period. */
+export function planOf(period: Period, cuts: readonly Date[], tables: readonly Table[], now: Date): Plan {
   const whole = { start: period.from.getTime(), end: period.to.getTime() };
   const edges = [...new Set([whole.start, whole.end, ...cuts.map((cut) => cut.getTime())])].sort((a, b) => a - b);
   const segments: Segment[] = [];
   let left: readonly Range[] = [whole];
-  for (const table of family.tables) {
+  for (const table of tables) {
     const oldest = now.getTime() - table.keptDays * DAY_MS;
     const split = left.map((range) => splitRange(range, edges, table.bucketMs ?? 1, oldest));
     const ranges = joined(split.flatMap(({ told }) => told));

@@ -1,8 +1,10 @@
 // A report's question as one SELECT over the segments of its plan. Values go in as literals: some lists are too long for
 // parameters, which travel in the address.
-import { columns, expressionOf, type Filter, type Group, STATUS_CLASS } from "./dimensions.ts";
-import { type Ingredient, type Sum, sums, ttfbQuantiles } from "./metrics.ts";
-import type { Family, Range, Segment, Table } from "./plan.ts";
+import { HIT_STATUSES, TTFB_BUCKET, VISITORS_FUNCTION, VISITORS_PRECISION, WHOLE_ACCOUNT } from "../counted/tables.ts";
+import { columns, type Filter, type Group } from "./dimensions.ts";
+import type { Lane, Table } from "./lanes.ts";
+import { type Ingredient, ttfbQuantiles } from "./metrics.ts";
+import type { Range, Segment } from "./plan.ts";
 
 export interface Scope {
   readonly accountIds: readonly string[] | "all";
@@ -17,15 +19,12 @@ export interface Question {
   readonly starts: readonly Date[];
 }
 
-/** What one family of tables is asked for. */
+/** A lane with the segments that answer it. */
 export interface Share {
-  readonly family: Family;
+  readonly lane: Lane;
   readonly segments: readonly Segment[];
-  readonly ingredients: readonly Ingredient[];
 }
 
-/** A row of `measure_*` that counts a whole account. */
-export const WHOLE_ACCOUNT = "00000000-0000-0000-0000-000000000000";
 /** All groups that are not among the largest; none is called so. */
 export const OTHERS = "(other)";
 
@@ -36,7 +35,7 @@ export const OTHERS = "(other)";
 export function pointsQuery(question: Question, share: Share, largest: readonly string[] | undefined): string {
   const [names, sets] =
     question.group === undefined ? ["point", "(point), ()"] : ["point, in_group", "(point, in_group), (in_group), ()"];
-  return `SELECT ${names}, ${share.ingredients.map(merged).join(", ")}
+  return `SELECT ${names}, ${share.lane.ingredients.map(merged).join(", ")}
 FROM (${piecesOf(question, share, largest)})
 GROUP BY GROUPING SETS (${sets})
 SETTINGS group_by_use_nulls = 1`;
@@ -49,60 +48,81 @@ FROM (${piecesOf({ ...question, starts: question.starts.slice(0, 1) }, share, un
 GROUP BY in_group ORDER BY requests DESC, in_group LIMIT ${count}`;
 }
 
+/** Whether single distributions are asked for, not whole accounts. */
+export function isOfDistributions({ scope, group }: Pick<Question, "scope" | "group">): boolean {
+  return scope.distributionIds !== "all" || group === "distribution_id";
+}
+
 function piecesOf(question: Question, share: Share, largest: readonly string[] | undefined): string {
-  return share.segments.map((segment) => pieceOf(question, share, segment, largest)).join("\nUNION ALL\n");
+  return share.segments.map((segment) => pieceOf(question, share.lane, segment, largest)).join("\nUNION ALL\n");
 }
 
 function pieceOf(
   question: Question,
-  { family, ingredients }: Share,
+  lane: Lane,
   { table, ranges }: Segment,
   largest: readonly string[] | undefined,
 ): string {
   const { group, starts } = question;
-  const inGroup = group === undefined ? [] : [`${groupOf(group, largest)} AS in_group`];
-  const parts = ingredients.map((name) => `${partOf(name, family, table)} AS c_${name}`);
-  const conditions = [...scopeOf(question, table, family), ...filterOf(question.filter), rangesOf(ranges, table)];
+  const inGroup = group === undefined ? [] : [`${groupOf(group, table, largest)} AS in_group`];
+  const parts = lane.ingredients.map((name) => `${partOf(name, table)} AS c_${name}`);
+  const conditions = [...scopeOf(question, lane, table), ...filterOf(question.filter, table), rangesOf(ranges, table)];
   return `SELECT ${[`${pointOf(starts)} AS point`, ...inGroup, ...parts].join(", ")}
 FROM ${table.name} AS t
 WHERE ${conditions.join(" AND ")}
 GROUP BY point${group === undefined ? "" : ", in_group"}`;
 }
 
-function groupOf(group: Group, largest: readonly string[] | undefined): string {
-  const expression = expressionOf(group);
-  if (largest === undefined) return expression;
-  return `if(${expression} IN (${literals(largest)}), ${expression}, ${literal(OTHERS)})`;
-}
-
 /** The second at which the row's point begins. */
 function pointOf(starts: readonly Date[]): string {
   const seconds = starts.map((start) => start.getTime() / 1000);
   const [first = 0, second = first + 1] = seconds;
-  if (seconds.length < 2) return `toUInt32(${first})`;
+  if (seconds.length < 2) return `toUInt32(${Math.floor(first)})`;
   const step = second - first;
   const isEven = seconds.every((start, index) => start === first + index * step);
   if (isEven) return `toUInt32(${first} + intDiv(toUnixTimestamp(t.time) - ${first}, ${step}) * ${step})`;
   return `toUInt32(roundDown(toUnixTimestamp(t.time), [${seconds.join(",")}]))`;
 }
 
-function scopeOf({ scope, group }: Question, table: Table, family: Family): string[] {
-  const { accountIds, distributionIds } = scope;
-  const ofAccounts = accountIds === "all" ? [] : [`account_id IN (${literals(accountIds)})`];
-  if (distributionIds !== "all") return [...ofAccounts, `distribution_id IN (${literals(distributionIds)})`];
-  // Of requests there are no rows that count whole accounts.
-  if (family.kind !== "measure" || table.bucketMs === null) return ofAccounts;
-  return [...ofAccounts, `distribution_id ${group === "distribution_id" ? "!=" : "="} ${literal(WHOLE_ACCOUNT)}`];
+function groupOf(group: Group, table: Table, largest: readonly string[] | undefined): string {
+  const expression =
+    group === "status_class" ? `concat(toString(${statusClass(table)}), 'xx')` : columnIn(table, group);
+  const text = `toString(${expression})`;
+  return largest === undefined ? text : `if(${text} IN (${literals(largest)}), ${text}, ${literal(OTHERS)})`;
 }
 
-function filterOf(filter: Filter): string[] {
+/** A roll-up has the two ids, and everything else that it tells apart in one column. */
+function columnIn(table: Table, column: string): string {
+  const isId = column === "account_id" || column === "distribution_id";
+  return table.bucketMs === null || isId ? `t.${column}` : "t.value";
+}
+
+/** A provider may tell no more of a status than its class: 2 to 5. */
+function statusClass(table: Table): string {
+  const status = table.bucketMs === null ? "t.status" : "toUInt16OrZero(t.value)";
+  return `if(${status} < 10, ${status}, intDiv(${status}, 100))`;
+}
+
+function scopeOf(question: Question, { dimension }: Lane, { bucketMs }: Table): string[] {
+  const { accountIds, distributionIds } = question.scope;
+  const ofAccounts = accountIds === "all" ? [] : [`account_id IN (${literals(accountIds)})`];
+  const ofDistributions = distributionIds === "all" ? [] : [`distribution_id IN (${literals(distributionIds)})`];
+  if (bucketMs === null) return [...ofAccounts, ...ofDistributions];
+  const isNot = isOfDistributions(question) ? "!=" : "=";
+  const ofRows = `dimension = ${literal(dimension ?? "all")} AND distribution_id ${isNot} ${literal(WHOLE_ACCOUNT)}`;
+  return [...ofAccounts, ofRows, ...ofDistributions];
+}
+
+function filterOf(filter: Filter, table: Table): string[] {
+  const isOneOf = (column: string, values: readonly string[]) =>
+    `toString(${columnIn(table, column)}) IN (${literals(values)})`;
   const ofColumns = columns.flatMap((column) => {
     const values = filter[column];
-    return values === undefined || column === "status" ? [] : [`${column} IN (${literals(values)})`];
+    return values === undefined || column === "status" ? [] : [isOneOf(column, values)];
   });
   const ofStatus = [
-    ...(filter.status === undefined ? [] : [`status IN (${literals(filter.status)})`]),
-    ...(filter.status_class === undefined ? [] : [`${STATUS_CLASS} IN (${literals(filter.status_class)})`]),
+    ...(filter.status === undefined ? [] : [isOneOf("status", filter.status)]),
+    ...(filter.status_class === undefined ? [] : [`${statusClass(table)} IN (${literals(filter.status_class)})`]),
   ];
   return ofStatus.length === 0 ? ofColumns : [...ofColumns, `(${ofStatus.join(" OR ")})`];
 }
@@ -113,12 +133,12 @@ function rangesOf(ranges: readonly Range[], { bucketMs }: Table): string {
   return `(${ranges.map(({ start, end }) => `t.time >= ${at(start)} AND t.time < ${at(end)}`).join(" OR ")})`;
 }
 
-// Served from the cache, be it after asking the origin whether it still holds.
-const IS_HIT = "cache_status IN ('HIT', 'STALE', 'UPDATING', 'REVALIDATED')";
-const ofClass = (amount: string, statusClass: number) => `sumIf(${amount}, ${STATUS_CLASS} = ${statusClass})`;
+const IS_HIT = `cache_status IN (${literals(HIT_STATUSES)})`;
+const QUANTILES = "quantilesExactWeighted";
+const LEVELS = Object.values(ttfbQuantiles).join(", ");
 
 /** Of requests, each of which stands for `weight`. */
-const OF_REQUESTS: Readonly<Record<Ingredient, string>> = {
+const OF_REQUESTS: Readonly<Partial<Record<Ingredient, string>>> = {
   requests: "sum(weight)",
   hits: `sumIf(weight, ${IS_HIT})`,
   bytes_out: "sum(t.bytes_out * weight)",
@@ -126,44 +146,38 @@ const OF_REQUESTS: Readonly<Record<Ingredient, string>> = {
   bytes_in: "sum(t.bytes_in * weight)",
   origin_requests: "sumIf(weight, origin_ms IS NOT NULL)",
   origin_bytes: "sum(t.origin_bytes * weight)",
-  errors: ofClass("weight", 5),
-  status_1xx: ofClass("weight", 1),
-  status_2xx: ofClass("weight", 2),
-  status_3xx: ofClass("weight", 3),
-  status_4xx: ofClass("weight", 4),
-  visitors: "uniqCombined64State(client_hash)",
-  ttfb: "quantilesTDigestState(0.5, 0.95, 0.99)(ttfb_ms)",
+  errors: "sumIf(weight, status >= 500)",
 };
 
-const IN_TRAFFIC: Readonly<Partial<Record<Ingredient, string>>> = {
-  errors: ofClass("t.requests", 5),
-  status_1xx: ofClass("t.requests", 1),
-  status_2xx: ofClass("t.requests", 2),
-  status_3xx: ofClass("t.requests", 3),
-  status_4xx: ofClass("t.requests", 4),
+const CLASSES: Readonly<Partial<Record<Ingredient, number>>> = {
+  status_1xx: 1,
+  status_2xx: 2,
+  status_3xx: 3,
+  status_4xx: 4,
 };
 
-function partOf(name: Ingredient, family: Family, table: Table): string {
-  if (table.bucketMs === null) return OF_REQUESTS[name];
-  if (name === "visitors") return "uniqCombined64MergeState(t.visitors)";
-  if (name === "ttfb") return "quantilesTDigestMergeState(0.5, 0.95, 0.99)(t.ttfb)";
-  return (family.kind === "traffic" ? IN_TRAFFIC[name] : undefined) ?? `sum(t.${name})`;
+function partOf(name: Ingredient, table: Table): string {
+  const isRequest = table.bucketMs === null;
+  const ofClass = CLASSES[name];
+  if (ofClass !== undefined) return `sumIf(${isRequest ? "weight" : "t.requests"}, ${statusClass(table)} = ${ofClass})`;
+  if (name === "visitors") {
+    return isRequest
+      ? `${VISITORS_FUNCTION}State(${VISITORS_PRECISION})(client_hash)`
+      : `${VISITORS_FUNCTION}MergeState(${VISITORS_PRECISION})(t.visitors)`;
+  }
+  if (name === "ttfb") {
+    const [value, weight] = isRequest ? [TTFB_BUCKET, "weight"] : ["toUInt32OrZero(t.value)", "t.requests"];
+    return `${QUANTILES}State(${LEVELS})(toUInt32(${value}), toUInt64(${weight}))`;
+  }
+  return (isRequest ? OF_REQUESTS[name] : undefined) ?? `sum(t.${name})`;
 }
 
 function merged(name: Ingredient): string {
-  if (name === "visitors") return "uniqCombined64Merge(c_visitors) AS visitors";
-  if (!isSum(name)) {
-    const quantiles = Object.values(ttfbQuantiles);
-    return quantiles
-      .map((_, index) => `quantilesTDigestMerge(${quantiles.join(", ")})(c_ttfb)[${index + 1}]`)
-      .map((value, index) => `${value} AS ${Object.keys(ttfbQuantiles)[index]}`)
-      .join(", ");
-  }
-  return `sum(c_${name}) AS ${name}`;
-}
-
-function isSum(name: Ingredient): name is Sum {
-  return sums.some((sum) => sum === name);
+  if (name === "visitors") return `${VISITORS_FUNCTION}Merge(${VISITORS_PRECISION})(c_visitors) AS visitors`;
+  if (name !== "ttfb") return `sum(c_${name}) AS ${name}`;
+  return Object.keys(ttfbQuantiles)
+    .map((quantile, index) => `${QUANTILES}Merge(${LEVELS})(c_ttfb)[${index + 1}] AS ${quantile}`)
+    .join(", ");
 }
 
 function literals(values: readonly string[]): string {
