@@ -1,14 +1,15 @@
 // What an alert waits for: one of four kinds of conditions, as customers write it and as it is kept.
 import { z } from "zod";
 import type { FieldFault } from "../../../platform/problem.ts";
-import { alertMetrics, isShare } from "./metrics.ts";
+import { metrics } from "../report/index.ts";
+import { isShare } from "./metrics.ts";
 
 export const WINDOWS = [5, 10, 15, 30, 60, 180, 360, 720, 1440] as const;
 export const DAYS_MAX = 90;
 const VALUE_MAX = 1e18;
 const REQUESTS_MIN_DEFAULT = 100;
 
-const metric = z.enum(alertMetrics, { error: `must be one of ${alertMetrics.join(", ")}.` }).meta({
+const metric = z.enum(metrics, { error: `must be one of ${metrics.join(", ")}.` }).meta({
   description: "As in GET /reports/traffic: shares and ratios from 0 to 1, bandwidth in bits per second, times in ms.",
 });
 

@@ -11,7 +11,7 @@ import { notify } from "../notification/index.ts";
 import { domainOf, endEpisode, isMutedAt } from "./episode.ts";
 import { insertEvent } from "./event-store.ts";
 import { findEnabledIds, type Judged, writeStates } from "./judging-store.ts";
-import type { MeasureMany } from "./measuring.ts";
+import type { Measuring } from "./measuring.ts";
 import { judgedUntil } from "./needs.ts";
 import { isDue, newState, type Step, step, toBeTold } from "./state.ts";
 import { type AlertRecord, findAlertsById, lockAlerts, updateAlert } from "./store.ts";
@@ -23,7 +23,7 @@ const PAGE_ROWS = 500;
 export interface JudgementSettings {
   readonly db: Database;
   readonly clock: () => Date;
-  readonly measureMany: MeasureMany;
+  readonly measures: Measuring;
   /** Since when the oldest line waits on an edge that could not send it; undefined: none does. */
   readonly findLinesMissingSince: () => Promise<Date | undefined>;
   readonly publicUrl: URL;
@@ -31,15 +31,16 @@ export interface JudgementSettings {
 }
 
 export async function judgeAll(settings: JudgementSettings, signal: AbortSignal): Promise<void> {
-  const { db, clock, measureMany, log } = settings;
-  const until = judgedUntil(clock());
+  const { db, clock, measures, log } = settings;
+  const now = clock();
+  const until = judgedUntil(now);
   const missingSince = await settings.findLinesMissingSince();
   const hasMissingLines = missingSince !== undefined && missingSince < until;
   let after: string | undefined;
   for (;;) {
     const ids = await findEnabledIds(db, { after, limit: PAGE_ROWS });
     const due = (await findAlertsById(db, ids)).filter((alert) => isDue(alert, until));
-    const outcomes = await outcomesOf(due, { db, measureMany, log, until, hasMissingLines }, signal);
+    const outcomes = await outcomesOf(due, { db, measures, log, until, now, hasMissingLines }, signal);
     signal.throwIfAborted();
     if (outcomes.size > 0) await inTransaction(db, (tx) => settle(tx, due, { settings, outcomes, until }));
     after = ids.at(-1);

@@ -2,22 +2,22 @@
 import type { Logger } from "../../../platform/log.ts";
 import { Problem } from "../../../platform/problem.ts";
 import { dependencyAway } from "../../http/problems.ts";
-import type { AlertMetric } from "./metrics.ts";
-import { type Need, periodKey, type Question, questionsOf, scopeKey } from "./needs.ts";
+import { type Measures, type Metric, scopeKey } from "../report/index.ts";
+import { type Need, periodKey, questionsOf } from "./needs.ts";
 
 /** Of different periods: the others wait, so that reports have room. */
 const QUESTIONS_AT_ONCE = 2;
 
-export type Numbers = Readonly<Partial<Record<AlertMetric, number>>>;
-/** What traffic there was; what a scope has no entry for was nothing. */
-export type MeasureMany = (question: Question, signal: AbortSignal) => Promise<ReadonlyMap<string, Numbers>>;
+export type Numbers = Readonly<Partial<Record<Metric, number>>>;
+/** What a scope has no entry for was nothing. */
+export type Measuring = Pick<Measures, "measureMany">;
 
 /** By period and scope; a question that failed has no answer. */
 export type Answers = ReadonlyMap<string, ReadonlyMap<string, Numbers>>;
 
 export async function measureAll(
   needs: readonly Need[],
-  { measureMany, log }: { readonly measureMany: MeasureMany; readonly log: Logger },
+  { measures, log }: { readonly measures: Measuring; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<Answers> {
   const answers = new Map<string, ReadonlyMap<string, Numbers>>();
@@ -26,7 +26,7 @@ export async function measureAll(
     for (let question = questions.shift(); question !== undefined; question = questions.shift()) {
       signal.throwIfAborted();
       try {
-        answers.set(periodKey(question), await measureMany(question, signal));
+        answers.set(periodKey(question), await measures.measureMany(question, signal));
       } catch (error) {
         if (signal.aborted) throw error;
         const isAway = error instanceof Problem && error.kind === dependencyAway;

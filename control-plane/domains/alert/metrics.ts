@@ -1,37 +1,14 @@
-// What alerts can watch: the metrics of the traffic reports, and how a person reads their numbers. No input or output.
+// How a person reads the metrics of the traffic reports, which are what alerts can watch. No input or output.
+import type { Metric } from "../report/index.ts";
 
 type Unit = "count" | "bytes" | "bits_per_second" | "share" | "ms";
 
-interface Metric {
+interface Meaning {
   readonly words: string;
   readonly unit: Unit;
 }
 
-export const alertMetrics = [
-  "requests",
-  "bytes",
-  "bandwidth",
-  "hits",
-  "hit_ratio",
-  "byte_hit_ratio",
-  "bytes_in",
-  "status_1xx",
-  "status_2xx",
-  "status_3xx",
-  "status_4xx",
-  "status_5xx",
-  "errors",
-  "error_rate",
-  "origin_requests",
-  "origin_bytes",
-  "ttfb_p50",
-  "ttfb_p95",
-  "ttfb_p99",
-  "visitors",
-] as const;
-export type AlertMetric = (typeof alertMetrics)[number];
-
-const METRICS: Readonly<Record<AlertMetric, Metric>> = {
+const METRICS: Readonly<Record<Metric, Meaning>> = {
   requests: { words: "requests", unit: "count" },
   bytes: { words: "bytes sent", unit: "bytes" },
   bandwidth: { words: "bandwidth", unit: "bits_per_second" },
@@ -55,21 +32,21 @@ const METRICS: Readonly<Record<AlertMetric, Metric>> = {
 };
 
 /** Without a request there is none. */
-export function needsRequests(metric: AlertMetric): boolean {
+export function needsRequests(metric: Metric): boolean {
   const { unit } = METRICS[metric];
   return unit === "share" || unit === "ms";
 }
 
-export function wordsOf(metric: AlertMetric): string {
+export function wordsOf(metric: Metric): string {
   return METRICS[metric].words;
 }
 
-export function isShare(metric: AlertMetric): boolean {
+export function isShare(metric: Metric): boolean {
   return METRICS[metric].unit === "share";
 }
 
 /** A number of this metric, for a person. */
-export function said(metric: AlertMetric, value: number): string {
+export function said(metric: Metric, value: number): string {
   return SAID[METRICS[metric].unit](value);
 }
 

@@ -1,7 +1,7 @@
 // What has to be measured so that alerts can be judged: the questions of thousands of alerts are few, since many have the same
 // period. No input or output.
+import { type Metric, scopeKey } from "../report/index.ts";
 import type { Condition } from "./condition.ts";
-import type { AlertMetric } from "./metrics.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -19,13 +19,13 @@ export interface Need extends Scope {
   readonly from: Date;
   /** Exclusive. */
   readonly to: Date;
-  readonly metrics: readonly AlertMetric[];
+  readonly metrics: readonly Metric[];
 }
 
 export interface Question {
   readonly from: Date;
   readonly to: Date;
-  readonly metrics: readonly AlertMetric[];
+  readonly metrics: readonly Metric[];
   readonly of: readonly Scope[];
 }
 
@@ -57,7 +57,7 @@ export function needsOf(condition: Condition, scope: Scope, until: Date): readon
 
 /** One question for each period, about everybody who needs it. */
 export function questionsOf(needs: readonly Need[]): readonly Question[] {
-  const byPeriod = new Map<string, { from: Date; to: Date; metrics: Set<AlertMetric>; of: Map<string, Scope> }>();
+  const byPeriod = new Map<string, { from: Date; to: Date; metrics: Set<Metric>; of: Map<string, Scope> }>();
   for (const { from, to, metrics, accountId, distributionId } of needs) {
     const key = periodKey({ from, to });
     const question = byPeriod.get(key) ?? { from, to, metrics: new Set(), of: new Map() };
@@ -72,8 +72,4 @@ export function questionsOf(needs: readonly Need[]): readonly Question[] {
 
 export function periodKey({ from, to }: { readonly from: Date; readonly to: Date }): string {
   return `${from.getTime()}/${to.getTime()}`;
-}
-
-export function scopeKey({ accountId, distributionId }: Scope): string {
-  return `${accountId}/${distributionId ?? "all"}`;
 }

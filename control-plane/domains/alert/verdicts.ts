@@ -3,6 +3,7 @@
 import type { Logger } from "../../../platform/log.ts";
 import type { Database } from "../../database/transaction.ts";
 import { type ExpiringOfAccount, findExpiringOf } from "../certificate/index.ts";
+import type { Metric } from "../report/index.ts";
 import { type Condition, DAYS_MAX } from "./condition.ts";
 import {
   isBelievedWhileLinesAreMissing,
@@ -14,8 +15,7 @@ import {
   nothingToJudge,
   type Verdict,
 } from "./judge.ts";
-import { type MeasureMany, measureAll, measuredOf, type Numbers } from "./measuring.ts";
-import type { AlertMetric } from "./metrics.ts";
+import { type Measuring, measureAll, measuredOf, type Numbers } from "./measuring.ts";
 import { type Need, needsOf } from "./needs.ts";
 import { findAccountBirths, findDistributions, type WatchedDistribution } from "./read-model.ts";
 import type { AlertRecord } from "./store.ts";
@@ -29,9 +29,11 @@ export type Outcome =
 
 export interface Judging {
   readonly db: Database;
-  readonly measureMany: MeasureMany;
+  readonly measures: Measuring;
   readonly log: Logger;
+  /** The end of what is judged of traffic; certificates are judged by what is now. */
   readonly until: Date;
+  readonly now: Date;
   /** Lines of that time are still on edges. */
   readonly hasMissingLines: boolean;
 }
@@ -71,7 +73,7 @@ interface Seen {
   readonly measured: readonly Numbers[] | undefined;
 }
 
-function outcomeOf(alert: AlertRecord, seen: Seen, { until, hasMissingLines }: Judging): Outcome | undefined {
+function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, hasMissingLines }: Judging): Outcome | undefined {
   const { distribution, bornAt, expiring, measured } = seen;
   const { accountId, distributionId, condition } = alert;
   if (distributionId !== null && (distribution === undefined || distribution.deleted_at !== null)) {
@@ -80,7 +82,7 @@ function outcomeOf(alert: AlertRecord, seen: Seen, { until, hasMissingLines }: J
   if (condition.type === "certificate_expiry") {
     const shown = distribution && (distribution.former_certificate_id ?? distribution.certificate_id);
     const theirs = expiring.filter((one) => one.accountId === accountId && (shown === undefined || one.id === shown));
-    return judged(judgeExpiry(condition, theirs, until));
+    return judged(judgeExpiry(condition, theirs, now));
   }
   if (distribution?.status === "disabled") return judged(nothingToJudge("The distribution is disabled."));
   if (measured === undefined) return undefined;
@@ -115,15 +117,15 @@ function judged(verdict: Verdict): Outcome {
   return { kind: "judged", verdict };
 }
 
-function numbersOf(numbers: Numbers = {}, metric: AlertMetric): Measured {
+function numbersOf(numbers: Numbers = {}, metric: Metric): Measured {
   return { requests: numbers.requests ?? 0, value: numbers[metric] ?? 0 };
 }
 
 async function findCertificates(
   alerts: readonly AlertRecord[],
-  { db, until }: Judging,
+  { db, now }: Judging,
 ): Promise<readonly ExpiringOfAccount[]> {
   const watching = alerts.filter(({ condition }) => condition.type === "certificate_expiry");
   const accountIds = [...new Set(watching.map(({ accountId }) => accountId))];
-  return accountIds.length === 0 ? [] : findExpiringOf(db, accountIds, { now: until, aheadMs: DAYS_MAX * DAY_MS });
+  return accountIds.length === 0 ? [] : findExpiringOf(db, accountIds, { now, aheadMs: DAYS_MAX * DAY_MS });
 }

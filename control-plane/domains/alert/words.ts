@@ -51,21 +51,21 @@ function textOf(telling: Telling): string {
   const about = domain ?? "all that the account has";
   const stands = isTest
     ? `This is a test: somebody asked for it. When the alert ${alert.name} is raised, a letter like this one comes.`
-    : `The alert ${alert.name} on ${about} is ${turn === "raised" ? "raised since" : "over since"} ${when}.`;
+    : `The alert ${alert.name} on ${about} has been ${turn === "raised" ? "raised" : "over"} since ${when}.`;
   return [stands, reason, `It is raised when ${conditionWords(alert.condition)}.`, whereToLook(telling)].join("\n\n");
 }
 
 function whereToLook({ alert, domain, publicUrl, ...telling }: Telling): string {
   const history = `Its history: GET ${eventsUrlOf({ alert, publicUrl })}`;
   if (alert.condition.type === "certificate_expiry") {
-    return `The certificates: GET ${new URL("/api/v1/certificates", publicUrl).href}\n${history}`;
+    return `The certificates: GET ${new URL("/api/v1/certificates", publicUrl).href}\n\n${history}`;
   }
   const around = new Date(telling.since.getTime() - LOOKED_BACK_MS).toISOString();
   const one = alert.distributionId === null ? "" : `distribution_id=${alert.distributionId}&`;
   const report = new URL(`/api/v1/reports/traffic?${one}interval=minute&from=${around}`, publicUrl);
   const traffic = `The traffic: GET ${report.href}`;
   return [traffic, ...(domain === null ? [] : [`In a terminal: edgewright report ${domain} --last 24h`]), history].join(
-    "\n",
+    "\n\n",
   );
 }
 

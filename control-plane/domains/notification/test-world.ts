@@ -40,6 +40,7 @@ export async function openNotificationWorld(sending: SenderSettings = { allowPri
 
   return {
     db,
+    databaseUrl: database.url,
     seal,
     post,
     clock,
