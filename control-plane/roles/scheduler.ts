@@ -3,6 +3,7 @@ import type { Part } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import type { ControlPlaneConfig } from "../config.ts";
 import { acmeSchedules } from "../domains/acme/index.ts";
+import { alertSchedules } from "../domains/alert/index.ts";
 import { authSchedules, signingKeySchedules } from "../domains/auth/index.ts";
 import { expirySchedules } from "../domains/certificate/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
@@ -21,6 +22,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...purgeSchedules,
       ...prefetchSchedules,
       ...notificationSchedules,
+      ...alertSchedules,
       ...expirySchedules,
       ...signingKeySchedules,
       ...authSchedules,

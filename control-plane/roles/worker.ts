@@ -3,6 +3,7 @@ import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.t
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf } from "../../platform/seal.ts";
 import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
+import { alertHandlers } from "../domains/alert/index.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { expiryHandlers } from "../domains/certificate/index.ts";
 import { compilerName, deploymentHandlers } from "../domains/deployment/index.ts";
@@ -17,6 +18,7 @@ import { createPost, mailHandlers } from "../domains/mail/index.ts";
 import { createCourier, createSender, notificationHandlers } from "../domains/notification/index.ts";
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
+import { createMeasures, createReportQueries } from "../domains/report/index.ts";
 import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
@@ -31,7 +33,7 @@ import { openValidation } from "./validation.ts";
 export async function startWorker(config: ControlPlaneConfig, log: Logger): Promise<Part> {
   const signer = createFeedSigner(readFeedSigningKey(config), readPreviousFeedSigningKey(config));
   const seal = createSealOf(openMasterKeys(config, log));
-  const { db, redis, storage, part } = await openConnections(config, "worker", log, compilerName());
+  const { db, redis, clickhouse, storage, part } = await openConnections(config, "worker", log, compilerName());
   const announce = announceOver(redis);
   const deployments = deploymentHandlers({
     db,
@@ -51,6 +53,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
   const courier = createCourier({ db, seal, clock, send, log });
   const { precheck } = validation;
   const acme = openAcme(config, { db, signer, seal, clock, announce, precheck, log });
+  const measures = createMeasures({ queries: createReportQueries({ clickhouse }), clock });
   const handlers = [
     ...deployments,
     ...acme.handlers,
@@ -66,6 +69,10 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...mailHandlers({ mailer, seal }),
     ...notificationHandlers({ db, post: createPost(seal), clock, courier }),
     ...expiryHandlers({ db, clock }),
+    ...alertHandlers({
+      ...{ db, measures, publicUrl: publicUrlOf(config), clock, log },
+      findLinesMissingSince: async () => undefined,
+    }),
     ...idempotencyHandlers({ db, log }),
   ];
   try {
