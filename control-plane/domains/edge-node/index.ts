@@ -13,6 +13,7 @@ export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";
 export { type AssertEnrolled, createStillEnrolled } from "./still-enrolled.ts";
 export {
+  countNodes,
   type EdgeNodeRecord,
   findNode,
   findNodeIds,

@@ -251,6 +251,19 @@ export async function findProgress(
   );
 }
 
+const countsSchema = z.tuple([z.object({ nodes: z.number(), live: z.number() })]);
+
+/** All nodes, and those that were heard of since. */
+export async function countNodes(
+  reads: Reads,
+  since: Date,
+): Promise<{ readonly nodes: number; readonly live: number }> {
+  const rows: unknown = await reads("edge_node").select(
+    reads.raw("count(*)::int as nodes, count(*) filter (where reported_at > ?)::int as live", [since]),
+  );
+  return countsSchema.parse(rows)[0];
+}
+
 function nodeRecord(row: EdgeNodeModel): EdgeNodeRecord {
   const { id, groupId, name, address, version, reportedAt, createdAt } = row;
   return {
