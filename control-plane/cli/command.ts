@@ -26,6 +26,8 @@ export function answeringCommand<Answer>(
     declare?: (command: Command) => void;
     run: (args: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<Answer>;
     present: (answer: Answer) => string;
+    /** Whether what is answered is that it failed. */
+    isFailure?: (answer: Answer) => boolean;
   },
 ): Command {
   const command = new Command(declaration.name).description(declaration.summary);
@@ -36,6 +38,7 @@ export function answeringCommand<Answer>(
     const answer = await declaration.run(command.args, options);
     const text = options.json === true ? JSON.stringify(answer, null, 2) : declaration.present(answer);
     terminal.output.write(`${text}\n`);
+    if (declaration.isFailure?.(answer) === true) process.exitCode = EXIT_FAILED;
   });
 }
 

@@ -13,6 +13,7 @@ import { jobsFailedCommand } from "./jobs-failed.ts";
 import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { purgeCommand } from "./purge.ts";
+import { reportSyncCommand } from "./report-sync.ts";
 import { roleCommands } from "./role-start.ts";
 import { withRunning } from "./running.ts";
 import { tinkerCommand } from "./tinker.ts";
@@ -41,6 +42,7 @@ program
   .addCommand(domainCreateCommand(beside))
   .addCommand(domainValidateCommand(beside))
   .addCommand(purgeCommand(beside))
+  .addCommand(reportSyncCommand(beside))
   .addCommand(cdnDebugCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
   .addCommand(edgesCommand(beside))

@@ -43,6 +43,7 @@ import {
 } from "../domains/feed/index.ts";
 import { webhookRoutes } from "../domains/notification/index.ts";
 import { prefetchRoutes } from "../domains/prefetch/index.ts";
+import { providerRoutes } from "../domains/provider/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { liveRoutes, reportRoutes, topRoutes } from "../domains/report/index.ts";
 import { usageRoutes } from "../domains/usage/index.ts";
@@ -160,6 +161,7 @@ export function apiRoutes(
     ...feedRoutes({ db, gateway, readSnapshot: createSnapshotReader({ db, storage, log }) }),
     ...edgeGroupRoutes(services.edgeGroups),
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),
+    ...providerRoutes(services.providers, services.providerLinks),
     ...usageRoutes(services.usage),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
     ...topRoutes(services),

@@ -9,6 +9,7 @@ import { expirySchedules } from "../domains/certificate/index.ts";
 import { deploymentSchedules } from "../domains/deployment/index.ts";
 import { notificationSchedules } from "../domains/notification/index.ts";
 import { prefetchSchedules } from "../domains/prefetch/index.ts";
+import { providerSchedules } from "../domains/provider/index.ts";
 import { purgeSchedules } from "../domains/purge/index.ts";
 import { validationSchedules } from "../domains/validation/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
@@ -27,6 +28,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...signingKeySchedules,
       ...authSchedules,
       ...validationSchedules,
+      ...providerSchedules,
       ...acmeSchedules,
       ...idempotencySchedules,
     ],

@@ -27,12 +27,24 @@ import {
   createVersionService,
   findForeignClaim,
 } from "../domains/distribution/index.ts";
-import { createEdgeAuthority, createEdgeGroupService, createEdgeNodeService } from "../domains/edge-node/index.ts";
+import {
+  countNodes,
+  createEdgeAuthority,
+  createEdgeGroupService,
+  createEdgeNodeService,
+  seenSince,
+} from "../domains/edge-node/index.ts";
 import { deleteUses } from "../domains/edge-secret/index.ts";
 import { findFeedKeys } from "../domains/feed/index.ts";
 import { createPost } from "../domains/mail/index.ts";
 import { createWebhookService } from "../domains/notification/index.ts";
 import { createPrefetchService } from "../domains/prefetch/index.ts";
+import {
+  createProviderLinkService,
+  createProviderService,
+  type SyncRequest,
+  syncProvider,
+} from "../domains/provider/index.ts";
 import { createPurgeService } from "../domains/purge/index.ts";
 import {
   createAccessLogService,
@@ -90,6 +102,13 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     versions: createVersionService({ db, clock }, distributions),
     purges: createPurgeService({ db, clock, budget: budgets.purges }),
     prefetches: createPrefetchService({ db, clock, budget: budgets.prefetches }),
+    providers: createProviderService({
+      ...{ db, seal, clock, policy: platform },
+      countEdges: (now) => countNodes(db, seenSince(now)),
+    }),
+    providerLinks: createProviderLinkService({ db, clock }),
+    syncProvider: (request: SyncRequest, signal: AbortSignal) =>
+      syncProvider({ db, clickhouse, seal, clock, outgoing: platform }, request, signal),
     webhooks: createWebhookService({ db, clock, seal, policy: platform }),
     alerts: createAlertService({ db, clock, publicUrl: publicUrlOf(config) }),
     certificates: createCertificateService({

@@ -17,6 +17,7 @@ import { announceOver, createFeedSigner, openFeed } from "../domains/feed/index.
 import { createPost, mailHandlers } from "../domains/mail/index.ts";
 import { createCourier, createSender, notificationHandlers } from "../domains/notification/index.ts";
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
+import { providerHandlers } from "../domains/provider/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
 import { createMeasures, createReportQueries } from "../domains/report/index.ts";
 import { validationHandlers } from "../domains/validation/index.ts";
@@ -72,6 +73,10 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...alertHandlers({
       ...{ db, measures, publicUrl: publicUrlOf(config), clock, log },
       findLinesMissingSince: async () => undefined,
+    }),
+    ...providerHandlers({
+      ...{ db, clickhouse, seal, clock, log },
+      outgoing: { allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },
     }),
     ...idempotencyHandlers({ db, log }),
   ];

@@ -3,7 +3,7 @@
 export { providerHandlers, providerSchedules } from "./handlers.ts";
 export { createProviderLinkService } from "./link-service.ts";
 export { providerRoutes } from "./routes.ts";
-export { BACK_MAX_MS } from "./rules.ts";
+export { BACK_DAYS_MAX as SYNC_DAYS_MAX } from "./rules.ts";
 export { createProviderService } from "./service.ts";
 export { type ProviderName, providerNames } from "./statistics.ts";
-export { type ProviderSync, type SyncProgress, type SyncSettings, syncProvider } from "./sync.ts";
+export { type ProviderSync, type SyncProgress, type SyncRequest, syncProvider } from "./sync.ts";

@@ -13,7 +13,8 @@ export const REVISED_MS = 72 * HOUR_MS;
 /** So often everything that may be revised is asked for again. */
 const REVISE_EVERY_MS = 6 * HOUR_MS;
 /** What lies further back can no longer be added to its hour and day (clickhouse/0025). */
-export const BACK_MAX_MS = 60 * DAY_MS;
+export const BACK_DAYS_MAX = 60;
+export const BACK_MAX_MS = BACK_DAYS_MAX * DAY_MS;
 
 export function bucketOf(time: Date): Date {
   return new Date(Math.floor(time.getTime() / BUCKET_MS) * BUCKET_MS);
