@@ -144,7 +144,7 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|certificates|cache-policies|reports|edge|deployment-rollouts|points-of-presence)/.test(
+  return !/^\/api\/v1\/(distributions|certificates|cache-policies|alerts|reports|edge|deployment-rollouts|points-of-presence)/.test(
     path,
   );
 }
