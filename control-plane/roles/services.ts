@@ -49,6 +49,8 @@ import { createPurgeService } from "../domains/purge/index.ts";
 import {
   createAccessLogService,
   createLiveService,
+  createMeasures,
+  createReportQueries,
   createReportService,
   createTopService,
 } from "../domains/report/index.ts";
@@ -84,6 +86,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     distributionsMax: config.DISTRIBUTIONS_PER_ACCOUNT_MAX,
   };
   const distributions = createDistributionService({ db, clock, seal, platform });
+  const reportQueries = createReportQueries({ clickhouse });
   return {
     // Half of the pool, so that what runs in these transactions can read beside them.
     idempotency: createIdempotency({ db, seal, transactionsMax: Math.ceil(config.DATABASE_POOL_MAX / 2) }),
@@ -122,7 +125,9 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     edgeNodes: createEdgeNodeService({ db, authority, clock, feedKeys: findFeedKeys }),
     rollouts: createRolloutService({ db }),
     edgeReports: createEdgeReportService({ db, clock }),
-    reports: createReportService({ clickhouse, distributions, clock }),
+    reportQueries,
+    measures: createMeasures({ queries: reportQueries, clock }),
+    reports: createReportService({ queries: reportQueries, distributions, clock }),
     tops: createTopService({ clickhouse, distributions, clock }),
     live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),

@@ -16,6 +16,7 @@ import { createAccessLogService } from "./log/access-log-service.ts";
 import { carry, insertSamplingGroup } from "./log/test-carried.ts";
 import { batchOf, line } from "./log/test-lines.ts";
 import { reportRoutes } from "./routes.ts";
+import { createReportQueries } from "./traffic/report-queries.ts";
 import { createReportService } from "./traffic/service.ts";
 
 const log = createLogger({ role: "test", level: "silent" });
@@ -73,7 +74,7 @@ export async function startReportWorld(settings: {
   const edgeId = randomUUID();
   const signedIn = new Set(people.keys());
   const lineServices = {
-    reports: createReportService({ clickhouse: server.clickhouse, distributions, clock }),
+    reports: createReportService({ queries: createReportQueries(server), distributions, clock }),
     accessLog: createAccessLogService({
       ...{ db, clickhouse: server.clickhouse, clock, log },
       hashKey: async () => Buffer.alloc(32, 5),

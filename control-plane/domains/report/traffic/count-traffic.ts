@@ -15,6 +15,7 @@ export interface Asked extends Question {
   readonly ingredients: readonly Ingredient[];
   /** As many of the largest are told apart; the rest is one. */
   readonly groupsMax: number | "all";
+  readonly isOfOwnEdges?: boolean;
 }
 
 export interface Told {
@@ -58,6 +59,7 @@ function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): 
     ingredients,
     columns: columnsOf(asked.filter, asked.group),
     isOfDistributions: isOfDistributions(asked),
+    isOfOwnEdges: asked.isOfOwnEdges ?? false,
   };
   return lanesOf(wanted).map((lane) => {
     const plan = planOf(period, asked.starts, lane.tables, now);
@@ -67,10 +69,14 @@ function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): 
 }
 
 const MINUTE_MS = 60_000;
+const DAY_MS = 24 * 60 * MINUTE_MS;
 
-/** Nothing has happened yet after now: whoever asks until now need not have the running minute counted by its requests. */
+/** Nothing has happened yet after now: whoever asks until then need not have the running minute counted by its requests. */
 function untilMinute(to: Date, now: Date): Date {
-  return to < now ? to : new Date(Math.ceil(to.getTime() / MINUTE_MS) * MINUTE_MS);
+  if (to < now) return to;
+  // A clock that is ahead may have brought a few lines.
+  const end = Math.min(to.getTime(), now.getTime() + DAY_MS);
+  return new Date(Math.ceil(end / MINUTE_MS) * MINUTE_MS);
 }
 
 function untoldFault({ tables }: Lane): FieldFault {
@@ -83,7 +89,7 @@ const bucketNames = new Map([
   [null, "single requests"],
   [MINUTE_MS, "minutes"],
   [60 * MINUTE_MS, "hours of UTC"],
-  [24 * 60 * MINUTE_MS, "days of UTC"],
+  [DAY_MS, "days of UTC"],
 ]);
 
 const groupSchema = z.object({ in_group: z.string() });

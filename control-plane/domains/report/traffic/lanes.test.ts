@@ -4,10 +4,10 @@ import { lanesOf } from "./lanes.ts";
 import { ingredientsOf, type Metric } from "./metrics.ts";
 
 function lanes(metrics: readonly Metric[], columns: readonly Column[] = [], isOfDistributions = false) {
-  return lanesOf({ ingredients: ingredientsOf(metrics), columns, isOfDistributions }).map(
+  return lanesOf({ ingredients: ingredientsOf(metrics), columns, isOfDistributions, isOfOwnEdges: false }).map(
     ({ dimension, ingredients, tables }) => ({
       [`${dimension}`]: ingredients.join(" "),
-      by: tables.map(({ name }) => name.replace("traffic_", "")).join(" "),
+      by: tables.map(({ name }) => name.replace("reported_traffic_", "")).join(" "),
     }),
   );
 }
@@ -26,6 +26,19 @@ test("single distributions are told by the minute in sums alone", () => {
     { all: "requests", by: "day hour minute access_log" },
     { ttfb: "ttfb", by: "day hour access_log" },
   ]);
+});
+
+test("what our own edges served is told without other providers", () => {
+  const wanted = { ingredients: ["requests" as const], columns: [], isOfDistributions: false };
+  const tablesOf = (isOfOwnEdges: boolean) =>
+    lanesOf({ ...wanted, isOfOwnEdges }).flatMap(({ tables }) => tables.map(({ name, beside = "" }) => name + beside));
+  expect(tablesOf(true)).toEqual(["traffic_day", "traffic_hour", "traffic_minute", "access_log"]);
+  expect(tablesOf(false).at(-1)).toBe("access_logprovider_traffic_minute");
+  expect(
+    tablesOf(false)
+      .slice(0, 3)
+      .every((name) => name.startsWith("reported_")),
+  ).toBe(true);
 });
 
 test("one group or filter is a dimension; what lies across two is told by requests, with everything else", () => {

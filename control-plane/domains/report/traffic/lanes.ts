@@ -2,7 +2,7 @@
 // two is told by the requests themselves. No I/O.
 import { type Dimension, dimensions, LINES_KEPT_DAYS, type TrafficTable, trafficTables } from "../counted/tables.ts";
 import type { Column } from "./dimensions.ts";
-import type { Ingredient } from "./metrics.ts";
+import { type Ingredient, sums } from "./metrics.ts";
 
 export interface Table {
   readonly name: string;
@@ -10,6 +10,8 @@ export interface Table {
   readonly bucketMs: number | null;
   /** What is older may be gone. */
   readonly keptDays: number;
+  /** Where other providers' traffic stands, which no line of a log tells: a table of minutes, read beside this one. */
+  readonly beside?: string;
 }
 
 /** Ingredients that the same rows tell. */
@@ -21,7 +23,7 @@ export interface Lane {
   readonly tables: readonly Table[];
 }
 
-export const requestsTable: Table = { name: "access_log", bucketMs: null, keptDays: LINES_KEPT_DAYS };
+const requestsTable: Table = { name: "access_log", bucketMs: null, keptDays: LINES_KEPT_DAYS };
 
 export interface Wanted {
   readonly ingredients: readonly Ingredient[];
@@ -29,9 +31,11 @@ export interface Wanted {
   readonly columns: readonly Column[];
   /** Of single distributions, not of whole accounts. */
   readonly isOfDistributions: boolean;
+  /** Of what our edges served alone. Other providers tell late of theirs, and no more than sums by one dimension. */
+  readonly isOfOwnEdges: boolean;
 }
 
-export function lanesOf({ ingredients, columns, isOfDistributions }: Wanted): readonly Lane[] {
+export function lanesOf({ ingredients, columns, isOfDistributions, isOfOwnEdges }: Wanted): readonly Lane[] {
   const told = ingredients.map((ingredient) => ({ ingredient, dimension: dimensionOf(ingredient, columns) }));
   // Requests that are read anyway tell everything else in passing.
   if (told.some(({ dimension }) => dimension === null)) {
@@ -45,7 +49,9 @@ export function lanesOf({ ingredients, columns, isOfDistributions }: Wanted): re
     lanes.set(key, {
       dimension,
       ingredients: [...known, ingredient],
-      tables: [...tables.map(tableOf), requestsTable],
+      tables: isOfOwnEdges
+        ? [...tables.map(tableOf), requestsTable]
+        : [...tables.map(tableOf).map(withProviders), requestsBeside(ingredient)],
     });
   }
   return [...lanes.values()];
@@ -84,6 +90,16 @@ function tells(
 ): boolean {
   if (row.ingredient === "visitors" && !table.hasVisitors) return false;
   return row.dimension !== null && (!row.isOfDistributions || table.distributionDimensions.includes(row.dimension));
+}
+
+/** The view of a roll-up and of what other providers say of theirs. */
+function withProviders(table: Table): Table {
+  return { ...table, name: `reported_${table.name}` };
+}
+
+function requestsBeside(ingredient: Ingredient): Table {
+  const isSum = sums.some((name) => name === ingredient);
+  return isSum ? { ...requestsTable, beside: "provider_traffic_minute" } : requestsTable;
 }
 
 function tableOf({ name, seconds, keptDays }: TrafficTable): Table {

@@ -4,7 +4,7 @@ import { type Asked, countTraffic } from "./count-traffic.ts";
 import { type Counted, ingredientsOf, type Metric, valuesOf } from "./metrics.ts";
 import type { ReportQueries } from "./report-queries.ts";
 import type { Scope } from "./sql.ts";
-import { endOf, type Interval, type Period, startsOf } from "./zone.ts";
+import { earliest, endOf, type Interval, latest, type Period, secondsOf, startsOf } from "./zone.ts";
 
 export interface MeasureScope {
   readonly accountId: string;
@@ -58,7 +58,7 @@ export function createMeasures({ queries, clock }: { queries: ReportQueries; clo
     });
   }
 
-  /** Of many scopes at once, by `scopeKey`; one without traffic is absent. */
+  /** What our own edges served of many scopes at once, by `scopeKey`; one without traffic is absent. */
   async function measureMany<M extends Metric>(
     { of, metrics, from, to }: Measured & { readonly of: readonly MeasureScope[]; readonly metrics: readonly M[] },
     signal: AbortSignal,
@@ -71,6 +71,7 @@ export function createMeasures({ queries, clock }: { queries: ReportQueries; clo
       ingredients: ingredientsOf(metrics),
       filter: {},
       groupsMax: "all",
+      isOfOwnEdges: true,
     } as const;
     const asking = { queries, accountId: EVERYBODY, now, signal };
     const told = new Map<string, Measurement<M>>();
@@ -132,17 +133,4 @@ function hasAll<M extends Metric>(
   asked: readonly M[],
 ): numbers is Record<M, number> & Partial<Record<Metric, number>> {
   return asked.every((metric) => numbers[metric] !== undefined);
-}
-
-/** How much of the period has passed. */
-export function secondsOf({ from, to }: Period, now: Date): number {
-  return (earliest(to, now).getTime() - from.getTime()) / 1000;
-}
-
-export function earliest(one: Date, other: Date): Date {
-  return one < other ? one : other;
-}
-
-export function latest(one: Date, other: Date): Date {
-  return one < other ? other : one;
 }

@@ -46,9 +46,6 @@ export const metrics = [
 export type Metric = (typeof metrics)[number];
 export const defaultMetrics: readonly Metric[] = ["requests", "bytes", "hit_ratio"];
 
-/** Null: there is nothing of which it could be told. */
-export type Values = Readonly<Partial<Record<Metric, number | null>>>;
-
 export const ttfbQuantiles = { ttfb_p50: 0.5, ttfb_p95: 0.95, ttfb_p99: 0.99 } as const;
 export type TtfbQuantile = keyof typeof ttfbQuantiles;
 
@@ -96,11 +93,17 @@ export function ingredientsOf(asked: readonly Metric[]): readonly Ingredient[] {
   return [...new Set(asked.flatMap((metric) => (isQuantile(metric) ? ["ttfb" as const] : RECIPES[metric].of)))];
 }
 
+/** A quantile of nothing is null. */
+export type Values = { readonly [M in Metric]?: M extends TtfbQuantile ? number | null : number };
+
 export function valuesOf(counted: Counted, asked: readonly Metric[], seconds: number): Values {
   const count = (name: Sum | "visitors") => counted.get(name) ?? 0;
-  const told = (metric: Metric) =>
-    isQuantile(metric) ? (counted.get(metric) ?? null) : RECIPES[metric].make(count, seconds);
-  return Object.fromEntries(asked.map((metric) => [metric, told(metric)]));
+  const values: { -readonly [M in keyof Values]: Values[M] } = {};
+  for (const metric of asked) {
+    if (isQuantile(metric)) values[metric] = counted.get(metric) ?? null;
+    else values[metric] = RECIPES[metric].make(count, seconds);
+  }
+  return values;
 }
 
 function isQuantile(metric: Metric): metric is TtfbQuantile {

@@ -14,7 +14,7 @@ import type { Caller } from "../../../http/caller.ts";
 import { startApiServer } from "../../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../../distribution/index.ts";
 import { insertPerson } from "../../distribution/test-customer.ts";
-import { createAccessLogService, createReportService, reportRoutes } from "../index.ts";
+import { createAccessLogService, createReportQueries, createReportService, reportRoutes } from "../index.ts";
 import { carry, insertSamplingGroup } from "../log/test-carried.ts";
 import { batchOf, line } from "../log/test-lines.ts";
 
@@ -32,6 +32,7 @@ let server: TestClickHouse;
 let api: { url: string; part: Part };
 let owner: Caller;
 let stranger: Caller;
+let operator: Caller;
 let distributions: ReturnType<typeof createDistributionService>;
 let mine: string;
 let another: string;
@@ -48,6 +49,7 @@ beforeAll(async () => {
     platform,
   });
   [owner, stranger] = [await insertPerson(database.db, "owner"), await insertPerson(database.db, "stranger")];
+  operator = { ...(await insertPerson(database.db, "operator")), platformRole: "admin" };
   scope = await insertSamplingGroup(database.db);
   mine = await createDistribution(owner, "mine.example.com");
   another = await createDistribution(owner, "another.example.com");
@@ -63,17 +65,21 @@ afterAll(async () => {
 
 /** The bearer token is the name of who asks. */
 function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
-  const reports = createReportService({ clickhouse, distributions, clock });
+  const reports = createReportService({ queries: createReportQueries({ clickhouse }), distributions, clock });
   const accessLog = createAccessLogService({
     ...{ db: database.db, clickhouse },
     clock,
     hashKey: async () => Buffer.alloc(32, 5),
     log,
   });
+  const callers = new Map([
+    ["Bearer stranger", stranger],
+    ["Bearer operator", operator],
+  ]);
   return startApiServer({
     routes: reportRoutes({ reports, accessLog }),
     authenticate: {
-      account: async ({ header }) => (header("authorization") === "Bearer stranger" ? stranger : owner),
+      account: async ({ header }) => callers.get(header("authorization") ?? "") ?? owner,
       user: () => Promise.reject(new Error("nobody asks for themselves here")),
       edge: async () => ({ edgeId, scope }),
     },
@@ -103,11 +109,14 @@ async function createCopies(id: string, count: number): Promise<readonly string[
   return ids;
 }
 
+const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 const replySchema = z.object({
   from: z.string(),
   to: z.string(),
   interval: z.string(),
-  data: z.array(z.record(z.string(), z.union([z.string(), z.number()]))),
+  data: z.array(rowSchema),
+  groups: z.array(rowSchema).default([]),
+  total: rowSchema,
 });
 const problemSchema = z.object({
   status: z.number(),
@@ -116,9 +125,11 @@ const problemSchema = z.object({
   errors: z.array(z.object({ pointer: z.string(), detail: z.string() })).optional(),
 });
 
-function get(query: string, as = "owner"): Promise<Response> {
-  const signal = AbortSignal.timeout(10_000);
-  return fetch(`${api.url}/api/v1/reports/traffic?${query}`, { headers: { authorization: `Bearer ${as}` }, signal });
+function get(query: string, as = "owner", headers: Record<string, string> = {}, path = "reports"): Promise<Response> {
+  return fetch(`${api.url}/api/v1/${path}/traffic?${query}`, {
+    headers: { authorization: `Bearer ${as}`, ...headers },
+    signal: AbortSignal.timeout(10_000),
+  });
 }
 
 async function getTraffic(query: string, as?: string) {
@@ -182,9 +193,11 @@ test("exactly the period that was asked for counts", async () => {
 });
 
 test.each([
-  ["distribution_id", () => [another, mine].sort()],
+  ["distribution_id", () => [mine, another]],
   ["edge_id", () => [edgeId]],
-  ["cache_status", () => ["EXPIRED", "HIT", "MISS", "STALE"]],
+  ["cache_status", () => ["HIT", "EXPIRED", "MISS", "STALE"]],
+  ["status", () => ["200", "404"]],
+  ["provider", () => ["gotipath"]],
   ["status_class", () => ["2xx", "4xx"]],
   ["protocol", () => ["HTTP/2.0"]],
 ])("traffic is grouped by %s", async (group, expected) => {
@@ -206,6 +219,13 @@ test.each([
   ["metrics=requests,password", "?metrics"],
   ["group_by=client", "?group_by"],
   ["from=2020-01-01T00:00:00Z&interval=month", "?from"],
+  ["from=2026-02-30", "?from"],
+  ["timezone=Europe/Bonn", "?timezone"],
+  ["status=6xx", "?status"],
+  ["country=Germany", "?country"],
+  ["limit=0", "?limit"],
+  ["group_by=account_id", "?group_by"],
+  ["account_id=5b0f0f5e-3b0b-4f55-9d55-2d1c6f8f9b11", "?account_id"],
   [`from=${MONTH}&interval=minute`, "?interval"],
 ])("%s is a 422 that names %s", async (query, pointer) => {
   const problem = await getProblem(query);
@@ -213,13 +233,107 @@ test.each([
   expect(problem.errors).toMatchObject([{ pointer }]);
 });
 
-test("more rows than an answer may have are refused with the cure", async () => {
+test("more groups than may be told apart are the largest ones and the others", async () => {
   const of = { account: stranger.accountId, time: secondsOf(`${DAY}T11:00:00Z`) };
   const many = await createCopies(foreign, 500);
-  await sendLogs(batchOf(many.map((distribution) => line({ ...of, distribution }))));
-  const problem = await getProblem("group_by=distribution_id", "stranger");
-  expect(problem.errors).toEqual([{ pointer: "?group_by", detail: expect.stringContaining("a shorter period") }]);
-  expect((await getTraffic("group_by=distribution_id&interval=month", "stranger")).data.length).toBe(501);
+  const lines = many.map((distribution) => line({ ...of, distribution }));
+  await sendLogs(batchOf([...lines, line({ ...of, distribution: foreign })]));
+  const { data, groups, total } = await getTraffic("group_by=distribution_id&metrics=requests&limit=1", "stranger");
+  expect(groups).toEqual([
+    { distribution_id: foreign, requests: 2 },
+    { distribution_id: "(other)", requests: 500 },
+  ]);
+  expect(total).toEqual({ requests: 502 });
+  expect(data).toHaveLength(50);
+  expect((await getTraffic("group_by=distribution_id&interval=month&limit=1000", "stranger")).data.length).toBe(501);
+  const byMinute = await getTraffic("group_by=distribution_id&interval=minute&limit=1000&metrics=requests", "stranger");
+  expect(byMinute.data.length).toBeLessThanOrEqual(10_000);
+  expect(byMinute.groups).toHaveLength(6);
+});
+
+test("days are those of the time zone, and a day alone is its beginning there", async () => {
+  const late = { account: owner.accountId, distribution: another, bytes_out: 1 };
+  // 18:15 in UTC is midnight in Nepal.
+  await sendLogs(
+    batchOf([
+      line({ ...late, time: secondsOf(`${DAY.slice(0, 8)}10T18:14:59.999Z`) }),
+      line({ ...late, time: secondsOf(`${DAY.slice(0, 8)}10T18:15:00Z`) }),
+    ]),
+  );
+  const nepal = `timezone=Asia/Kathmandu&interval=day&distribution_id=${another}&metrics=requests`;
+  const { data } = await getTraffic(`${nepal}&from=${DAY.slice(0, 8)}10&to=${DAY.slice(0, 8)}12`);
+  expect(data).toEqual([
+    { time: `${DAY.slice(0, 8)}09T18:15:00.000Z`, requests: 1 },
+    { time: `${DAY.slice(0, 8)}10T18:15:00.000Z`, requests: 1 },
+  ]);
+});
+
+test("what cannot be added up is told of the whole period, too", async () => {
+  const seen = { account: owner.accountId, distribution: another, status: 200 };
+  const at = (time: string) => secondsOf(`${DAY.slice(0, 8)}08T${time}Z`);
+  await sendLogs(
+    batchOf([
+      line({ ...seen, time: at("01:00:00"), client: "203.0.113.1", ttfb_ms: 10 }),
+      line({ ...seen, time: at("01:30:00"), client: "203.0.113.2", ttfb_ms: 20 }),
+      line({ ...seen, time: at("02:00:00"), client: "203.0.113.1", ttfb_ms: 30 }),
+    ]),
+  );
+  const day = `from=${DAY.slice(0, 8)}08T01:00:00Z&to=${DAY.slice(0, 8)}08T04:00:00Z&distribution_id=${another}`;
+  const { data, total } = await getTraffic(`${day}&metrics=visitors,ttfb_p50`);
+  expect(data.map((point) => [point.visitors, point.ttfb_p50])).toEqual([
+    [2, 10],
+    [1, 30],
+    [0, null],
+  ]);
+  expect(total).toEqual({ visitors: 2, ttfb_p50: 20 });
+});
+
+test("filters leave what is asked for, of several distributions as well", async () => {
+  const of = `interval=month&metrics=requests&from=${DAY}T09:00:00Z&to=${DAY}T12:30:00Z`;
+  const requests = async (query: string) => (await getTraffic(`${of}&${query}`)).total.requests;
+  expect(await requests(`distribution_id=${mine},${another}`)).toBe(5);
+  expect(await requests("status=404")).toBe(1);
+  expect(await requests("status=2xx,404&cache_status=HIT")).toBe(2);
+  expect(await requests("cache_status=HIT,MISS")).toBe(3);
+  expect(await requests("host=nobody.example.com")).toBe(0);
+  expect((await getProblem(`distribution_id=${mine},${foreign}`)).status).toBe(404);
+});
+
+test("as CSV the rows stand below their names, by Accept or by format", async () => {
+  const asked = `from=${DAY}T10:00:00Z&to=${DAY}T12:00:00Z&distribution_id=${mine}&group_by=cache_status&metrics=requests,ttfb_p50`;
+  const answer = await get(asked, "owner", { accept: "text/csv" });
+  expect(answer.headers.get("content-type")).toBe("text/csv; charset=utf-8");
+  expect(answer.headers.get("content-disposition")).toBe(`attachment; filename="traffic-${DAY}.csv"`);
+  const rows = ["time,cache_status,requests,ttfb_p50", `${DAY}T10:00:00.000Z,MISS,1,0`, `${DAY}T11:00:00.000Z,MISS,0,`];
+  const text = `${rows.join("\r\n")}\r\n`;
+  expect(await answer.text()).toBe(text);
+  expect(await (await get(`${asked}&format=csv`)).text()).toBe(text);
+  expect((await get(`${asked}&format=json`, "owner", { accept: "text/csv" })).headers.get("content-type")).toBe(
+    "application/json",
+  );
+});
+
+test("an answer may be kept for a moment by whoever asked for it", async () => {
+  const answer = await get(`from=${DAY}&to=${DAY}T12:00:00Z`);
+  expect(answer.headers.get("cache-control")).toBe("private, max-age=10");
+  expect(answer.headers.get("vary")).toBe("Authorization, X-Account-Id, Accept");
+  const etag = answer.headers.get("etag") ?? "";
+  expect((await get(`from=${DAY}&to=${DAY}T12:00:00Z`, "owner", { "if-none-match": etag })).status).toBe(304);
+});
+
+test("operators see all accounts, or some; nobody else does", async () => {
+  const all = async (query: string) =>
+    replySchema.parse(
+      await (
+        await get(`from=${DAY}T12:00:00Z&to=${DAY}T12:30:00Z&${query}`, "operator", {}, "platform/reports")
+      ).json(),
+    );
+  expect((await all("metrics=requests&group_by=account_id")).groups).toEqual([
+    { account_id: owner.accountId, requests: 4 },
+    { account_id: stranger.accountId, requests: 1 },
+  ]);
+  expect((await all(`metrics=requests&account_id=${stranger.accountId}`)).total).toEqual({ requests: 1 });
+  expect((await get("", "owner", {}, "platform/reports")).status).toBe(403);
 });
 
 test("a batch without a proper id is a 422, one that is too large a 413", async () => {

@@ -1,9 +1,17 @@
-// Traffic reports go out to accounts.
+// Traffic reports go out to accounts, and to operators those of all: as JSON and as CSV.
 import type { z } from "zod";
-import { defineRoute, type Route } from "../../../http/define-route.ts";
+import { csvOf } from "../../../http/csv.ts";
+import { defineRoute, JSON_TYPE, type Reply, type Route } from "../../../http/define-route.ts";
 import { unknownDistribution } from "../../distribution/index.ts";
-import { trafficQuery, trafficReply } from "./schema.ts";
-import type { ReportService, TrafficReport } from "./service.ts";
+import { reportTooLarge } from "../problems.ts";
+import { platformTrafficQuery, trafficQuery, trafficReply } from "./schema.ts";
+import type { ReportService } from "./service.ts";
+import type { TrafficReport } from "./traffic.ts";
+
+const CSV = "text/csv";
+const also = [CSV];
+/** Whoever looks again at once sees the same; what differs by who asks is not mixed up. */
+const HEADERS = { "cache-control": "private, max-age=10", vary: "Authorization, X-Account-Id" };
 
 export function trafficRoutes(reports: ReportService): Route[] {
   return [
@@ -12,27 +20,58 @@ export function trafficRoutes(reports: ReportService): Route[] {
       path: "/reports/traffic",
       operationId: "getTraffic",
       tag: "Reports",
-      summary: "Traffic over time: requests, bytes, hit ratio",
+      summary: "Traffic over time: requests, bytes, hit ratio, statuses, times to first byte, visitors",
       access: { kind: "account", role: "viewer", scope: "reports:read" },
       query: trafficQuery,
-      reply: { status: 200, body: trafficReply },
-      problems: [unknownDistribution],
+      reply: { status: 200, body: trafficReply, also },
+      problems: [unknownDistribution, reportTooLarge],
       async handle({ query, caller, facts }) {
-        return { body: trafficToReply(await reports.traffic(caller, query, facts.signal)) };
+        return replyOf(await reports.traffic(caller, query, facts.signal), typeOf(query, facts));
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/platform/reports/traffic",
+      operationId: "getPlatformTraffic",
+      tag: "Reports",
+      summary: "Traffic over time of all accounts, or of some",
+      access: { kind: "operator", scope: "platform:read" },
+      query: platformTrafficQuery,
+      reply: { status: 200, body: trafficReply, also },
+      problems: [reportTooLarge],
+      async handle({ query, facts }) {
+        return replyOf(await reports.platformTraffic(query, facts.signal), typeOf(query, facts));
       },
     }),
   ];
 }
 
-function trafficToReply(report: TrafficReport): z.input<typeof trafficReply> {
+function typeOf({ format }: { format?: "json" | "csv" | undefined }, facts: { accepted: string }): string {
+  if (format === undefined) return facts.accepted;
+  return format === "csv" ? CSV : JSON_TYPE;
+}
+
+type TrafficReply = z.input<typeof trafficReply>;
+
+function replyOf(report: TrafficReport, type: string): Reply<TrafficReply> {
+  if (type !== CSV) return { headers: HEADERS, body: trafficToReply(report) };
+  const columns = ["time", ...(report.group === undefined ? [] : [report.group]), ...report.metrics];
+  const name = `traffic-${report.period.from.toISOString().slice(0, 10)}.csv`;
   return {
-    from: report.from.toISOString(),
-    to: report.to.toISOString(),
-    interval: report.interval,
-    data: report.points.map(({ time, group, values }) => ({
-      time: time.toISOString(),
-      ...(report.groupBy === undefined ? {} : { [report.groupBy]: group }),
-      ...values,
-    })),
+    headers: { ...HEADERS, "content-disposition": `attachment; filename="${name}"` },
+    written: { type: CSV, text: csvOf(columns, trafficToReply(report).data) },
+  };
+}
+
+function trafficToReply({ period, interval, timezone, group, points, groups, total }: TrafficReport): TrafficReply {
+  const named = (name: string | undefined) => (group === undefined ? {} : { [group]: name });
+  return {
+    from: period.from.toISOString(),
+    to: period.to.toISOString(),
+    interval,
+    timezone,
+    data: points.map((point) => ({ time: point.time.toISOString(), ...named(point.group), ...point.values })),
+    ...(group === undefined ? {} : { groups: groups.map((row) => ({ ...named(row.group), ...row.values })) }),
+    total,
   };
 }

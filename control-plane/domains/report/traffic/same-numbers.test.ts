@@ -24,9 +24,9 @@ let queries: ReportQueries;
 beforeAll(async () => {
   server = await createTestClickHouse();
   queries = createReportQueries(server);
-  const seeded = fc.sample(row, { numRuns: 6000, seed: 7 });
+  const seeded = fc.sample(row, { numRuns: 3000, seed: 7 });
   // Much on one day as well, so that sets of visitors are large ones.
-  const crowded = fc.sample(row, { numRuns: 6000, seed: 8 }).map((one) => ({ ...one, age: (one.age / 80) % 3 }));
+  const crowded = fc.sample(row, { numRuns: 3000, seed: 8 }).map((one) => ({ ...one, age: (one.age / 80) % 3 }));
   for (const rows of [seeded, crowded]) {
     await server.clickhouse.insert({ table: "access_log", format: "JSONEachRow", values: rows.map(rowOf) });
   }
@@ -128,7 +128,7 @@ test("roll-ups tell what the requests tell", async () => {
       );
       expectSame(await countTraffic(asked, asking), byRequests, asked.group);
     }),
-    { numRuns: 60 },
+    { numRuns: 25 },
   );
 });
 

@@ -1,60 +1,70 @@
-// Reports on what the edges served, each account its own.
-import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
+// Reports on what the edges served: each account its own, operators all.
 import type { Caller } from "../../../http/caller.ts";
 import { invalidRequest } from "../../../http/problems.ts";
 import type { DistributionService } from "../../distribution/index.ts";
-import type { TrafficQuery } from "./schema.ts";
-import {
-  fillGaps,
-  groupsOf,
-  periodFaults,
-  periodOf,
-  pointsOf,
-  ROWS_MAX,
-  type TrafficPoint,
-  type TrafficRequest,
-} from "./traffic.ts";
-import { findTraffic } from "./traffic-store.ts";
+import { countTraffic } from "./count-traffic.ts";
+import { ingredientsOf } from "./metrics.ts";
+import type { ReportQueries } from "./report-queries.ts";
+import { filterOf, type PlatformTrafficQuery, type TrafficQuery } from "./schema.ts";
+import type { Scope } from "./sql.ts";
+import { groupsThatFit, periodFaults, periodOf, reportOf, type TrafficReport, type TrafficRequest } from "./traffic.ts";
+import { startsOf } from "./zone.ts";
 
 export type ReportService = ReturnType<typeof createReportService>;
 
-export interface TrafficReport extends TrafficRequest {
-  readonly points: readonly TrafficPoint[];
-}
+/** Who asks for all accounts takes turns apart from them. */
+const OPERATORS = "operators";
 
 export function createReportService({
-  clickhouse,
+  queries,
   distributions,
   clock,
 }: {
-  clickhouse: ClickHouse;
+  queries: ReportQueries;
   distributions: Pick<DistributionService, "get">;
   clock: () => Date;
 }) {
   async function traffic(caller: Caller, query: TrafficQuery, signal: AbortSignal): Promise<TrafficReport> {
-    const request: TrafficRequest = {
-      ...periodOf(query, clock()),
-      interval: query.interval,
-      metrics: query.metrics,
-      groupBy: query.group_by,
-    };
-    const faults = periodFaults(request);
-    if (faults.length > 0) throw invalidRequest(faults);
-    if (query.distribution_id !== undefined) await distributions.get(caller, query.distribution_id);
-
-    const scope = { accountId: caller.accountId, distributionId: query.distribution_id };
-    const asked = { ...request, rowsMax: ROWS_MAX + 1 };
-    const found = await askClickHouse(() => findTraffic(clickhouse, scope, asked, signal));
-    assertRowsInLimit(found, request);
-    return { ...request, points: fillGaps(found, request) };
+    const request = requestOf(query, clock());
+    for (const id of query.distribution_id ?? []) await distributions.get(caller, id);
+    const { accountId } = caller;
+    return report(
+      request,
+      { accountIds: [accountId], distributionIds: query.distribution_id ?? "all" },
+      accountId,
+      signal,
+    );
   }
 
-  return { traffic };
+  async function platformTraffic(query: PlatformTrafficQuery, signal: AbortSignal): Promise<TrafficReport> {
+    const scope = { accountIds: query.account_id ?? "all", distributionIds: query.distribution_id ?? "all" } as const;
+    return report(requestOf(query, clock()), scope, OPERATORS, signal);
+  }
+
+  async function report(request: TrafficRequest, scope: Scope, accountId: string, signal: AbortSignal) {
+    const now = clock();
+    const { period, filter, group } = request;
+    const starts = startsOf(period, request.interval, request.timezone);
+    const groupsMax = groupsThatFit(request.groupsMax, starts.length);
+    const ingredients = ingredientsOf(request.metrics);
+    const asked = { scope, filter, group, period, starts, ingredients, groupsMax };
+    return reportOf(request, await countTraffic(asked, { queries, accountId, now, signal }), now);
+  }
+
+  return { traffic, platformTraffic };
 }
 
-function assertRowsInLimit(found: readonly TrafficPoint[], request: TrafficRequest): void {
-  const rows = Math.max(found.length, groupsOf(found).length * pointsOf(request).length);
-  if (rows <= ROWS_MAX) return;
-  const detail = `gives more than ${ROWS_MAX} rows: ask for a longer interval, a shorter period or one distribution.`;
-  throw invalidRequest([{ pointer: "?group_by", detail }]);
+function requestOf(query: TrafficQuery, now: Date): TrafficRequest {
+  const period = periodOf(query, now);
+  const faults = periodFaults(period, query.interval);
+  if (faults.length > 0) throw invalidRequest(faults);
+  return {
+    period,
+    interval: query.interval,
+    timezone: query.timezone,
+    metrics: query.metrics,
+    filter: filterOf(query),
+    group: query.group_by,
+    groupsMax: query.limit,
+  };
 }

@@ -54,7 +54,15 @@ export function isOfDistributions({ scope, group }: Pick<Question, "scope" | "gr
 }
 
 function piecesOf(question: Question, share: Share, largest: readonly string[] | undefined): string {
-  return share.segments.map((segment) => pieceOf(question, share.lane, segment, largest)).join("\nUNION ALL\n");
+  const segments = share.segments.flatMap((segment) => [segment, ...besideOf(segment)]);
+  return segments.map((segment) => pieceOf(question, share.lane, segment, largest)).join("\nUNION ALL\n");
+}
+
+const MINUTE_MS = 60_000;
+
+function besideOf({ table, ranges }: Segment): Segment[] {
+  if (table.beside === undefined) return [];
+  return [{ table: { ...table, name: table.beside, bucketMs: MINUTE_MS }, ranges }];
 }
 
 function pieceOf(
@@ -85,10 +93,19 @@ function pointOf(starts: readonly Date[]): string {
 }
 
 function groupOf(group: Group, table: Table, largest: readonly string[] | undefined): string {
-  const expression =
-    group === "status_class" ? `concat(toString(${statusClass(table)}), 'xx')` : columnIn(table, group);
-  const text = `toString(${expression})`;
+  const text = groupText(group, table);
   return largest === undefined ? text : `if(${text} IN (${literals(largest)}), ${text}, ${literal(OTHERS)})`;
+}
+
+function groupText(group: Group, table: Table): string {
+  if (group === "status_class") return classText(`toString(${statusClass(table)})`);
+  const text = `toString(${columnIn(table, group)})`;
+  return group === "status" ? `if(length(${text}) = 1, ${classText(text)}, ${text})` : text;
+}
+
+/** A provider that tells no status has its traffic under the empty one. */
+function classText(digit: string): string {
+  return `if(${digit} = '0', '', concat(${digit}, 'xx'))`;
 }
 
 /** A roll-up has the two ids, and everything else that it tells apart in one column. */
@@ -129,7 +146,7 @@ function filterOf(filter: Filter, table: Table): string[] {
 
 function rangesOf(ranges: readonly Range[], { bucketMs }: Table): string {
   const at = (ms: number) =>
-    bucketMs === null ? `fromUnixTimestamp64Milli(${ms}, 'UTC')` : `toDateTime(${ms / 1000}, 'UTC')`;
+    bucketMs === null ? `fromUnixTimestamp64Milli(${ms}, 'UTC')` : `toDateTime(${Math.ceil(ms / 1000)}, 'UTC')`;
   return `(${ranges.map(({ start, end }) => `t.time >= ${at(start)} AND t.time < ${at(end)}`).join(" OR ")})`;
 }
 

@@ -1,101 +1,95 @@
-// The traffic report in words and numbers: what may be asked, and the points of time an answer has. No I/O.
+// The traffic report in words and numbers: what may be asked, and the rows that an answer has. No I/O.
 import type { FieldFault } from "../../../../platform/problem.ts";
-import { KEPT_DAYS } from "../log/access-log.ts";
-
-export const trafficMetrics = [
-  "requests",
-  "bytes",
-  "bytes_in",
-  "hits",
-  "hit_ratio",
-  "status_2xx",
-  "status_3xx",
-  "status_4xx",
-  "status_5xx",
-] as const;
-export type TrafficMetric = (typeof trafficMetrics)[number];
-export const trafficIntervals = ["minute", "hour", "day", "month"] as const;
-export type TrafficInterval = (typeof trafficIntervals)[number];
-export const trafficGroups = ["distribution_id", "edge_id", "cache_status", "status_class", "protocol"] as const;
-export type TrafficGroup = (typeof trafficGroups)[number];
+import type { Told } from "./count-traffic.ts";
+import type { Filter, Group } from "./dimensions.ts";
+import { type Counted, type Metric, type Values, valuesOf } from "./metrics.ts";
+import { earliest, endOf, type Interval, latest, momentOf, type Period, secondsOf, startOf, startsOf } from "./zone.ts";
 
 export interface TrafficRequest {
-  readonly from: Date;
-  /** Exclusive. */
-  readonly to: Date;
-  readonly interval: TrafficInterval;
-  readonly metrics: readonly TrafficMetric[];
-  readonly groupBy: TrafficGroup | undefined;
+  readonly period: Period;
+  readonly interval: Interval;
+  readonly timezone: string;
+  readonly metrics: readonly Metric[];
+  readonly filter: Filter;
+  readonly group: Group | undefined;
+  readonly groupsMax: number;
 }
 
-/** One line of the answer: of one point of time, and of one group when the request groups. */
-export interface TrafficPoint {
-  readonly time: Date;
+/** Undefined group: nothing is told apart, or it is of all groups together. */
+export interface TrafficRow {
   readonly group: string | undefined;
-  readonly values: Readonly<Partial<Record<TrafficMetric, number>>>;
+  readonly values: Values;
 }
 
-const POINTS_MAX = 1_500;
-export const ROWS_MAX = 10_000;
+export interface TrafficPoint extends TrafficRow {
+  readonly time: Date;
+}
+
+export interface TrafficReport extends TrafficRequest {
+  readonly points: readonly TrafficPoint[];
+  /** Each over the whole period, the largest first, what is left of the others last. */
+  readonly groups: readonly TrafficRow[];
+  readonly total: Values;
+}
+
+export const POINTS_MAX = 1_500;
+const ROWS_MAX = 10_000;
+export const GROUPS_MAX = 1_000;
 const DAY_MS = 24 * 3600 * 1000;
-const FIXED_MS = { minute: 60_000, hour: 3_600_000, day: DAY_MS };
-export const defaultMetrics: readonly TrafficMetric[] = ["requests", "bytes", "hit_ratio"];
+/** The shortest that each can be, but for hours that a change of the clock cuts. */
+const LENGTHS_MS = { minute: 60_000, "5minutes": 300_000, hour: 3_600_000, day: 23 * 3_600_000, month: 28 * DAY_MS };
 
-/** Without `from`: the last 24 hours, beginning with a whole interval. */
-export function periodOf(
-  asked: { from?: Date | undefined; to?: Date | undefined; interval: TrafficInterval },
-  now: Date,
-) {
-  const to = asked.to ?? now;
-  return { from: asked.from ?? startOf(new Date(to.getTime() - DAY_MS), asked.interval), to };
+interface AskedPeriod {
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly interval: Interval;
+  readonly timezone: string;
 }
 
-export function periodFaults({ from, to, interval }: Pick<TrafficRequest, "from" | "to" | "interval">): FieldFault[] {
+/** Without `from`: the last 24 hours, beginning with a whole interval. A day alone is its beginning in the time zone. */
+export function periodOf({ from, to, interval, timezone }: AskedPeriod, now: Date): Period {
+  const moment = (text: string) => (text.includes("T") ? new Date(text) : momentOf(text, timezone));
+  const end = to === undefined ? now : moment(to);
+  return {
+    from: from === undefined ? startOf(new Date(end.getTime() - DAY_MS), interval, timezone) : moment(from),
+    to: end,
+  };
+}
+
+export function periodFaults({ from, to }: Period, interval: Interval): FieldFault[] {
   if (from >= to) return [{ pointer: "?from", detail: "must be before `to`." }];
-  const days = (to.getTime() - from.getTime()) / DAY_MS;
-  if (days > KEPT_DAYS + 2) {
-    return [
-      { pointer: "?from", detail: `must be at most ${KEPT_DAYS} days before \`to\`: log lines are kept that long.` },
-    ];
-  }
-  const points = pointsOf({ from, to, interval }).length;
+  const points = Math.ceil((to.getTime() - from.getTime()) / LENGTHS_MS[interval]);
   if (points <= POINTS_MAX) return [];
   const detail = `gives ${points} points in this period, and ${POINTS_MAX} are the limit: ask for a longer interval or a shorter period.`;
   return [{ pointer: "?interval", detail }];
 }
 
-/** The beginning of each interval that the period touches. */
-export function pointsOf({ from, to, interval }: Pick<TrafficRequest, "from" | "to" | "interval">): Date[] {
-  const points: Date[] = [];
-  for (let point = startOf(from, interval); point < to; point = after(point, interval)) points.push(point);
-  return points;
+/** As many groups as the rows of an answer have room for, the rest being one of them. */
+export function groupsThatFit(asked: number, points: number): number {
+  return Math.max(1, Math.min(asked, Math.floor(ROWS_MAX / points) - 1));
 }
 
-function startOf(time: Date, interval: TrafficInterval): Date {
-  if (interval === "month") return new Date(Date.UTC(time.getUTCFullYear(), time.getUTCMonth()));
-  const lengthMs = FIXED_MS[interval];
-  return new Date(Math.floor(time.getTime() / lengthMs) * lengthMs);
+/** Every point of time, and at each every group of the period: what has no traffic is zero. */
+export function reportOf(request: TrafficRequest, told: Told, now: Date): TrafficReport {
+  const { period, interval, timezone, metrics, group } = request;
+  const groups = group === undefined ? [undefined] : [...told.groups.keys()];
+  const points = startsOf(period, interval, timezone).flatMap((time) => {
+    const end = earliest(endOf(time, interval, timezone), period.to);
+    const seconds = secondsOf({ from: latest(time, period.from), to: end }, now);
+    const cells = told.points.get(time.getTime());
+    return groups.map((name) => ({
+      time,
+      group: name,
+      values: valuesOf(cells?.get(name ?? "") ?? nothing, metrics, seconds),
+    }));
+  });
+  const seconds = secondsOf(period, now);
+  return {
+    ...request,
+    points,
+    groups: [...told.groups].map(([name, counted]) => ({ group: name, values: valuesOf(counted, metrics, seconds) })),
+    total: valuesOf(told.total, metrics, seconds),
+  };
 }
 
-function after(point: Date, interval: TrafficInterval): Date {
-  if (interval === "month") return new Date(Date.UTC(point.getUTCFullYear(), point.getUTCMonth() + 1));
-  return new Date(point.getTime() + FIXED_MS[interval]);
-}
-
-/** Every point of time, and at each every group that occurs in the period: what has no traffic is zero. */
-export function fillGaps(found: readonly TrafficPoint[], request: TrafficRequest): TrafficPoint[] {
-  const known = new Map(found.map((point) => [placeOf(point.time, point.group), point]));
-  const groups = request.groupBy === undefined ? [undefined] : groupsOf(found);
-  const nothing = Object.fromEntries(request.metrics.map((metric) => [metric, 0]));
-  return pointsOf(request).flatMap((time) =>
-    groups.map((group) => known.get(placeOf(time, group)) ?? { time, group, values: nothing }),
-  );
-}
-
-export function groupsOf(found: readonly TrafficPoint[]): readonly (string | undefined)[] {
-  return [...new Set(found.map((point) => point.group))].sort();
-}
-
-function placeOf(time: Date, group: string | undefined): string {
-  return `${time.getTime()} ${group ?? ""}`;
-}
+const nothing: Counted = new Map();

@@ -71,6 +71,19 @@ export function momentOf(reading: string, zone: string): Date {
   return new Date(firstAt(Date.parse(`${reading}Z`), zone));
 }
 
+/** How much of the period has passed. */
+export function secondsOf({ from, to }: Period, now: Date): number {
+  return (earliest(to, now).getTime() - from.getTime()) / 1000;
+}
+
+export function earliest(one: Date, other: Date): Date {
+  return one < other ? one : other;
+}
+
+export function latest(one: Date, other: Date): Date {
+  return one < other ? other : one;
+}
+
 /** What the zone's clocks show, as if it were a time in UTC. */
 function readingOf(at: number, zone: string): number {
   if (zone === "UTC") return at;
