@@ -344,6 +344,22 @@ export const refusalSchema = z.object({
 });
 export type Refusal = z.infer<typeof refusalSchema>;
 
+const unixMs = z.int().min(0).max(8_640_000_000_000);
+
+export const LOG_LOSSES_MAX = 50;
+export const logStandingSchema = z.object({
+  /** When the oldest line was written that has not arrived; null: all but the newest seconds has. */
+  behind_since: unixMs.nullable(),
+  unsent_bytes: z.int().min(0),
+  /** Given up since this edge's disk began. */
+  lost_lines: z.int().min(0),
+  /** The newest of those. */
+  losses: z
+    .array(z.object({ at: unixMs, from: unixMs, to: unixMs, lines: z.int().min(0) }))
+    .max(LOG_LOSSES_MAX),
+});
+export type LogStanding = z.infer<typeof logStandingSchema>;
+
 // POST /edge/v1/report → 200 reportReply. Cumulative: everything up to `applied` is applied or in `refused`.
 export const reportRequestSchema = z.object({
   feed_id: id,
@@ -358,6 +374,8 @@ export const reportRequestSchema = z.object({
   structure: rev,
   documents: z.int().min(0),
   capabilities: capabilitiesSchema,
+  /** How far the access log is sent. Absent: an older agent. Times are unix milliseconds. */
+  logs: logStandingSchema.optional(),
 });
 export const reportReplySchema = z.object({
   /** The state hashes differ: fetch the snapshot. */
@@ -381,3 +399,4 @@ export { type AccessLogLine, accessLogLineSchema } from "./access-log/line.ts";
 export { openPlaces } from "./access-log/places.ts";
 export type { AccessLogRow, LogBatch } from "./access-log/row.ts";
 export { ACCESS_LOG_KEPT_DAYS, createRows, type MakeRows } from "./access-log/rows.ts";
+export { batchNumberOf, INSERT_SECONDS_MAX, storeBatch } from "./access-log/store-batch.ts";

@@ -207,3 +207,21 @@ FROM
     WHERE what IN ('url', 'error')
 )
 GROUP BY account_id, what, day;
+-- Hours whose lines were sent again: an insert may have failed after it stored the lines and before it counted them.
+CREATE TABLE IF NOT EXISTS doubtful_hour
+(
+    hour DateTime('UTC'),
+    noted_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(noted_at)
+ORDER BY hour
+TTL hour + INTERVAL 100 DAY;
+-- Hours whose lines and roll-ups were compared and found equal, and up to which moment of storing that was.
+CREATE TABLE IF NOT EXISTS reconciled_hour
+(
+    hour DateTime('UTC'),
+    stored_until DateTime64(3, 'UTC')
+)
+ENGINE = ReplacingMergeTree(stored_until)
+ORDER BY hour
+TTL hour + INTERVAL 100 DAY;

@@ -2,17 +2,16 @@
 import { LRUCache } from "lru-cache";
 import {
   ACCESS_LOG_KEPT_DAYS,
-  type AccessLogRow,
   createRows,
   type LogBatch,
   type MakeRows,
   type openPlaces,
   saltFromKey,
+  storeBatch as storeInClickHouse,
 } from "../../../../agents/contract.ts";
 import type { Logger } from "../../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
 import type { Database } from "../../../database/transaction.ts";
-import { findAbsentRows, insertRows } from "./access-log-store.ts";
 import { createKeepTrue } from "./access-log-truth.ts";
 
 export interface SentBatch {
@@ -73,26 +72,10 @@ export function createAccessLogService({
         "access-log lines were dropped: the edge's group does not carry what they are about, or has no such sample",
       );
     }
-    await askClickHouse(() => (sent.isRetry ? storeAbsent(rows, batch) : insertRows(clickhouse, rows, tokenOf(batch))));
-  }
-
-  /**
-   * Sent before, so any line may be stored already, by an insert whose token the table's window has forgotten. And
-   * ClickHouse records a token before it stores the rows: after a crash it may keep out rows that were never stored.
-   */
-  async function storeAbsent(rows: readonly AccessLogRow[], batch: LogBatch): Promise<void> {
-    const absent = await findAbsentRows(clickhouse, batch, rows);
-    await insertRows(clickhouse, absent, tokenOf(batch));
-    const lost = await findAbsentRows(clickhouse, batch, absent);
-    await insertRows(clickhouse, lost, `${tokenOf(batch)}/lost`);
+    await askClickHouse(() => storeInClickHouse(clickhouse, { batch, rows, isRetry: sent.isRetry }));
   }
 
   return { storeBatch };
-}
-
-/** An edge cannot make another's batch look like one that was sent. */
-function tokenOf(batch: LogBatch): string {
-  return `${batch.edgeId}/${batch.id}`;
 }
 
 /** A day's salt is derived once. */

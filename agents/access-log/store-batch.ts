@@ -1,0 +1,164 @@
+// Stores the rows of a batch in ClickHouse, each exactly once however often the batch is sent; for the control plane, and
+// for agents that write there themselves. What its views count is put right by the control plane's reconciliation.
+import type { ClickHouseClient } from "@clickhouse/client";
+import { z } from "zod";
+import type { AccessLogRow, LogBatch } from "./row.ts";
+import { ACCESS_LOG_KEPT_DAYS } from "./rows.ts";
+
+const DAY_MS = 24 * 3600 * 1000;
+const HOUR_MS = 3600 * 1000;
+/** ClickHouse itself ends an insert that takes longer: after a multiple of this none is on its way any more. */
+export const INSERT_SECONDS_MAX = 60;
+
+export interface StoredBatch {
+  readonly batch: LogBatch;
+  /** Those of the whole batch, in the order of its lines: equal each time that it is sent. */
+  readonly rows: readonly AccessLogRow[];
+  /** The batch, or a part of it, may have been sent before. */
+  readonly isRetry: boolean;
+}
+
+/** Resolves when all rows are stored. After a failure, whatever it was, the batch is to be sent again as a retry. */
+export async function storeBatch(clickhouse: ClickHouseClient, { batch, rows, isRetry }: StoredBatch): Promise<void> {
+  if (rows.length === 0) return;
+  if (!isRetry) return insertRows(clickhouse, rows, tokenOf(batch));
+  await noteDoubt(clickhouse, rows);
+  // Any line may be stored already, by an insert whose token the table's window has forgotten. And ClickHouse records a
+  // token before it stores the rows: after a crash it may keep out rows that were never stored, so these get another. It
+  // is the same for all who send the batch at once.
+  for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+    const absent = await findAbsentRows(clickhouse, batch, rows);
+    if (absent.length === 0) return;
+    await insertRows(clickhouse, absent, attempt === 0 ? tokenOf(batch) : `${tokenOf(batch)}/lost/${attempt}`);
+  }
+  if ((await findAbsentRows(clickhouse, batch, rows)).length > 0)
+    throw new Error("ClickHouse keeps out rows that it has not");
+}
+
+/** ClickHouse has to be killed in as many inserts of one batch before its rows are refused. */
+const ATTEMPTS_MAX = 10;
+
+/** An edge cannot make another's batch look like one that was sent. */
+function tokenOf(batch: LogBatch): string {
+  return `${batch.edgeId}/${batch.id}`;
+}
+
+/**
+ * One block, so that its rows of one day are stored together or not at all. ClickHouse drops, day by day, a block whose
+ * token it has seen within the table's window, and likewise in the tables that its views fill.
+ */
+async function insertRows(clickhouse: ClickHouseClient, rows: readonly AccessLogRow[], token: string): Promise<void> {
+  if (rows.length === 0) return;
+  await clickhouse.insert({
+    table: "access_log",
+    columns: [...accessLogColumns],
+    values: rows.map((row) => accessLogColumns.map((column) => cellOf(row, column))),
+    format: "JSONCompactEachRow",
+    clickhouse_settings: {
+      insert_deduplicate: 1,
+      insert_deduplication_token: token,
+      deduplicate_blocks_in_dependent_materialized_views: 1,
+      // Threads that parse apart may cut other blocks each time.
+      input_format_parallel_parsing: 0,
+      max_insert_block_size: String(BLOCK_ROWS),
+      max_execution_time: INSERT_SECONDS_MAX,
+    },
+  });
+}
+
+/** More than any batch has. */
+const BLOCK_ROWS = 4_000_000;
+
+const accessLogColumns = [
+  "time",
+  "edge_time",
+  "received_at",
+  "edge_id",
+  "provider",
+  "batch_id",
+  "batch_line",
+  "request_id",
+  "account_id",
+  "distribution_id",
+  "host",
+  "method",
+  "path",
+  "query",
+  "status",
+  "cache_status",
+  "bytes_out",
+  "bytes_in",
+  "origin_bytes",
+  "duration_ms",
+  "origin_ms",
+  "ttfb_ms",
+  "protocol",
+  "tls",
+  "country",
+  "asn",
+  "referrer_host",
+  "user_agent_family",
+  "content_kind",
+  "client_hash",
+  "weight",
+] as const satisfies readonly (keyof AccessLogRow)[];
+type Column = (typeof accessLogColumns)[number];
+
+// A column that is left out does not compile.
+function cellOf(
+  row: Pick<AccessLogRow, Column> & Record<Exclude<keyof AccessLogRow, Column>, never>,
+  column: Column,
+): string | number | null {
+  return column === "batch_id" ? batchNumberOf(row.batch_id) : row[column];
+}
+
+/** The table keeps 8 bytes of a batch's id: no edge has two batches whose hashes begin with the same ones. */
+export function batchNumberOf(id: string): string {
+  return BigInt(`0x${id.slice(0, 16)}`).toString();
+}
+
+/** Before anything is stored: whoever is killed in between has doubted in vain, which costs a comparison. */
+async function noteDoubt(clickhouse: ClickHouseClient, rows: readonly AccessLogRow[]): Promise<void> {
+  const hours = new Set(rows.map((row) => Math.floor((Number(row.time) * 1000) / HOUR_MS) * (HOUR_MS / 1000)));
+  await clickhouse.insert({
+    table: "doubtful_hour",
+    columns: ["hour"],
+    values: [...hours].map((hour) => [hour]),
+    format: "JSONCompactEachRow",
+  });
+}
+
+const storedSchema = z.array(z.tuple([z.coerce.number()]));
+
+async function findAbsentRows(
+  clickhouse: ClickHouseClient,
+  batch: LogBatch,
+  rows: readonly AccessLogRow[],
+): Promise<readonly AccessLogRow[]> {
+  if (rows.length === 0) return [];
+  const { fromMs, toMs } = spanOf(rows, batch.receivedAt);
+  const answer = await clickhouse.query({
+    query: `SELECT DISTINCT batch_line FROM access_log
+      WHERE time BETWEEN fromUnixTimestamp64Milli({from:Int64}) AND fromUnixTimestamp64Milli({to:Int64})
+        AND edge_id = {edge_id:UUID} AND batch_id = {batch_id:UInt64}`,
+    query_params: { from: fromMs, to: toMs, edge_id: batch.edgeId, batch_id: batchNumberOf(batch.id) },
+    format: "JSONCompactEachRow",
+  });
+  const stored = new Set(storedSchema.parse(await answer.json()).map(([line]) => line));
+  return rows.filter((row) => !stored.has(row.batch_line));
+}
+
+/** Where in time these rows lie, those of an earlier sending too: what had its time set right arrived earlier then. */
+function spanOf(rows: readonly AccessLogRow[], receivedAt: Date): { fromMs: number; toMs: number } {
+  let fromMs = receivedAt.getTime();
+  let toMs = fromMs;
+  for (const row of rows) {
+    const isAsWritten = row.time === row.edge_time;
+    const atMs = isAsWritten
+      ? Math.round(Number(row.time) * 1000)
+      : receivedAt.getTime() - ACCESS_LOG_KEPT_DAYS * DAY_MS;
+    fromMs = Math.min(fromMs, atMs);
+    toMs = Math.max(toMs, atMs);
+  }
+  return { fromMs, toMs };
+}
