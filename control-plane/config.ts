@@ -123,6 +123,13 @@ export const controlPlaneSchema = z.object({
   /** Per session or API token. */
   RATE_LIMIT_TOKEN_PER_MINUTE: setting.count.default(600),
   DISTRIBUTIONS_PER_ACCOUNT_MAX: setting.count.default(1_000),
+  /** What an account may use in a month without a quota of its own, by the role of its owners. Unset: as much as it likes. */
+  QUOTA_USER_REQUESTS: setting.count.optional(),
+  QUOTA_USER_BYTES: setting.count.optional(),
+  QUOTA_PREMIUM_REQUESTS: setting.count.optional(),
+  QUOTA_PREMIUM_BYTES: setting.count.optional(),
+  /** Whether what is over such a quota is cut off, or told alone. */
+  QUOTA_CUTS_OFF: setting.flag.default(false),
   /** Of an account: URLs, prefixes and tags that its purges name, and URLs that its prefetches name. No less than one may. */
   PURGE_ITEMS_PER_MINUTE: setting.count
     .refine((count) => count >= 1_000, { error: "must be at least 1000: one purge may name so many." })
@@ -145,6 +152,15 @@ function isSafeIssuer({ protocol, hostname }: URL): boolean {
 /** Its origin; without the setting, this machine alone reaches it. */
 export function publicUrlOf({ PUBLIC_URL: url, API_PORT: port }: ControlPlaneConfig): URL {
   return new URL(url ?? `http://127.0.0.1:${port}`);
+}
+
+/** What accounts may use in a month of whom no operator has said anything. */
+export function defaultQuotasOf(config: ControlPlaneConfig) {
+  return {
+    user: { requests: config.QUOTA_USER_REQUESTS ?? null, bytes: config.QUOTA_USER_BYTES ?? null },
+    premium: { requests: config.QUOTA_PREMIUM_REQUESTS ?? null, bytes: config.QUOTA_PREMIUM_BYTES ?? null },
+    cutsOff: config.QUOTA_CUTS_OFF,
+  };
 }
 
 /** Whom letters come from. */

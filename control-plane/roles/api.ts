@@ -46,7 +46,7 @@ import { prefetchRoutes } from "../domains/prefetch/index.ts";
 import { providerRoutes } from "../domains/provider/index.ts";
 import { purgeRoutes } from "../domains/purge/index.ts";
 import { liveRoutes, reportRoutes, topRoutes } from "../domains/report/index.ts";
-import { usageRoutes } from "../domains/usage/index.ts";
+import { quotaRoutes, usageRoutes } from "../domains/usage/index.ts";
 import { validationRoutes } from "../domains/validation/index.ts";
 import type { Route } from "../http/define-route.ts";
 import { createRateLimits } from "../http/rate-limits.ts";
@@ -163,6 +163,7 @@ export function apiRoutes(
     ...edgeNodeRoutes({ db, edgeNodes: services.edgeNodes, clock }),
     ...providerRoutes(services.providers, services.providerLinks),
     ...usageRoutes(services.usage),
+    ...quotaRoutes(services.quotas),
     ...reportRoutes({ reports: services.reports, accessLog: services.accessLog }),
     ...topRoutes(services),
     ...liveRoutes(services),

@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf, type Seal } from "../../platform/seal.ts";
-import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
+import { type ControlPlaneConfig, defaultQuotasOf, publicUrlOf } from "../config.ts";
 import type { Database } from "../database/transaction.ts";
 import {
   createAccountService,
@@ -55,7 +55,7 @@ import {
   createTopService,
 } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
-import { createUsageService } from "../domains/usage/index.ts";
+import { createQuotaService, createUsageService } from "../domains/usage/index.ts";
 import { createValidationService } from "../domains/validation/index.ts";
 import { createBudget } from "../http/budget.ts";
 import { createIdempotency } from "../http/idempotency.ts";
@@ -131,6 +131,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     tops: createTopService({ clickhouse, distributions, clock }),
     live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),
+    quotas: createQuotaService({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
     accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
   };
 }

@@ -2,7 +2,7 @@
 import { type Part, startParts, stopInReverse } from "../../platform/lifecycle.ts";
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf } from "../../platform/seal.ts";
-import { type ControlPlaneConfig, publicUrlOf } from "../config.ts";
+import { type ControlPlaneConfig, defaultQuotasOf, publicUrlOf } from "../config.ts";
 import { alertHandlers } from "../domains/alert/index.ts";
 import { authHandlers, signingKeyHandlers } from "../domains/auth/index.ts";
 import { expiryHandlers } from "../domains/certificate/index.ts";
@@ -20,6 +20,7 @@ import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { providerHandlers } from "../domains/provider/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
 import { createMeasures, createReportQueries } from "../domains/report/index.ts";
+import { usageHandlers } from "../domains/usage/index.ts";
 import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
@@ -74,6 +75,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
       ...{ db, measures, publicUrl: publicUrlOf(config), clock, log },
       findLinesMissingSince: async () => undefined,
     }),
+    ...usageHandlers({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
     ...providerHandlers({
       ...{ db, clickhouse, seal, clock, log },
       outgoing: { allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },

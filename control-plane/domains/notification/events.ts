@@ -9,6 +9,8 @@ export const notificationEvents = [
   "domain.won",
   "domain.lost",
   "distribution.moved",
+  "usage.warning",
+  "usage.exceeded",
   "alert.raised",
   "alert.resolved",
   "webhook.disabled",

@@ -4,6 +4,7 @@ import { z } from "zod";
 import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
 import type { Sums } from "./figures.ts";
 import { bandwidthOf, droppedAbove95th, type Period } from "./month.ts";
+import type { Used } from "./quota-rules.ts";
 
 const QUERY_SECONDS_MAX = 60;
 
@@ -35,10 +36,18 @@ export function createCounts(clickhouse: ClickHouse) {
   async function ask<Row>(
     schema: z.ZodType<Row>,
     query: string,
+    of: Accounts,
+    signal: AbortSignal,
+  ): Promise<readonly Row[]> {
+    return of.accountIds.length === 0 ? [] : askFor(schema, query, of, signal);
+  }
+
+  function askFor<Row>(
+    schema: z.ZodType<Row>,
+    query: string,
     { accountIds, period }: Accounts,
     signal: AbortSignal,
   ): Promise<readonly Row[]> {
-    if (accountIds.length === 0) return [];
     return askClickHouse(async () => {
       const answer = await clickhouse.query({
         query,
@@ -93,20 +102,41 @@ export function createCounts(clickhouse: ClickHouse) {
     return new Map(rows.map(({ account_id, bytes }) => [account_id, bandwidthOf(bytes)]));
   }
 
-  return { days, distributions, edges, bandwidth95 };
+  /** Of these accounts, or of all that have traffic: what quotas are about. */
+  async function used(
+    period: Period,
+    signal: AbortSignal,
+    accountIds?: readonly string[],
+  ): Promise<ReadonlyMap<string, Used>> {
+    const columns = ["requests", "bytes_out"];
+    const query = `
+      SELECT account_id, sum(counted.requests) AS requests, sum(counted.bytes_out) AS bytes
+      FROM ${counted("traffic_day", { columns, dimension: "all", scope: WHOLE_ACCOUNT, isForAll: accountIds === undefined })}
+      GROUP BY account_id`;
+    const schema = z.object({ account_id: z.uuid(), requests: count, bytes: count });
+    const rows = await askFor(schema, query, { accountIds: accountIds ?? [], period }, signal);
+    return new Map(rows.map(({ account_id, ...sums }) => [account_id, sums]));
+  }
+
+  return { days, distributions, edges, bandwidth95, used };
 }
 
 interface Part {
   readonly columns: readonly string[];
   readonly dimension: "all" | "edge_id";
   readonly scope: string;
+  /** Not only for those that are named. */
+  readonly isForAll?: boolean;
 }
 
 /** What of the period and the accounts a roll-up has, of our own edges and of other providers. */
-function counted(table: "traffic_day" | "traffic_minute", { columns, dimension, scope }: Part): string {
+function counted(
+  table: "traffic_day" | "traffic_minute",
+  { columns, dimension, scope, isForAll = false }: Part,
+): string {
   return `(
     SELECT account_id, ${columns.join(", ")} FROM ${table}
-    WHERE account_id IN {accounts:Array(UUID)} AND dimension = '${dimension}' AND ${scope}
+    WHERE ${isForAll ? "1" : "account_id IN {accounts:Array(UUID)}"} AND dimension = '${dimension}' AND ${scope}
       AND time >= toDateTime({from:UInt32}, 'UTC') AND time < toDateTime({to:UInt32}, 'UTC')) AS counted`;
 }
 

@@ -2,6 +2,7 @@
 import type { Region } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
 import type { Accounts, Counts } from "./counted.ts";
+import { findRegions } from "./edge-store.ts";
 import {
   added,
   type DayFigures,
@@ -12,7 +13,7 @@ import {
   type Sums,
 } from "./figures.ts";
 import { daysOf, type Period } from "./month.ts";
-import { findDomains, findRegions } from "./read-model.ts";
+import { findDomains } from "./read-model.ts";
 
 /** The others of an account are added up. */
 const DISTRIBUTIONS_MAX = 5_000;

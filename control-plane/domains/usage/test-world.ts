@@ -7,11 +7,14 @@ import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Answer, ask } from "../../http/test-ask.ts";
 import { openNotificationWorld } from "../notification/test-world.ts";
-import { createUsageService, usageRoutes } from "./index.ts";
+import { createQuotaService, createUsageService, quotaRoutes, usageHandlers, usageRoutes } from "./index.ts";
 import { type Month, monthBefore, monthOf, periodOf } from "./month.ts";
+import type { DefaultQuotas } from "./quota-rules.ts";
 
 /** Minutes are kept for two months: last month's are all there, whatever day it is. */
 export const LAST_MONTH: Month = monthBefore(monthOf(new Date()));
+
+const JOB_TIMEOUT_MS = 20_000;
 
 export interface Visit {
   readonly accountId: string;
@@ -25,14 +28,22 @@ export interface Visit {
 
 export type UsageWorld = Awaited<ReturnType<typeof openUsageWorld>>;
 
-export async function openUsageWorld() {
+const NO_DEFAULTS: DefaultQuotas = {
+  user: { requests: null, bytes: null },
+  premium: { requests: null, bytes: null },
+  cutsOff: false,
+};
+
+export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const [told, server] = await Promise.all([openNotificationWorld(), createTestClickHouse()]);
   const { db, clock } = told;
   const { clickhouse } = server;
   const callers = new Map<string, Caller>();
   const usage = createUsageService({ db, clickhouse, clock });
+  const quotas = createQuotaService({ db, clickhouse, defaults, clock });
+  const handlers = usageHandlers({ db, clickhouse, defaults, clock });
   const api = await startApiServer({
-    routes: usageRoutes(usage),
+    routes: [...usageRoutes(usage), ...quotaRoutes(quotas)],
     authenticate: {
       account: async ({ header }) => {
         const caller = callers.get(header("authorization") ?? "");
@@ -99,6 +110,22 @@ export async function openUsageWorld() {
       // Two visits may be alike.
       const clickhouse_settings = { insert_deduplicate: 0 } as const;
       await clickhouse.insert({ table: "access_log", values, format: "JSONEachRow", clickhouse_settings });
+    },
+
+    /** As a worker does what is scheduled. */
+    async doJob(name: string, payload: unknown = {}, signal = AbortSignal.timeout(JOB_TIMEOUT_MS)): Promise<void> {
+      const handler = handlers.find(({ job }) => job.name === name);
+      if (handler === undefined) throw new Error(`nobody here does ${name}`);
+      await handler.run(payload, signal);
+    },
+
+    /** What waits in the outbox for this domain, as a worker does it; the rest is left out. */
+    async doOwnJobs(): Promise<void> {
+      const rows = await db("outbox").where("job", "like", "usage.%").orderBy("seq");
+      for (const { id, job, payload } of rows) {
+        await this.doJob(job, payload);
+        await db("outbox").where({ id }).delete();
+      }
     },
 
     async stop(): Promise<void> {

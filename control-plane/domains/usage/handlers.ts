@@ -1,0 +1,31 @@
+// Which job does what, and what recurs: for the worker and the scheduler role.
+
+import type { ClickHouse } from "../../database/clickhouse.ts";
+import { inTransaction } from "../../database/transaction.ts";
+import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
+import { every, type Schedule } from "../../jobs/schedule.ts";
+import { checkAllQuotas, checkQuota, type QuotaChecks } from "./check-quotas.ts";
+import { createCounts } from "./counted.ts";
+import { noteEdges } from "./edge-store.ts";
+import { checkAllQuotasJob, checkQuotaJob, noteEdgesJob } from "./jobs.ts";
+
+const MINUTE_MS = 60_000;
+
+export interface UsageWorkerSettings extends Omit<QuotaChecks, "counts"> {
+  readonly clickhouse: ClickHouse;
+}
+
+export function usageHandlers({ clickhouse, ...settings }: UsageWorkerSettings): JobHandler[] {
+  const { db } = settings;
+  const checks = { ...settings, counts: createCounts(clickhouse) };
+  return [
+    handleJob(checkAllQuotasJob, (_, signal) => checkAllQuotas(checks, signal)),
+    handleJob(checkQuotaJob, ({ account_id: id }, signal) => checkQuota(checks, id, signal)),
+    handleJob(noteEdgesJob, () => inTransaction(db, noteEdges)),
+  ];
+}
+
+export const usageSchedules: readonly Schedule[] = [
+  every(MINUTE_MS, checkAllQuotasJob, {}),
+  every(MINUTE_MS, noteEdgesJob, {}),
+];
