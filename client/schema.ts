@@ -1533,6 +1533,59 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/platform/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The accounts with a quota of their own, and those that are cut off */
+        get: operations["listQuotas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/quotas/{account_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much an account may use in a month, and how much of it is used */
+        get: operations["getQuotaOfAccount"];
+        /** Give an account a quota of its own; what is cut off and is not over it any more is served again */
+        put: operations["setQuota"];
+        post?: never;
+        /** Return an account to the quota that its owners' role brings */
+        delete: operations["deleteQuota"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/platform/reports/traffic": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Traffic over time of all accounts, or of some */
+        get: operations["getPlatformTraffic"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/platform/usage": {
         parameters: {
             query?: never;
@@ -1567,6 +1620,110 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who delivers: our own edges and other companies; whether they are set up, and whether they answer */
+        get: operations["listProviders"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One provider, without its credentials */
+        get: operations["getProvider"];
+        /** Set a provider up; credentials that are left out stay, unless they would be sent to another host */
+        put: operations["putProvider"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{name}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whose traffic a provider's resources carry and carried, newest first */
+        get: operations["listProviderLinks"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/providers/{name}/links/{resource}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** From now on the resource's traffic is this distribution's; what was counted before stays whose it was */
+        put: operations["putProviderLink"];
+        post?: never;
+        /** From now on the resource's traffic is nobody's; what was counted stays */
+        delete: operations["deleteProviderLink"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/quota": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much the account may use in a month, and how much of it is used */
+        get: operations["getQuota"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/reports/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What fails, and who made the answer: the origin, the way to it, or a setting at the edge */
+        get: operations["getErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/reports/realtime": {
         parameters: {
             query?: never;
@@ -1591,7 +1748,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What occurs most: URLs, referrers, user agents, errors and more */
+        /** What occurs most: URLs, referrers, countries, user agents, errors and more */
         get: operations["getTop"];
         put?: never;
         post?: never;
@@ -1608,7 +1765,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Traffic over time: requests, bytes, hit ratio */
+        /** Traffic over time: requests, bytes, hit ratio, statuses, times to first byte, visitors */
         get: operations["getTraffic"];
         put?: never;
         post?: never;
@@ -2528,6 +2685,50 @@ export interface components {
         };
         /**
          * @example {
+         *       "account_id": "3f0c9a0e-52f7-4a57-9a57-0d8e6a1c2b11",
+         *       "account": "Example Media",
+         *       "month": "2026-11",
+         *       "source": "account",
+         *       "cuts_off": true,
+         *       "cut_off_at": null,
+         *       "requests": {
+         *         "limit": null,
+         *         "used": 48210221
+         *       },
+         *       "bytes": {
+         *         "limit": 10000000000000,
+         *         "used": 8120448312000
+         *       }
+         *     }
+         */
+        AccountQuota: {
+            /** @description In UTC. */
+            month: string;
+            /**
+             * @description `account`: an operator has set it. `default`: it comes with the role of the account's owners.
+             * @enum {string}
+             */
+            source: "account" | "default";
+            requests: {
+                limit: number | null;
+                /** @description In the running month, as far as edges have sent it. */
+                used: number;
+            };
+            bytes: {
+                limit: number | null;
+                /** @description In the running month, as far as edges have sent it. */
+                used: number;
+            };
+            /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
+            cuts_off: boolean;
+            /** @description Since when the account's distributions answer 503; null: they do not. */
+            cut_off_at: string | null;
+            /** Format: uuid */
+            account_id: string;
+            account: string;
+        };
+        /**
+         * @example {
          *       "user_id": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42"
          *     }
          */
@@ -2690,7 +2891,7 @@ export interface components {
              * @description As in GET /reports/traffic: shares and ratios from 0 to 1, bandwidth in bits per second, times in ms.
              * @enum {string}
              */
-            metric: "requests" | "bytes" | "bandwidth" | "hits" | "hit_ratio" | "byte_hit_ratio" | "bytes_in" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
+            metric: "requests" | "bytes" | "bandwidth" | "bytes_in" | "hits" | "hit_ratio" | "byte_hit_ratio" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
             /** @enum {string} */
             direction: "above" | "below";
             value: number;
@@ -4689,7 +4890,12 @@ export interface components {
          *         "structure": 7,
          *         "documents": 311,
          *         "state_hash": "9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c9f2c",
-         *         "refused": []
+         *         "refused": [],
+         *         "logs": {
+         *           "behind_since": null,
+         *           "unsent_bytes": 0,
+         *           "lost_lines": 0
+         *         }
          *       },
          *       "created_at": "2026-05-01T12:00:00.000Z"
          *     }
@@ -4739,6 +4945,14 @@ export interface components {
                     stage: "verify" | "persist" | "open" | "push" | "taste" | "reload" | "probe" | "crash";
                     message: string;
                 }[];
+                /** @description How far its access log is sent; null: its agent does not tell. */
+                logs: {
+                    /** @description When the oldest log line was written that has not arrived; null: nothing waits. */
+                    behind_since: string | null;
+                    unsent_bytes: number;
+                    /** @description Given up because they waited for longer than the edge's disk could hold them. */
+                    lost_lines: number;
+                } | null;
             } | null;
             /** Format: date-time */
             created_at: string;
@@ -4772,7 +4986,8 @@ export interface components {
          *           "http3": true
          *         },
          *         "logs": {
-         *           "one_in": 1
+         *           "one_in": 1,
+         *           "query": false
          *         },
          *         "region": "other",
          *         "parent_group_id": null
@@ -4881,6 +5096,11 @@ export interface components {
                      * @enum {number}
                      */
                     one_in: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                    /**
+                     * @description Whether lines hold the query as viewers sent it, with what names and tokens stand in it. The path is always logged.
+                     * @default false
+                     */
+                    query: boolean;
                 };
                 /**
                  * @description Where its traffic is billed as served from.
@@ -5031,6 +5251,11 @@ export interface components {
                      * @enum {number}
                      */
                     one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                    /**
+                     * @description Whether lines hold the query as viewers sent it, with what names and tokens stand in it. The path is always logged.
+                     * @default false
+                     */
+                    query?: boolean;
                 };
                 /**
                  * @description Where its traffic is billed as served from.
@@ -5106,6 +5331,8 @@ export interface components {
                      * @enum {number}
                      */
                     one_in?: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                    /** @description Whether lines hold the query as viewers sent it, with what names and tokens stand in it. The path is always logged. */
+                    query?: boolean;
                 };
                 /**
                  * @description Where its traffic is billed as served from.
@@ -5179,7 +5406,8 @@ export interface components {
          *             "http3": true
          *           },
          *           "logs": {
-         *             "one_in": 1
+         *             "one_in": 1,
+         *             "query": false
          *           },
          *           "region": "other",
          *           "parent_group_id": null
@@ -5285,6 +5513,11 @@ export interface components {
                          * @enum {number}
                          */
                         one_in: 1 | 2 | 4 | 5 | 8 | 10 | 16 | 20 | 25 | 40 | 50 | 80 | 100 | 125 | 200 | 250 | 400 | 500 | 625 | 1000;
+                        /**
+                         * @description Whether lines hold the query as viewers sent it, with what names and tokens stand in it. The path is always logged.
+                         * @default false
+                         */
+                        query: boolean;
                     };
                     /**
                      * @description Where its traffic is billed as served from.
@@ -5344,6 +5577,55 @@ export interface components {
             group_id: string;
             /** Format: date-time */
             expires_at: string;
+        };
+        /**
+         * @example {
+         *       "from": "2026-05-01T00:00:00.000Z",
+         *       "to": "2026-05-02T00:00:00.000Z",
+         *       "data": [
+         *         {
+         *           "status": 502,
+         *           "url": "www.example.com/api/cart",
+         *           "distribution_id": "0b9a5f7e-3c1d-4b8a-9c55-0f6d1f0a7b11",
+         *           "cache_status": "MISS",
+         *           "made_by": "unreachable",
+         *           "requests": 214,
+         *           "first_seen": "2026-05-01T03:12:44.120Z",
+         *           "last_seen": "2026-05-01T03:19:02.871Z",
+         *           "request_ids": [
+         *             "5f2c1a9be0d84c7f9a3e6b1d2c4f8a07"
+         *           ]
+         *         }
+         *       ]
+         *     }
+         */
+        ErrorReport: {
+            /** Format: date-time */
+            from: string;
+            /** Format: date-time */
+            to: string;
+            data: {
+                status: number;
+                url: string;
+                /** Format: uuid */
+                distribution_id: string;
+                cache_status: string;
+                /**
+                 * @description `origin`: the origin answered so, now or when it was cached. `unreachable`: no answer came from the origin. `edge`: a rule, a limit or a setting of yours made the edge answer so.
+                 * @enum {string}
+                 */
+                made_by: "origin" | "unreachable" | "edge";
+                requests: number;
+                /**
+                 * Format: date-time
+                 * @description Within the period.
+                 */
+                first_seen: string;
+                /** Format: date-time */
+                last_seen: string;
+                /** @description Of some of them, as the viewers got X-Request-Id. */
+                request_ids: string[];
+            }[];
         };
         /**
          * @example {
@@ -5778,7 +6060,7 @@ export interface components {
              * @description As in GET /reports/traffic: shares and ratios from 0 to 1, bandwidth in bits per second, times in ms.
              * @enum {string}
              */
-            metric: "requests" | "bytes" | "bandwidth" | "hits" | "hit_ratio" | "byte_hit_ratio" | "bytes_in" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
+            metric: "requests" | "bytes" | "bandwidth" | "bytes_in" | "hits" | "hit_ratio" | "byte_hit_ratio" | "status_1xx" | "status_2xx" | "status_3xx" | "status_4xx" | "status_5xx" | "errors" | "error_rate" | "origin_requests" | "origin_bytes" | "ttfb_p50" | "ttfb_p95" | "ttfb_p99" | "visitors";
             /** @enum {string} */
             direction: "above" | "below";
             value: number;
@@ -6234,6 +6516,125 @@ export interface components {
         };
         /**
          * @example {
+         *       "name": "tm_swift",
+         *       "is_configured": true,
+         *       "is_enabled": true,
+         *       "base_url": "https://base-api.swiftfederation.com",
+         *       "delivery_url": "https://cdn-api.swiftfederation.com",
+         *       "customer_id": "16939",
+         *       "paths": {
+         *         "volume": "/v1.1/report/volume"
+         *       },
+         *       "is_healthy": true,
+         *       "checked_at": "2026-03-01T12:00:00.000Z",
+         *       "error": null,
+         *       "statistics_synced_at": "2026-03-01T12:00:00.000Z",
+         *       "statistics_error": null,
+         *       "updated_at": "2026-03-01T09:30:00.000Z"
+         *     }
+         */
+        Provider: {
+            /**
+             * @description `gotipath`: our own edges.
+             * @enum {string}
+             */
+            name: "gotipath" | "gcore" | "tm_swift";
+            is_configured: boolean;
+            is_enabled: boolean;
+            base_url: string | null;
+            delivery_url: string | null;
+            customer_id: string | null;
+            paths: {
+                [key: string]: string;
+            };
+            /** @description null: nobody has looked since it was changed. */
+            is_healthy: boolean | null;
+            checked_at: string | null;
+            /** @description In words, why it is not healthy. */
+            error: string | null;
+            statistics_synced_at: string | null;
+            /** @description In words, what could not be taken over the last time. */
+            statistics_error: string | null;
+            updated_at: string | null;
+        };
+        /**
+         * @example {
+         *       "key_id": "6vE59B1z4p174N25",
+         *       "key_secret": "…",
+         *       "customer_id": "16939"
+         *     }
+         */
+        ProviderInput: {
+            /** @default true */
+            is_enabled?: boolean;
+            /** @description gcore: the permanent API token. Never read back. */
+            api_token?: string;
+            /** @description tm_swift: the access key's id. */
+            key_id?: string;
+            /** @description tm_swift: the access key's secret. Never read back. */
+            key_secret?: string;
+            /** @description tm_swift: who we are there. */
+            customer_id?: string;
+            /** @description Where it is asked, when it is not where it says that it is. */
+            base_url?: string;
+            /** @description tm_swift: where its delivery API is, which has the statistics. */
+            delivery_url?: string;
+            /** @description Paths that are not as documented, by name: gcore has statistics, check; tm_swift volume, hit_volume, hit_requests, origin_codes, check. */
+            paths?: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * @example {
+         *       "id": "0f9b9c1a-3f6e-4b53-9a41-0c9d2f7e5a10",
+         *       "provider": "gcore",
+         *       "resource": "695503",
+         *       "distribution_id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77",
+         *       "account_id": "8a1b6f8c-1f5e-4b0f-8f0e-5d2d3a9c7e42",
+         *       "since": "2026-03-01T12:00:00.000Z",
+         *       "until": null,
+         *       "synced_until": "2026-03-08T09:15:00.000Z",
+         *       "error": null,
+         *       "created_at": "2026-03-01T12:01:10.000Z"
+         *     }
+         */
+        ProviderLink: {
+            /** Format: uuid */
+            id: string;
+            /** @enum {string} */
+            provider: "gcore" | "tm_swift";
+            resource: string;
+            /** Format: uuid */
+            distribution_id: string;
+            /** Format: uuid */
+            account_id: string;
+            /** Format: date-time */
+            since: string;
+            /** @description null: until further notice. */
+            until: string | null;
+            /** @description Up to here its statistics were taken over. */
+            synced_until: string | null;
+            /** @description In words, why the last synchronisation left it out. */
+            error: string | null;
+            /** Format: date-time */
+            created_at: string;
+        };
+        /**
+         * @example {
+         *       "distribution_id": "5b0a3f1e-7f0e-4c52-9f7e-2d9f3c1a6b77"
+         *     }
+         */
+        ProviderLinkInput: {
+            /** Format: uuid */
+            distribution_id: string;
+            /**
+             * Format: date-time
+             * @description From when on its traffic is the distribution's: up to 60 days ago. Now, if it is not said.
+             */
+            since?: string;
+        };
+        /**
+         * @example {
          *       "id": "7d2f4c1a-9b3e-4f60-8a15-c0d9e8f7a6b5",
          *       "distribution_id": "0d9b8c7a-6e5f-4d3c-9b2a-1f0e9d8c7b6a",
          *       "type": "urls",
@@ -6350,6 +6751,81 @@ export interface components {
              * @constant
              */
             all?: true;
+        };
+        /**
+         * @example {
+         *       "month": "2026-11",
+         *       "source": "account",
+         *       "cuts_off": true,
+         *       "cut_off_at": null,
+         *       "requests": {
+         *         "limit": null,
+         *         "used": 48210221
+         *       },
+         *       "bytes": {
+         *         "limit": 10000000000000,
+         *         "used": 8120448312000
+         *       }
+         *     }
+         */
+        Quota: {
+            /** @description In UTC. */
+            month: string;
+            /**
+             * @description `account`: an operator has set it. `default`: it comes with the role of the account's owners.
+             * @enum {string}
+             */
+            source: "account" | "default";
+            requests: {
+                limit: number | null;
+                /** @description In the running month, as far as edges have sent it. */
+                used: number;
+            };
+            bytes: {
+                limit: number | null;
+                /** @description In the running month, as far as edges have sent it. */
+                used: number;
+            };
+            /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
+            cuts_off: boolean;
+            /** @description Since when the account's distributions answer 503; null: they do not. */
+            cut_off_at: string | null;
+        };
+        /**
+         * @example {
+         *       "requests": null,
+         *       "bytes": 10000000000000,
+         *       "cuts_off": true
+         *     }
+         */
+        QuotaInput: {
+            /** @description In a month (in UTC). Null: as much as they like. */
+            requests: number | null;
+            /** @description In a month (in UTC). Null: as much as they like. */
+            bytes: number | null;
+            /**
+             * @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over.
+             * @default false
+             */
+            cuts_off?: boolean;
+        };
+        /**
+         * @example {
+         *       "account_id": "3f0c9a0e-52f7-4a57-9a57-0d8e6a1c2b11",
+         *       "requests": null,
+         *       "bytes": 10000000000000,
+         *       "cuts_off": true
+         *     }
+         */
+        QuotaSet: {
+            /** Format: uuid */
+            account_id: string;
+            /** @description In a month (in UTC). Null: as much as they like. */
+            requests: number | null;
+            /** @description In a month (in UTC). Null: as much as they like. */
+            bytes: number | null;
+            /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
+            cuts_off: boolean;
         };
         /**
          * @example {
@@ -6800,6 +7276,7 @@ export interface components {
          *         "requests": 48210,
          *         "bytes": 9120448312
          *       },
+         *       "missing_requests_max": 0,
          *       "data": [
          *         {
          *           "value": "www.example.com/index.html",
@@ -6816,7 +7293,7 @@ export interface components {
             /** Format: date-time */
             to: string;
             /** @enum {string} */
-            by: "url" | "host" | "referrer" | "user_agent" | "status" | "status_class" | "cache_status" | "protocol" | "edge" | "distribution" | "error";
+            by: "url" | "referrer" | "user_agent" | "error" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host" | "edge" | "provider" | "distribution";
             /** @enum {string} */
             order_by: "requests" | "bytes";
             /** @description Of all values, in the list or not. */
@@ -6824,6 +7301,8 @@ export interface components {
                 requests: number;
                 bytes: number;
             };
+            /** @description 0: every value was counted. Else, of the URLs of a whole account: one that is missing though it belongs to the list has no more requests than these. The numbers of those that are listed are exact. */
+            missing_requests_max: number;
             data: {
                 /** @description Empty where there was none, such as no referrer. */
                 value: string;
@@ -6897,6 +7376,7 @@ export interface components {
          *       "from": "2026-05-01T00:00:00.000Z",
          *       "to": "2026-05-02T00:00:00.000Z",
          *       "interval": "hour",
+         *       "timezone": "UTC",
          *       "data": [
          *         {
          *           "time": "2026-05-01T00:00:00.000Z",
@@ -6905,7 +7385,13 @@ export interface components {
          *           "hits": 45799,
          *           "hit_ratio": 0.95
          *         }
-         *       ]
+         *       ],
+         *       "total": {
+         *         "requests": 48210,
+         *         "bytes": 9120448312,
+         *         "hits": 45799,
+         *         "hit_ratio": 0.95
+         *       }
          *     }
          */
         TrafficReport: {
@@ -6914,31 +7400,144 @@ export interface components {
             /** Format: date-time */
             to: string;
             /** @enum {string} */
-            interval: "minute" | "hour" | "day" | "month";
+            interval: "minute" | "5minutes" | "hour" | "day" | "month";
+            timezone: string;
             data: {
                 /**
                  * Format: date-time
                  * @description The beginning of the interval.
                  */
                 time: string;
+                account_id?: string;
                 distribution_id?: string;
                 edge_id?: string;
-                cache_status?: string;
+                provider?: string;
+                /** @description Empty: not known. */
+                country?: string;
+                status?: string;
                 status_class?: string;
+                cache_status?: string;
                 protocol?: string;
+                content_kind?: string;
+                host?: string;
                 requests?: number;
                 /** @description Sent to viewers. */
                 bytes?: number;
+                /** @description Bits per second sent to viewers, over the time that has passed. */
+                bandwidth?: number;
                 /** @description Received from viewers. */
                 bytes_in?: number;
                 hits?: number;
-                /** @description 0 where there were no requests. */
+                /** @description Of requests; 0 where there were none. */
                 hit_ratio?: number;
+                /** @description Of bytes; 0 where there were none. */
+                byte_hit_ratio?: number;
+                status_1xx?: number;
                 status_2xx?: number;
                 status_3xx?: number;
                 status_4xx?: number;
                 status_5xx?: number;
+                /** @description Answers with a status from 500 on. */
+                errors?: number;
+                /** @description 0 where there were no requests. */
+                error_rate?: number;
+                /** @description For which an origin was asked. */
+                origin_requests?: number;
+                /** @description Received from origins. */
+                origin_bytes?: number;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p50?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p95?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p99?: number | null;
+                /** @description Addresses that asked, within 1.2 % as a rule. They are hashed anew each day of UTC: who comes on two days counts twice. */
+                visitors?: number;
             }[];
+            /** @description With group_by: each over the whole period, the largest first, what is left last. */
+            groups?: {
+                account_id?: string;
+                distribution_id?: string;
+                edge_id?: string;
+                provider?: string;
+                /** @description Empty: not known. */
+                country?: string;
+                status?: string;
+                status_class?: string;
+                cache_status?: string;
+                protocol?: string;
+                content_kind?: string;
+                host?: string;
+                requests?: number;
+                /** @description Sent to viewers. */
+                bytes?: number;
+                /** @description Bits per second sent to viewers, over the time that has passed. */
+                bandwidth?: number;
+                /** @description Received from viewers. */
+                bytes_in?: number;
+                hits?: number;
+                /** @description Of requests; 0 where there were none. */
+                hit_ratio?: number;
+                /** @description Of bytes; 0 where there were none. */
+                byte_hit_ratio?: number;
+                status_1xx?: number;
+                status_2xx?: number;
+                status_3xx?: number;
+                status_4xx?: number;
+                status_5xx?: number;
+                /** @description Answers with a status from 500 on. */
+                errors?: number;
+                /** @description 0 where there were no requests. */
+                error_rate?: number;
+                /** @description For which an origin was asked. */
+                origin_requests?: number;
+                /** @description Received from origins. */
+                origin_bytes?: number;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p50?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p95?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p99?: number | null;
+                /** @description Addresses that asked, within 1.2 % as a rule. They are hashed anew each day of UTC: who comes on two days counts twice. */
+                visitors?: number;
+            }[];
+            /** @description Over the whole period and all groups. */
+            total: {
+                requests?: number;
+                /** @description Sent to viewers. */
+                bytes?: number;
+                /** @description Bits per second sent to viewers, over the time that has passed. */
+                bandwidth?: number;
+                /** @description Received from viewers. */
+                bytes_in?: number;
+                hits?: number;
+                /** @description Of requests; 0 where there were none. */
+                hit_ratio?: number;
+                /** @description Of bytes; 0 where there were none. */
+                byte_hit_ratio?: number;
+                status_1xx?: number;
+                status_2xx?: number;
+                status_3xx?: number;
+                status_4xx?: number;
+                status_5xx?: number;
+                /** @description Answers with a status from 500 on. */
+                errors?: number;
+                /** @description 0 where there were no requests. */
+                error_rate?: number;
+                /** @description For which an origin was asked. */
+                origin_requests?: number;
+                /** @description Received from origins. */
+                origin_bytes?: number;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p50?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p95?: number | null;
+                /** @description In milliseconds, within 3.125 %; null where there were no requests. */
+                ttfb_p99?: number | null;
+                /** @description Addresses that asked, within 1.2 % as a rule. They are hashed anew each day of UTC: who comes on two days counts twice. */
+                visitors?: number;
+            };
         };
         /**
          * @example {
@@ -7486,7 +8085,7 @@ export interface components {
             /** @default  */
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
+            events: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "usage.warning" | "usage.exceeded" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
             /** @default true */
             is_enabled?: boolean;
         };
@@ -7500,7 +8099,7 @@ export interface components {
             url?: string;
             description?: string | "";
             /** @description `*`: all, and those that are still to come. */
-            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
+            events?: ("*" | "certificate.expiring" | "certificate.issued" | "certificate.failed" | "domain.pointing" | "domain.not-pointing" | "domain.won" | "domain.lost" | "distribution.moved" | "usage.warning" | "usage.exceeded" | "alert.raised" | "alert.resolved" | "webhook.disabled")[];
             is_enabled?: boolean;
         };
         /**
@@ -7841,6 +8440,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:forbidden" | "urn:edgewright:problem:password-wrong" | "urn:edgewright:problem:recent-login-required";
+                };
+            };
+        };
+        /** @description No such account */
+        "404.unknown-account": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:unknown-account";
                 };
             };
         };
@@ -8398,6 +9014,23 @@ export interface components {
                 "application/problem+json": components["schemas"]["Problem"] & {
                     /** @enum {unknown} */
                     type?: "urn:edgewright:problem:invalid-request";
+                };
+            };
+        };
+        /** @description The request has faults · The report asks for too much at once */
+        "422.invalid-request.report-too-large": {
+            headers: {
+                "X-Request-Id": components["headers"]["X-Request-Id"];
+                "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                [name: string]: unknown;
+            };
+            content: {
+                "application/problem+json": components["schemas"]["Problem"] & {
+                    /** @enum {unknown} */
+                    type?: "urn:edgewright:problem:invalid-request" | "urn:edgewright:problem:report-too-large";
                 };
             };
         };
@@ -15099,6 +15732,232 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    listQuotas: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["AccountQuota"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getQuotaOfAccount: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountQuota"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-account"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    setQuota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuotaInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaSet"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-account"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteQuota: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description No such account · The account has no quota of its own */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:unknown-account" | "urn:edgewright:problem:unknown-quota";
+                    };
+                };
+            };
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getPlatformTraffic: {
+        parameters: {
+            query?: {
+                from?: string;
+                to?: string;
+                timezone?: string;
+                interval?: "minute" | "5minutes" | "hour" | "day" | "month";
+                metrics?: string;
+                limit?: number;
+                distribution_id?: string;
+                edge_id?: string;
+                provider?: string;
+                country?: string;
+                status?: string;
+                cache_status?: string;
+                protocol?: string;
+                content_kind?: string;
+                host?: string;
+                format?: "json" | "csv";
+                account_id?: string;
+                group_by?: "account_id" | "distribution_id" | "edge_id" | "provider" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host";
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrafficReport"];
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     listUsageOfAccounts: {
         parameters: {
             query: {
@@ -15185,6 +16044,383 @@ export interface operations {
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
         };
     };
+    listProviders: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["Provider"][];
+                        next_cursor: null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                name: "gotipath" | "gcore" | "tm_swift";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    putProvider: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag of what you read: when it has changed since, the answer is 412. */
+                "If-Match"?: string;
+            };
+            path: {
+                name: "gcore" | "tm_swift";
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provider"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            412: components["responses"]["412.precondition-failed"];
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    listProviderLinks: {
+        parameters: {
+            query?: {
+                limit?: number;
+                cursor?: string;
+                resource?: string;
+                distribution_id?: string;
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path: {
+                name: "gcore" | "tm_swift";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": {
+                        data: components["schemas"]["ProviderLink"][];
+                        next_cursor: string | null;
+                    };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    putProviderLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: "gcore" | "tm_swift";
+                resource: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProviderLinkInput"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProviderLink"];
+                };
+            };
+            400: components["responses"]["400.malformed-request"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description The distribution was deleted · The provider is not configured */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:distribution-deleted" | "urn:edgewright:problem:provider-not-configured";
+                    };
+                };
+            };
+            413: components["responses"]["413.content-too-large"];
+            415: components["responses"]["415.unsupported-media-type"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    deleteProviderLink: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: "gcore" | "tm_swift";
+                resource: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done, nothing to say */
+            204: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            /** @description There is no such link */
+            404: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:unknown-provider-link";
+                    };
+                };
+            };
+            /** @description The provider is not configured */
+            409: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:provider-not-configured";
+                    };
+                };
+            };
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getQuota: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Quota"];
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-account"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    getErrors: {
+        parameters: {
+            query?: {
+                status?: ("4xx" | "5xx") | number;
+                limit?: number;
+                distribution_id?: string;
+                from?: string;
+                to?: string;
+            };
+            header?: {
+                /** @description Which of your accounts is meant; without it, your first. */
+                "X-Account-Id"?: string;
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorReport"];
+                    "text/csv": string;
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            404: components["responses"]["404.unknown-distribution"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
     watchTraffic: {
         parameters: {
             query?: {
@@ -15243,7 +16479,7 @@ export interface operations {
     getTop: {
         parameters: {
             query: {
-                by: "url" | "host" | "referrer" | "user_agent" | "status" | "status_class" | "cache_status" | "protocol" | "edge" | "distribution" | "error";
+                by: "url" | "referrer" | "user_agent" | "error" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host" | "edge" | "provider" | "distribution";
                 order_by?: "requests" | "bytes";
                 limit?: number;
                 distribution_id?: string;
@@ -15281,7 +16517,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-distribution"];
-            422: components["responses"]["422.invalid-request"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -15290,12 +16526,23 @@ export interface operations {
     getTraffic: {
         parameters: {
             query?: {
-                distribution_id?: string;
                 from?: string;
                 to?: string;
-                interval?: "minute" | "hour" | "day" | "month";
+                timezone?: string;
+                interval?: "minute" | "5minutes" | "hour" | "day" | "month";
                 metrics?: string;
-                group_by?: "distribution_id" | "edge_id" | "cache_status" | "status_class" | "protocol";
+                limit?: number;
+                distribution_id?: string;
+                edge_id?: string;
+                provider?: string;
+                country?: string;
+                status?: string;
+                cache_status?: string;
+                protocol?: string;
+                content_kind?: string;
+                host?: string;
+                format?: "json" | "csv";
+                group_by?: "distribution_id" | "edge_id" | "provider" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host";
             };
             header?: {
                 /** @description Which of your accounts is meant; without it, your first. */
@@ -15321,13 +16568,14 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["TrafficReport"];
+                    "text/csv": string;
                 };
             };
             304: components["responses"]["304"];
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-distribution"];
-            422: components["responses"]["422.invalid-request"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -16435,6 +17683,17 @@ export interface operations {
                         balancer_keepalive?: boolean;
                         /** @default false */
                         brotli?: boolean;
+                    };
+                    logs?: {
+                        behind_since: number | null;
+                        unsent_bytes: number;
+                        lost_lines: number;
+                        losses: {
+                            at: number;
+                            from: number;
+                            to: number;
+                            lines: number;
+                        }[];
                     };
                 };
             };

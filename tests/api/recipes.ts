@@ -69,24 +69,22 @@ async function withVersions(kitchen: Kitchen): Promise<string> {
   return id;
 }
 
+function lastDay() {
+  const to = new Date();
+  const from = new Date(to.getTime() - 24 * 60 * 60 * 1000);
+  return { from: from.toISOString(), to: to.toISOString(), interval: "hour", metrics: "requests", group_by: "status" };
+}
+
 const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...peopleRecipes,
   ...edgeRecipes,
   ...certificateRecipes,
   ...webhookRecipes,
   ...alertRecipes,
-  getTraffic: async (kitchen) => {
-    const day = 24 * 60 * 60 * 1000;
-    const to = new Date();
-    return {
-      query: {
-        distribution_id: await createDistribution(kitchen),
-        from: new Date(to.getTime() - day).toISOString(),
-        to: to.toISOString(),
-        interval: "hour",
-      },
-    };
-  },
+  getTraffic: async (kitchen) => ({
+    query: { distribution_id: await createDistribution(kitchen), ...lastDay(), timezone: "Asia/Kolkata", limit: "3" },
+  }),
+  getPlatformTraffic: async ({ owner }) => ({ query: { account_id: owner.accountId, ...lastDay() } }),
   listDistributions: async (kitchen) => {
     await createDistribution(kitchen);
     return { query: { sort: "label", search: kitchen.canary } };
@@ -144,7 +142,7 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|certificates|cache-policies|alerts|reports|edge|deployment-rollouts|points-of-presence)/.test(
+  return !/^\/api\/v1\/(distributions|certificates|cache-policies|alerts|reports|platform\/reports|edge|deployment-rollouts|points-of-presence)/.test(
     path,
   );
 }

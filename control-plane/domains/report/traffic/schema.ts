@@ -11,13 +11,23 @@ import { intervals, isTimeZone } from "./zone.ts";
 const VALUES_MAX = 50;
 
 /** Some values, separated by commas. */
-function listOf<Value extends z.ZodType<string, string>>(value: Value, description: string) {
+function listOf(value: z.ZodType<string, string>, description: string) {
   return z
     .string()
-    .transform((text) => [...new Set(text.split(",").map((part) => part.trim()))])
-    .pipe(z.array(value).max(VALUES_MAX, { error: `must be at most ${VALUES_MAX} values.` }))
+    .transform((text, context) => readValues(text, value, context))
     .optional()
     .meta({ description: `${description} Several are separated by commas.` });
+}
+
+function readValues(text: string, value: z.ZodType<string, string>, context: z.RefinementCtx): readonly string[] {
+  const parts = [...new Set(text.split(",").map((part) => part.trim()))];
+  if (parts.length > VALUES_MAX) context.addIssue(`must be at most ${VALUES_MAX} values.`);
+  return parts.flatMap((part) => {
+    const parsed = value.safeParse(part);
+    if (parsed.success) return [parsed.data];
+    context.addIssue(parsed.error.issues[0]?.message ?? "is not a value of it.");
+    return [];
+  });
 }
 
 const word = z.string().max(255);
