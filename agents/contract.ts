@@ -354,9 +354,7 @@ export const logStandingSchema = z.object({
   /** Given up since this edge's disk began. */
   lost_lines: z.int().min(0),
   /** The newest of those. */
-  losses: z
-    .array(z.object({ at: unixMs, from: unixMs, to: unixMs, lines: z.int().min(0) }))
-    .max(LOG_LOSSES_MAX),
+  losses: z.array(z.object({ at: unixMs, from: unixMs, to: unixMs, lines: z.int().min(0) })).max(LOG_LOSSES_MAX),
 });
 export type LogStanding = z.infer<typeof logStandingSchema>;
 

@@ -181,5 +181,14 @@ function nodeToReply(node: EdgeNodeRecord, now: Date): EdgeReply {
 
 function runningOf(report: NonNullable<EdgeNodeRecord["report"]>): EdgeReply["running"] {
   const { feed_id, applied, structure, documents, state_hash, refused } = report;
-  return { feed_id, applied, structure, documents, state_hash, refused };
+  return { feed_id, applied, structure, documents, state_hash, refused, logs: logsOf(report) };
+}
+
+function logsOf({ logs }: NonNullable<EdgeNodeRecord["report"]>): NonNullable<EdgeReply["running"]>["logs"] {
+  if (logs === undefined) return null;
+  const { behind_since, unsent_bytes, lost_lines } = logs;
+  return {
+    behind_since: behind_since === null ? null : new Date(behind_since).toISOString(),
+    ...{ unsent_bytes, lost_lines },
+  };
 }

@@ -75,6 +75,19 @@ export const edgeReply = z
         documents: z.int(),
         state_hash: z.string(),
         refused: z.array(refusalSchema),
+        logs: z
+          .object({
+            behind_since: z.iso
+              .datetime()
+              .nullable()
+              .meta({ description: "When the oldest log line was written that has not arrived; null: nothing waits." }),
+            unsent_bytes: z.int(),
+            lost_lines: z
+              .int()
+              .meta({ description: "Given up because they waited for longer than the edge's disk could hold them." }),
+          })
+          .nullable()
+          .meta({ description: "How far its access log is sent; null: its agent does not tell." }),
       })
       .nullable()
       .meta({ description: "The last report; null until the first one." }),
@@ -99,6 +112,7 @@ export const edgeReply = z
           documents: 311,
           state_hash: "9f2c".repeat(16),
           refused: [],
+          logs: { behind_since: null, unsent_bytes: 0, lost_lines: 0 },
         },
         created_at: time,
       },

@@ -10,6 +10,7 @@ import { platformActor } from "../../http/caller.ts";
 import { createEdgeAuthority, edgeUri } from "./authority.ts";
 import { createEdgeGroupService, type EdgeGroupService } from "./group-service.ts";
 import { findGroup } from "./group-store.ts";
+import { findLostLines, listLogsBehind } from "./log-store.ts";
 import { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";
 import { findProgress, hasReportedSince } from "./store.ts";
 import { capabilities, createTestKey } from "./test-agent.ts";
@@ -265,6 +266,31 @@ describe("a report", () => {
     expect(await report(edgeId, { boot_id, seq: 6 })).toBeUndefined();
     expect(await report(edgeId, { boot_id, seq: 8 })).toMatchObject({ previous: { seq: 7 } });
     expect(await report(edgeId, { seq: 1 })).toMatchObject({ previous: { seq: 8 } });
+  });
+
+  test("tells how far the log is sent, and each loss counts once however often it is told", async () => {
+    const { edge_id } = await enrolled();
+    const boot_id = randomUUID();
+    const written = (text: string) => Date.parse(`2026-05-04T${text}Z`);
+    const loss = { at: written("12:00"), from: written("10:00"), to: written("10:30"), lines: 400 };
+    const logs = { behind_since: written("11:00"), unsent_bytes: 5, lost_lines: 400, losses: [loss] };
+    await report(edge_id, { boot_id, seq: 1, logs });
+    await report(edge_id, { boot_id, seq: 2, logs });
+    const seenSince = new Date(now.getTime() - 60_000);
+    const isBehind = async (before: string) =>
+      (await listLogsBehind(database.db, { seenSince, before: new Date(written(before)) })).some(
+        (one) => one.edgeId === edge_id,
+      );
+    expect([await isBehind("11:01"), await isBehind("10:59")]).toEqual([true, false]);
+    const lostBetween = (from: string, to: string) =>
+      findLostLines(database.db, { from: new Date(written(from)), to: new Date(written(to)) });
+    expect(await lostBetween("10:15", "10:20")).toBe(400);
+    expect(await lostBetween("10:31", "11:00")).toBe(0);
+    const second = { ...loss, at: written("13:00"), from: written("10:31"), lines: 7, to: written("10:40") };
+    const later = { ...logs, behind_since: null, lost_lines: 407, losses: [loss, second] };
+    await report(edge_id, { boot_id, seq: 3, logs: later });
+    expect(await lostBetween("10:00", "11:00")).toBe(407);
+    expect(await isBehind("11:01")).toBe(false);
   });
 
   test("makes its node one that has reported since, when it follows this feed", async () => {

@@ -20,6 +20,7 @@ import {
   spendEnrolmentToken,
 } from "./identity-store.ts";
 import { edgeGroupChanged, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
+import { insertLogLosses } from "./log-store.ts";
 import { edgeNameTaken, enrolmentTokenRefused, unknownEdge, unknownEdgeGroup } from "./problems.ts";
 import { isGain, sharedCapabilities } from "./rules.ts";
 import type { PatchEdgeInput } from "./schema.ts";
@@ -207,6 +208,10 @@ export async function recordReport(
   const previous = node.report;
   if (previous !== null && previous.boot_id === report.boot_id && report.seq <= previous.seq) return undefined;
   await updateReport(tx, edgeId, { report, feedId }, now);
+  const { logs } = report;
+  if (logs !== undefined && logs.lost_lines !== previous?.logs?.lost_lines) {
+    await insertLogLosses(tx, edgeId, logs.losses);
+  }
   if (!isDeepStrictEqual(node.capabilities, report.capabilities)) {
     await refreshCapabilities(tx, node.groupId, now, "gains once quiet");
   }

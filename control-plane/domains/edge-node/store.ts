@@ -30,6 +30,7 @@ class EdgeNodeModel extends Model {
   declare feedId: string | null;
   declare applied: number;
   declare reportedAt: Date | null;
+  declare logBehindSince: Date | null;
   declare createdAt: Date;
   /** Only where a page was asked for. */
   declare pageKey?: string;
@@ -95,7 +96,9 @@ export async function findNode(reads: Reads, id: string): Promise<EdgeNodeRecord
 
 /** An agent that enrols again has lost what it reported. */
 export async function resetNode(tx: Tx, id: string, capabilities: Capabilities): Promise<void> {
-  await EdgeNodeModel.query(tx).patch({ capabilities, report: null, feedId: null, reportedAt: null }).where({ id });
+  await EdgeNodeModel.query(tx)
+    .patch({ capabilities, report: null, feedId: null, reportedAt: null, logBehindSince: null })
+    .where({ id });
 }
 
 export async function updatePublicKey(tx: Tx, id: string, publicKey: string): Promise<void> {
@@ -141,7 +144,11 @@ export async function updateReport(
   now: Date,
 ): Promise<void> {
   const { applied, capabilities } = report;
-  await EdgeNodeModel.query(tx).patch({ report, feedId, applied, capabilities, reportedAt: now }).where({ id });
+  const since = report.logs?.behind_since ?? null;
+  const logBehindSince = since === null ? null : new Date(since);
+  await EdgeNodeModel.query(tx)
+    .patch({ report, feedId, applied, capabilities, reportedAt: now, logBehindSince })
+    .where({ id });
 }
 
 export async function findNodesOfGroup(reads: Reads, groupId: string): Promise<readonly EdgeNodeRecord[]> {
