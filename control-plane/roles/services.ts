@@ -128,7 +128,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     reportQueries,
     measures: createMeasures({ queries: reportQueries, clock }),
     reports: createReportService({ queries: reportQueries, distributions, clock }),
-    tops: createTopService({ clickhouse, distributions, clock }),
+    tops: createTopService({ queries: reportQueries, distributions, clock }),
     live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),
     quotas: createQuotaService({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),

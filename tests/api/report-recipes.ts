@@ -17,6 +17,7 @@ export function reportRecipes(
     getTop: async (kitchen) => ({
       query: { by: "url", order_by: "bytes", limit: "5", ...(await ofDay(kitchen)) },
     }),
+    getErrors: async (kitchen) => ({ query: { status: "5xx", limit: "5", ...(await ofDay(kitchen)) } }),
     // The stream ends after its first event.
     watchTraffic: async (kitchen) => ({ query: { distribution_id: await createDistribution(kitchen), seconds: "0" } }),
   };

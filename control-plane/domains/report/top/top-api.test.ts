@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { type ReportWorld, secondsOf, startReportWorld, type TestLine } from "../test-report-world.ts";
+import { createReportQueries } from "../traffic/report-queries.ts";
 import { topRoutes } from "./routes.ts";
 import { createTopService } from "./service.ts";
 
@@ -16,7 +17,7 @@ beforeAll(async () => {
   world = await startReportWorld({
     clock,
     routes: ({ server, distributions }) =>
-      topRoutes({ tops: createTopService({ clickhouse: server.clickhouse, distributions, clock }) }),
+      topRoutes({ tops: createTopService({ queries: createReportQueries(server), distributions, clock }) }),
   });
   const { owner, stranger, mine, another, foreign } = world;
   const of = (changes: TestLine): TestLine => ({
@@ -27,7 +28,7 @@ beforeAll(async () => {
     of({ path: "/often.jpg", bytes_out: 10, referrer_host: "news.example" }),
     of({ path: "/often.jpg", bytes_out: 10, referrer_host: "news.example" }),
     of({ path: "/large.zip", bytes_out: 5_000, weight: 1 }),
-    of({ path: "/sample.jpg", bytes_out: 100, weight: 40 }),
+    of({ path: "/sample.jpg", bytes_out: 100, weight: 40, user_agent: "" }),
     of({ path: '/=cmd|"x".jpg', bytes_out: 1, status: 404, cache_status: "MISS" }),
     of({ path: "/broken", bytes_out: 1, status: 502, cache_status: "MISS", distribution: another }),
     of({ path: "/yesterday", time: secondsOf(new Date(NOW.getTime() - 26 * 3_600_000)) }),
@@ -71,6 +72,11 @@ test.each([
   ["cache_status", ["HIT", "MISS"]],
   ["referrer", ["", "news.example"]],
   ["host", ["mine.example.com"]],
+  ["user_agent", ["", "curl"]],
+  ["content_kind", ["image"]],
+  ["provider", ["gotipath"]],
+  ["country", [""]],
+  ["protocol", ["HTTP/2.0"]],
 ])("the whole account by %s", async (by, values) => {
   const { data, total } = await getTop(`by=${by}`);
   expect(data.map(({ value }) => value)).toEqual(values);
@@ -130,4 +136,65 @@ test.each([
 ])("%s is a 422 that names %s", async (query, pointer) => {
   const answer = await world.get(`/reports/top?${query}`);
   expect([answer.status, await answer.json()]).toMatchObject([422, { errors: [{ pointer }] }]);
+});
+
+test("what occurs most in whole days and parts of days is what the requests say, of one distribution and of all", async () => {
+  const { owner, mine, another } = world;
+  const start = Date.UTC(NOW.getUTCFullYear(), NOW.getUTCMonth(), NOW.getUTCDate() - 40);
+  const from = new Date(start + 5 * 3_600_000);
+  const to = new Date(start + 3 * 86_400_000 + 3_600_000);
+  const lines = Array.from({ length: 600 }, (_, index): { ms: number; path: string; distribution: string } => ({
+    ms: start + Math.floor((index * 4 * 86_400_000) / 600),
+    path: `/${(index * index) % 23}`,
+    distribution: index % 3 === 0 ? another : mine,
+  }));
+  await world.sendLines(
+    lines.map(({ ms, ...line }) => ({
+      ...{ ...line, time: secondsOf(new Date(ms)), account: owner.accountId, host: "counted.example.com" },
+      ...{ bytes_out: 7, referrer_host: line.path === "/0" ? "" : `r${line.path.slice(1)}.example` },
+    })),
+  );
+  const expected = (isAsked: (line: { path: string; distribution: string }) => boolean) => {
+    const counts = new Map<string, number>();
+    for (const line of lines) {
+      if (line.ms < from.getTime() || line.ms >= to.getTime() || !isAsked(line)) continue;
+      counts.set(line.path, (counts.get(line.path) ?? 0) + 1);
+    }
+    return [...counts].sort(([a, m], [b, n]) => n - m || (a < b ? -1 : 1));
+  };
+  const period = `from=${from.toISOString()}&to=${to.toISOString()}&limit=1000`;
+  for (const [query, counts] of [
+    [`${period}&distribution_id=${mine}`, expected(({ distribution }) => distribution === mine)],
+    [period, expected(() => true)],
+    [`${period}&order_by=bytes`, expected(() => true)],
+  ] as const) {
+    const { data, total } = await getTop(`by=url&${query}`);
+    expect(data.map(({ value, requests }) => [value.replace("counted.example.com", ""), requests])).toEqual(counts);
+    expect(total.requests).toBe(counts.reduce((sum, [, count]) => sum + count, 0));
+    const referrers = await getTop(`by=referrer&${query}`);
+    expect(new Map(referrers.data.map(({ value, requests }) => [value, requests]))).toEqual(
+      new Map(counts.map(([path, count]) => [path === "/0" ? "" : `r${path.slice(1)}.example`, count])),
+    );
+  }
+});
+
+test("of a whole account's days a value may be missing, and the answer says how much of it", async () => {
+  const days = `from=${new Date(NOW.getTime() - 50 * 86_400_000).toISOString().slice(0, 10)}T00:00:00Z`;
+  const missing = async (query: string) =>
+    z.object({ missing_requests_max: z.number() }).parse(await (await world.get(`/reports/top?${query}`)).json());
+  expect(await missing(`by=url&${days}`)).toEqual({ missing_requests_max: 1 });
+  expect(await missing(`by=url&order_by=bytes&${days}`)).toEqual({ missing_requests_max: 0 });
+  expect(await missing(`by=url&${days}&distribution_id=${world.mine}`)).toEqual({ missing_requests_max: 0 });
+});
+
+test("what is older than single requests are kept is told by whole days", async () => {
+  const old = (days: number, time: string) =>
+    `${new Date(NOW.getTime() - days * 86_400_000).toISOString().slice(0, 10)}T${time}Z`;
+  const whole = await getTop(`by=referrer&from=${old(300, "00:00:00")}&to=${old(200, "00:00:00")}`);
+  expect(whole.data).toEqual([]);
+  const answer = await world.get(`/reports/top?by=referrer&from=${old(300, "01:00:00")}&to=${old(200, "00:00:00")}`);
+  expect([answer.status, await answer.json()]).toMatchObject([
+    422,
+    { errors: [{ pointer: "?from", detail: expect.stringContaining("midnight UTC") }] },
+  ]);
 });

@@ -1,72 +1,133 @@
-// Asks ClickHouse which values occur most. What a request names is looked up in the tables below; its values go as parameters.
+// Asks ClickHouse which URLs, referrers, user agents and errors occur most: whole days from the lists of days, the rest from
+// the requests themselves.
 import { z } from "zod";
-import type { ClickHouse } from "../../../database/clickhouse.ts";
-import type { Sums, TopEntry, TopOrder, TopRequest, TopSubject, TrafficScope } from "./top.ts";
+import { WHOLE_ACCOUNT } from "../counted/tables.ts";
+import type { ReportQueries } from "../traffic/report-queries.ts";
+import type { Period } from "../traffic/zone.ts";
+import type { DaysAndRests } from "./days.ts";
+import type { ListedSubject, Sums, TopEntry, TopOrder, TrafficScope } from "./top.ts";
 
-const SUBJECTS = {
-  url: "concat(host, path)",
-  host: "toString(host)",
+const VALUES = {
+  url: "concat(toString(host), path)",
   referrer: "referrer_host",
-  user_agent: "user_agent",
-  status: "toString(status)",
-  status_class: "concat(toString(intDiv(status, 100)), 'xx')",
-  cache_status: "toString(cache_status)",
-  protocol: "toString(protocol)",
-  edge: "toString(edge_id)",
-  distribution: "toString(distribution_id)",
-  error: "concat(toString(status), ' ', host, path)",
-} satisfies Record<TopSubject, string>;
+  user_agent: "toString(user_agent_family)",
+  error: "concat(toString(status), ' ', toString(host), path)",
+} satisfies Record<ListedSubject, string>;
 
 const ORDERS = { requests: "requests", bytes: "bytes" } satisfies Record<TopOrder, string>;
 
-const QUERY_SECONDS_MAX = 20;
-
-const rowsSchema = z.array(
-  z.object({
-    value: z.string(),
-    requests: z.coerce.number(),
-    bytes: z.coerce.number(),
-    all_requests: z.coerce.number(),
-    all_bytes: z.coerce.number(),
-  }),
-);
-
-export interface FoundTop {
-  readonly entries: readonly TopEntry[];
-  /** Of all values, in the list or not. */
-  readonly total: Sums;
+export interface ListQuestion {
+  readonly scope: TrafficScope;
+  readonly what: ListedSubject;
+  readonly orderBy: TopOrder;
+  readonly limit: number;
+  readonly split: DaysAndRests;
 }
 
-/** Those with most first; of equals, in the order of the alphabet. */
-export async function findTop(
-  clickhouse: ClickHouse,
-  { accountId, distributionId }: TrafficScope,
-  { by, orderBy, limit, from, to }: TopRequest,
+export interface FoundList {
+  readonly entries: readonly TopEntry[];
+  /** Of all values that have a name; undefined where not every value was looked at. */
+  readonly named: Sums | undefined;
+}
+
+const count = z.coerce.number();
+const rowSchema = z.object({
+  ...{ value: z.string(), requests: count, bytes: count, all_requests: count, all_bytes: count },
+});
+
+export async function findList(
+  queries: ReportQueries,
+  question: ListQuestion,
   signal: AbortSignal,
-): Promise<FoundTop> {
-  const answer = await clickhouse.query({
+): Promise<FoundList> {
+  const { scope, what, orderBy, limit } = question;
+  const isPicked = needsCandidates(question);
+  const pick = isPicked ? `AND (distribution_id, value) IN (${candidatesQuery(question)})` : "";
+  const rows = await queries.rows(rowSchema, {
     query: `
-      SELECT ${SUBJECTS[by]} AS value, sum(weight) AS requests, sum(bytes_out * weight) AS bytes,
+      SELECT value, sum(counted) AS requests, sum(sent) AS bytes,
         sum(requests) OVER () AS all_requests, sum(bytes) OVER () AS all_bytes
-      FROM access_log
-      WHERE account_id = {account:UUID}
-        ${distributionId === undefined ? "" : "AND distribution_id = {distribution:UUID}"}
-        ${by === "error" ? "AND status >= 400" : ""}
-        AND time >= fromUnixTimestamp64Milli({from:Int64}) AND time < fromUnixTimestamp64Milli({to:Int64})
+      FROM (${piecesOf(question).join("\nUNION ALL\n")})
+      WHERE value != '' ${pick}
       GROUP BY value
       ORDER BY ${ORDERS[orderBy]} DESC, value
       LIMIT {limit:UInt32}`,
-    query_params: {
-      ...{ account: accountId, from: from.getTime(), to: to.getTime(), limit },
-      ...(distributionId === undefined ? {} : { distribution: distributionId }),
-    },
-    clickhouse_settings: { max_execution_time: QUERY_SECONDS_MAX },
-    format: "JSONEachRow",
-    abort_signal: signal,
+    params: { account: scope.accountId, distribution: scope.distributionId ?? WHOLE_ACCOUNT, what, limit },
+    ...{ accountId: scope.accountId, signal },
   });
-  const rows = rowsSchema.parse(await answer.json());
+  const [first] = rows;
+  const named = { requests: first?.all_requests ?? 0, bytes: first?.all_bytes ?? 0 };
   return {
     entries: rows.map(({ value, requests, bytes }) => ({ value, requests, bytes })),
-    total: { requests: rows[0]?.all_requests ?? 0, bytes: rows[0]?.all_bytes ?? 0 },
+    named: isPicked ? undefined : named,
   };
+}
+
+/**
+ * A whole account may have had millions of URLs: of its days, those with the most requests are kept by name, and counted
+ * exactly. What sent the most bytes may be none of those, and takes a look at all.
+ */
+export function needsCandidates({ scope, what, orderBy, split }: ListQuestion): boolean {
+  return isOfAccount(scope) && isUrl(what) && orderBy === "requests" && split.days !== undefined;
+}
+
+function isOfAccount({ distributionId }: TrafficScope): boolean {
+  return distributionId === undefined;
+}
+
+function isUrl(what: ListedSubject): boolean {
+  return what === "url" || what === "error";
+}
+
+function piecesOf({ scope, what, split }: ListQuestion): string[] {
+  // Of URLs there are no rows that count whole accounts.
+  const ofDays =
+    isOfAccount(scope) && isUrl(what) ? `distribution_id != ${WHOLE}` : "distribution_id = {distribution:UUID}";
+  return [
+    ...daysIn(split).map(
+      (condition) => `SELECT distribution_id, value, requests AS counted, bytes_out AS sent FROM top_day
+        WHERE account_id = {account:UUID} AND what = {what:String} AND ${ofDays} AND ${condition}`,
+    ),
+    ...split.rests.map(
+      (rest) => `SELECT distribution_id, ${VALUES[what]} AS value, toUInt64(weight) AS counted,
+          access_log.bytes_out * weight AS sent FROM access_log WHERE ${requestsOf(scope, what, rest)}`,
+    ),
+  ];
+}
+
+const WHOLE = `toUUID('${WHOLE_ACCOUNT}')`;
+/** As many of the rests as a list of a day has. */
+const CANDIDATES_MAX = 1_000;
+
+/** Pairs of a distribution and a value. */
+function candidatesQuery({ scope, what, split }: ListQuestion): string {
+  const ofDays = daysIn(split).map(
+    (condition) => `SELECT toUUID(substring(item, 1, 36)) AS distribution_id, substring(item, 38) AS value
+      FROM (SELECT arrayJoin(approx_top_sumMerge(${CANDIDATES_MAX}, 3000)(top)).1 AS item FROM top_account_day
+        WHERE account_id = {account:UUID} AND what = {what:String} AND ${condition})`,
+  );
+  const ofRests = split.rests.map(
+    (rest) => `SELECT distribution_id, value FROM (
+      SELECT distribution_id, ${VALUES[what]} AS value, sum(weight) AS counted FROM access_log
+      WHERE ${requestsOf(scope, what, rest)} GROUP BY distribution_id, value ORDER BY counted DESC LIMIT ${CANDIDATES_MAX})`,
+  );
+  return [...ofDays, ...ofRests].join("\nUNION ALL\n");
+}
+
+function daysIn({ days }: DaysAndRests): string[] {
+  if (days === undefined) return [];
+  return [`day >= toDate('${dateOf(days.from)}') AND day < toDate('${dateOf(days.to)}')`];
+}
+
+function dateOf(midnight: Date): string {
+  return midnight.toISOString().slice(0, 10);
+}
+
+function requestsOf({ distributionId }: TrafficScope, what: ListedSubject, { from, to }: Period): string {
+  return [
+    "account_id = {account:UUID}",
+    ...(distributionId === undefined ? [] : ["distribution_id = {distribution:UUID}"]),
+    ...(what === "error" ? ["status >= 400"] : []),
+    `time >= fromUnixTimestamp64Milli(${from.getTime()}) AND time < fromUnixTimestamp64Milli(${to.getTime()})`,
+  ].join(" AND ");
 }

@@ -1,31 +1,47 @@
-// What a list of the most of something may be asked for, and the period it is of. No I/O.
+// What a list of the most of something may be asked for, and how its entries are put in order. No I/O.
 import type { FieldFault } from "../../../../platform/problem.ts";
+import { TOP_KEPT_DAYS } from "../counted/tables.ts";
+import type { Group } from "../traffic/dimensions.ts";
+import type { Period } from "../traffic/zone.ts";
+
+/** Values without number: the roll-ups of days list them. */
+export const listedSubjects = ["url", "referrer", "user_agent", "error"] as const;
+export type ListedSubject = (typeof listedSubjects)[number];
+
+/** Values of which there are few: traffic is counted by them anyway. */
+export const groupSubjects = {
+  country: "country",
+  status: "status",
+  status_class: "status_class",
+  cache_status: "cache_status",
+  protocol: "protocol",
+  content_kind: "content_kind",
+  host: "host",
+  edge: "edge_id",
+  provider: "provider",
+  distribution: "distribution_id",
+} as const satisfies Record<string, Group>;
+export type GroupSubject = keyof typeof groupSubjects;
 
 export const topSubjects = [
-  "url",
-  "host",
-  "referrer",
-  "user_agent",
+  ...listedSubjects,
+  "country",
   "status",
   "status_class",
   "cache_status",
   "protocol",
+  "content_kind",
+  "host",
   "edge",
+  "provider",
   "distribution",
-  "error",
-] as const;
+] as const satisfies readonly (ListedSubject | GroupSubject)[];
 export type TopSubject = (typeof topSubjects)[number];
 
 export const topOrders = ["requests", "bytes"] as const;
 export type TopOrder = (typeof topOrders)[number];
 
 export const ENTRIES_MAX = 1_000;
-
-export interface Period {
-  readonly from: Date;
-  /** Exclusive. */
-  readonly to: Date;
-}
 
 /** Whose traffic: of one distribution, or of the whole account. */
 export interface TrafficScope {
@@ -39,21 +55,17 @@ export interface TopRequest extends Period {
   readonly limit: number;
 }
 
-export interface TopEntry {
-  readonly value: string;
-  readonly requests: number;
-  readonly bytes: number;
-}
-
 export interface Sums {
   readonly requests: number;
   readonly bytes: number;
 }
 
+export interface TopEntry extends Sums {
+  readonly value: string;
+}
+
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** As the table access_log keeps lines. */
-const KEPT_DAYS = 90;
 
 /** Without `from`: the last 24 hours, from the beginning of an hour on. */
 export function periodOf(asked: { from?: Date | undefined; to?: Date | undefined }, now: Date): Period {
@@ -61,11 +73,21 @@ export function periodOf(asked: { from?: Date | undefined; to?: Date | undefined
   return { from: asked.from ?? new Date(Math.floor((to.getTime() - DAY_MS) / HOUR_MS) * HOUR_MS), to };
 }
 
-export function periodFaults({ from, to }: Period): FieldFault[] {
+export function periodFaults({ from, to }: Period, daysMax = TOP_KEPT_DAYS): FieldFault[] {
   if (from >= to) return [{ pointer: "?from", detail: "must be before `to`." }];
   const days = (to.getTime() - from.getTime()) / DAY_MS;
-  if (days <= KEPT_DAYS + 1) return [];
-  return [{ pointer: "?from", detail: `must be at most ${KEPT_DAYS} days before \`to\`: it is kept that long.` }];
+  if (days <= daysMax + 1) return [];
+  return [{ pointer: "?from", detail: `must be at most ${daysMax} days before \`to\`: it is kept that long.` }];
+}
+
+export function isListed(by: TopSubject): by is ListedSubject {
+  return listedSubjects.some((subject) => subject === by);
+}
+
+/** Those with most first; of equals, in the order of their characters. */
+export function mostOf(entries: readonly TopEntry[], { orderBy, limit }: Pick<TopRequest, "orderBy" | "limit">) {
+  const inOrder = [...entries].sort((a, b) => b[orderBy] - a[orderBy] || (a.value < b.value ? -1 : 1));
+  return inOrder.slice(0, limit);
 }
 
 /** Of the whole, six digits: what is nothing has no share. */
