@@ -18,7 +18,12 @@ import { type AlertRecord, findAlertsById, lockAlerts, updateAlert } from "./sto
 import { type Outcome, outcomesOf } from "./verdicts.ts";
 import { notificationOf } from "./words.ts";
 
-const PAGE_ROWS = 500;
+/** Measured together. */
+const PAGE_ROWS = 5_000;
+/** In one transaction. */
+const SETTLED_ROWS = 500;
+/** The next minute's judgement begins before. */
+const DEADLINE_MS = 55_000;
 
 export interface JudgementSettings {
   readonly db: Database;
@@ -30,8 +35,9 @@ export interface JudgementSettings {
   readonly log: Logger;
 }
 
-export async function judgeAll(settings: JudgementSettings, signal: AbortSignal): Promise<void> {
+export async function judgeAll(settings: JudgementSettings, stopping: AbortSignal): Promise<void> {
   const { db, clock, measures, log } = settings;
+  const signal = AbortSignal.any([stopping, AbortSignal.timeout(DEADLINE_MS)]);
   const now = clock();
   const until = judgedUntil(now);
   const missingSince = await settings.findLinesMissingSince();
@@ -41,8 +47,12 @@ export async function judgeAll(settings: JudgementSettings, signal: AbortSignal)
     const ids = await findEnabledIds(db, { after, limit: PAGE_ROWS });
     const due = (await findAlertsById(db, ids)).filter((alert) => isDue(alert, until));
     const outcomes = await outcomesOf(due, { db, measures, log, until, now, hasMissingLines }, signal);
-    signal.throwIfAborted();
-    if (outcomes.size > 0) await inTransaction(db, (tx) => settle(tx, due, { settings, outcomes, until }));
+    const judged = due.filter(({ id }) => outcomes.has(id));
+    for (let from = 0; from < judged.length; from += SETTLED_ROWS) {
+      signal.throwIfAborted();
+      const some = judged.slice(from, from + SETTLED_ROWS);
+      await inTransaction(db, (tx) => settle(tx, some, { settings, outcomes, until }));
+    }
     after = ids.at(-1);
     if (ids.length < PAGE_ROWS) return;
   }
@@ -57,7 +67,7 @@ interface Settling {
 async function settle(tx: Tx, read: readonly AlertRecord[], { settings, outcomes, until }: Settling): Promise<void> {
   const readById = new Map(read.map((alert) => [alert.id, alert]));
   const judged: Judged[] = [];
-  for (const alert of await lockAlerts(tx, [...outcomes.keys()])) {
+  for (const alert of await lockAlerts(tx, [...readById.keys()])) {
     const outcome = outcomes.get(alert.id);
     const isAsRead = readById.get(alert.id)?.updatedAt.getTime() === alert.updatedAt.getTime();
     // Somebody has changed it since, or judged it.

@@ -3,7 +3,7 @@ import type { Logger } from "../../../platform/log.ts";
 import { Problem } from "../../../platform/problem.ts";
 import { dependencyAway } from "../../http/problems.ts";
 import { type Measures, type Metric, scopeKey } from "../report/index.ts";
-import { type Need, periodKey, questionsOf } from "./needs.ts";
+import { type Need, questionKey, questionsOf } from "./needs.ts";
 
 /** Of different periods: the others wait, so that reports have room. */
 const QUESTIONS_AT_ONCE = 2;
@@ -12,7 +12,7 @@ export type Numbers = Readonly<Partial<Record<Metric, number>>>;
 /** What a scope has no entry for was nothing. */
 export type Measuring = Pick<Measures, "measureMany">;
 
-/** By period and scope; a question that failed has no answer. */
+/** By question and scope; a question that failed has no answer. */
 export type Answers = ReadonlyMap<string, ReadonlyMap<string, Numbers>>;
 
 export async function measureAll(
@@ -26,7 +26,7 @@ export async function measureAll(
     for (let question = questions.shift(); question !== undefined; question = questions.shift()) {
       signal.throwIfAborted();
       try {
-        answers.set(periodKey(question), await measures.measureMany(question, signal));
+        answers.set(questionKey(question), await measures.measureMany(question, signal));
       } catch (error) {
         if (signal.aborted) throw error;
         const isAway = error instanceof Problem && error.kind === dependencyAway;
@@ -44,7 +44,7 @@ export async function measureAll(
 /** In the order of the needs; undefined: not to be had. */
 export function measuredOf(needs: readonly Need[], answers: Answers): readonly Numbers[] | undefined {
   const measured = needs.flatMap((need) => {
-    const answer = answers.get(periodKey(need));
+    const answer = answers.get(questionKey(need));
     return answer === undefined ? [] : [answer.get(scopeKey(need)) ?? {}];
   });
   return measured.length === needs.length ? measured : undefined;

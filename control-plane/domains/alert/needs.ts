@@ -55,11 +55,11 @@ export function needsOf(condition: Condition, scope: Scope, until: Date): readon
   }
 }
 
-/** One question for each period, about everybody who needs it. */
+/** One question for each period, about everybody who needs it: what takes longer to count is asked apart. */
 export function questionsOf(needs: readonly Need[]): readonly Question[] {
   const byPeriod = new Map<string, { from: Date; to: Date; metrics: Set<Metric>; of: Map<string, Scope> }>();
   for (const { from, to, metrics, accountId, distributionId } of needs) {
-    const key = periodKey({ from, to });
+    const key = questionKey({ from, to, metrics });
     const question = byPeriod.get(key) ?? { from, to, metrics: new Set(), of: new Map() };
     for (const metric of metrics) question.metrics.add(metric);
     question.of.set(scopeKey({ accountId, distributionId }), { accountId, distributionId });
@@ -70,6 +70,10 @@ export function questionsOf(needs: readonly Need[]): readonly Question[] {
   }));
 }
 
-export function periodKey({ from, to }: { readonly from: Date; readonly to: Date }): string {
-  return `${from.getTime()}/${to.getTime()}`;
+export function questionKey({ from, to, metrics }: Pick<Need, "from" | "to" | "metrics">): string {
+  const isSlow = metrics.some((metric) => SLOW.has(metric));
+  return `${from.getTime()}/${to.getTime()}/${isSlow ? "slow" : "quick"}`;
 }
+
+/** These are no sums: they may have to be read off the requests themselves. */
+const SLOW: ReadonlySet<Metric> = new Set(["visitors", "ttfb_p50", "ttfb_p95", "ttfb_p99"]);
