@@ -23,21 +23,27 @@ export interface ReportQueries {
 const SECONDS_MAX = 20;
 const MEMORY_BYTES_MAX = 2 ** 30;
 const QUERY_BYTES_MAX = 4 * 1024 * 1024;
+const TIMEOUT_EXCEEDED = "159";
+const MEMORY_LIMIT_EXCEEDED = "241";
 
 export function createReportQueries({
   clickhouse,
   turns = createTurns(),
+  secondsMax = SECONDS_MAX,
+  memoryBytesMax = MEMORY_BYTES_MAX,
 }: {
   clickhouse: ClickHouse;
   turns?: Turns;
+  secondsMax?: number;
+  memoryBytesMax?: number;
 }): ReportQueries {
   async function ask({ query, params, signal }: ReportQuery) {
     const answer = await clickhouse.query({
       query,
       ...(params === undefined ? {} : { query_params: { ...params } }),
       clickhouse_settings: {
-        max_execution_time: SECONDS_MAX,
-        max_memory_usage: String(MEMORY_BYTES_MAX),
+        max_execution_time: secondsMax,
+        max_memory_usage: String(memoryBytesMax),
         max_query_size: String(QUERY_BYTES_MAX),
         output_format_json_quote_denormals: 0,
         // Whoever goes away ends it: a real server does so for what changes nothing.
@@ -50,28 +56,25 @@ export function createReportQueries({
     return answer.json();
   }
 
+  /** What this very question needed too much of is its own fault; that the server is short of memory is not. */
+  function refuseTooLarge(error: unknown): never {
+    if (!(error instanceof ClickHouseError)) throw error;
+    const isLong = error.code === TIMEOUT_EXCEEDED;
+    const isLarge = error.code === MEMORY_LIMIT_EXCEEDED && /^Query memory limit|\(for query\)/.test(error.message);
+    if (!isLong && !isLarge) throw error;
+    const what = isLong ? `took longer than ${secondsMax} s` : `needed more than ${memoryBytesMax / 2 ** 20} MiB`;
+    const cure = "Ask for a shorter period, a longer interval, fewer metrics or one distribution.";
+    throw new Problem(reportTooLarge, `It ${what}. ${cure}`, { cause: error });
+  }
+
   return {
     async rows(row, query) {
       const done = await turns.take(query.accountId, query.signal);
       try {
-        return z.array(row).parse(await askClickHouse(() => ask(query).catch(assertSmall)));
+        return z.array(row).parse(await askClickHouse(() => ask(query).catch(refuseTooLarge)));
       } finally {
         done();
       }
     },
   };
-}
-
-const TIMEOUT_EXCEEDED = "159";
-const MEMORY_LIMIT_EXCEEDED = "241";
-
-/** What this very query needed too much of is its own fault; that the server is short of memory is not. */
-function assertSmall(error: unknown): never {
-  if (!(error instanceof ClickHouseError)) throw error;
-  const isLong = error.code === TIMEOUT_EXCEEDED;
-  const isLarge = error.code === MEMORY_LIMIT_EXCEEDED && /^Query memory limit|\(for query\)/.test(error.message);
-  if (!isLong && !isLarge) throw error;
-  const what = isLong ? `took longer than ${SECONDS_MAX} s` : `needed more than ${MEMORY_BYTES_MAX / 2 ** 20} MiB`;
-  const cure = "Ask for a shorter period, a longer interval, fewer metrics or one distribution.";
-  throw new Problem(reportTooLarge, `It ${what}. ${cure}`, { cause: error });
 }
