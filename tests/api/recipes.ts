@@ -5,6 +5,7 @@ import { alertRecipes } from "./alert-recipes.ts";
 import { certificateRecipes } from "./certificate-recipes.ts";
 import { edgeRecipes } from "./edge-recipes.ts";
 import { peopleRecipes } from "./people-recipes.ts";
+import { providerRecipes } from "./provider-recipes.ts";
 import { reportRecipes } from "./report-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
 import { webhookRecipes } from "./webhook-recipes.ts";
@@ -80,6 +81,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...edgeRecipes,
   ...certificateRecipes,
   ...webhookRecipes,
+  ...providerRecipes,
   ...alertRecipes,
   getTraffic: async (kitchen) => ({
     query: { distribution_id: await createDistribution(kitchen), ...lastDay(), timezone: "Asia/Kolkata", limit: "3" },
@@ -142,7 +144,7 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|certificates|cache-policies|alerts|reports|platform\/reports|edge|deployment-rollouts|points-of-presence)/.test(
+  return !/^\/api\/v1\/(distributions|certificates|providers|cache-policies|alerts|reports|platform\/reports|edge|deployment-rollouts|points-of-presence)/.test(
     path,
   );
 }

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
+import { syncProvider } from "./sync.ts";
+import { type Cut, openCutWay } from "./test-cut.ts";
 import { openProviderWorld, type ProviderWorld } from "./test-world.ts";
+import { ACCESS_KEY, CUSTOMER_ID, startTestTmSwift } from "./tm-swift/test-tm-swift.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -19,7 +22,11 @@ beforeAll(async () => {
   await world.providers.put(world.operator, "gcore", input, () => {});
 });
 afterAll(() => Promise.all([world.stop(), gcore.stop()]));
-beforeEach(() => world.setTime(START));
+beforeEach(async () => {
+  world.setTime(START);
+  gcore.behave();
+  await world.db("provider_link").delete();
+});
 
 let resources = 1000;
 
@@ -104,4 +111,127 @@ test("a resource that moves to another distribution changes the future only", as
   await world.sync("gcore");
   expect(await reported(former)).toEqual({ requests: 22, bytes_out: 220 });
   expect(await reported(latter)).toEqual({ requests: 5, bytes_out: 50 });
+});
+
+const STEPS: readonly Cut[] = [0, 1, 2].flatMap((at) => [
+  { at, when: "before" },
+  { at, when: "after" },
+]);
+
+test("who is killed at any step counts nothing twice and loses nothing, though it is revised meanwhile", async () => {
+  for (const cut of STEPS) {
+    await world.db("provider_link").delete();
+    const { resource, distribution } = await linked(minutesAgo(90));
+    gcore.say(resource, minutesAgo(80), { requests: 30, sent_bytes: 300 });
+    gcore.say(resource, minutesAgo(10), { requests: 40, sent_bytes: 400 });
+    const way = await openCutWay(world.clickhouse.url, cut);
+    const signal = AbortSignal.timeout(20_000);
+    const killed = syncProvider({ ...world.settings, clickhouse: way.clickhouse }, { provider: "gcore" }, signal);
+    await expect(killed).rejects.toThrow();
+    await way.stop();
+    gcore.say(resource, minutesAgo(10), { requests: 44, sent_bytes: 390 });
+    await world.sync("gcore");
+    expect(await reported(distribution), JSON.stringify(cut)).toEqual({ requests: 74, bytes_out: 690 });
+  }
+});
+
+test("who is killed while the provider has not answered has changed nothing", async () => {
+  const { resource, distribution } = await linked(minutesAgo(90));
+  gcore.say(resource, minutesAgo(80), { requests: 30, sent_bytes: 300 });
+  gcore.misbehave("hang");
+  const killed = new AbortController();
+  const reason = new Error("killed");
+  const before = gcore.asked.length;
+  const running = world.sync("gcore", undefined, killed.signal);
+  await expect.poll(() => gcore.asked.length).toBeGreaterThan(before);
+  killed.abort(reason);
+  await expect(running).rejects.toBe(reason);
+  expect(await reported(distribution)).toEqual({ requests: 0, bytes_out: 0 });
+  await world.sync("gcore");
+  expect(await reported(distribution)).toEqual({ requests: 30, bytes_out: 300 });
+});
+
+test("an answer that was asked for earlier replaces none that was asked for later, whoever comes last", async () => {
+  const { resource, distribution } = await linked(minutesAgo(90));
+  gcore.say(resource, minutesAgo(10), { requests: 1, sent_bytes: 1 });
+  const way = await openCutWay(world.clickhouse.url, { at: 0, when: "held" });
+  const settings = { ...world.settings, clickhouse: way.clickhouse };
+  const overtaken = syncProvider(settings, { provider: "gcore" }, AbortSignal.timeout(20_000));
+  await way.reached;
+  gcore.say(resource, minutesAgo(10), { requests: 9, sent_bytes: 90 });
+  await world.sync("gcore");
+  way.release();
+  await overtaken;
+  await way.stop();
+  expect(await reported(distribution)).toEqual({ requests: 9, bytes_out: 90 });
+});
+
+test("a resource that the provider does not know is left out, with the reason; all others are taken over", async () => {
+  const known = await Promise.all(Array.from({ length: 5 }, () => linked(minutesAgo(90))));
+  for (const { resource } of known) gcore.say(resource, minutesAgo(10), { requests: 2, sent_bytes: 20 });
+  const unknown = await linked(minutesAgo(90));
+  const reason = `Gcore answered 400 and said: resource: CDN resource ${unknown.resource} does not exist.`;
+  expect(await world.sync("gcore")).toMatchObject({
+    outcome: "partly",
+    error: null,
+    left_out: [{ resource: unknown.resource, error: reason }],
+  });
+  for (const { distribution } of known) expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+  const [link] = await world.links.list({ provider: "gcore", resource: unknown.resource }, { limit: 1 });
+  expect(link).toMatchObject({ syncError: reason, syncedUntil: null });
+  expect(await world.providers.get("gcore")).toMatchObject({
+    statistics_error: `${unknown.resource} was left out: ${reason}`,
+  });
+  gcore.say(unknown.resource, minutesAgo(10), { requests: 6, sent_bytes: 60 });
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "synced" });
+  expect(await reported(unknown.distribution)).toEqual({ requests: 6, bytes_out: 60 });
+});
+
+test("credentials that are not accepted end it at once; what was counted stays", async () => {
+  const { resource, distribution } = await linked(minutesAgo(90));
+  gcore.say(resource, minutesAgo(10), { requests: 2, sent_bytes: 20 });
+  await world.sync("gcore");
+  gcore.misbehave({ status: 401, body: { message: "Token revoked" } });
+  const before = gcore.asked.length;
+  const error = "Gcore does not accept the credentials: it answered 401 and said: Token revoked.";
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", points: 0, error });
+  expect(gcore.asked).toHaveLength(before + 1);
+  expect(await world.providers.get("gcore")).toMatchObject({ statistics_error: error });
+  expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+});
+
+test("a provider that fails again and again is left alone; one that is disabled or unknown is not asked", async () => {
+  await linked(minutesAgo(90));
+  gcore.misbehave(...Array.from({ length: 100 }, () => ({ status: 503, body: {} })));
+  const before = gcore.asked.length;
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", error: "Gcore answered 503." });
+  expect(gcore.asked.length - before).toBeLessThanOrEqual(12);
+  expect(await world.sync("tm_swift")).toMatchObject({ outcome: "not_configured", points: 0 });
+});
+
+test("TM Swift's domains count with its own name, by hours, days and reports of a provider", async () => {
+  const swift = await startTestTmSwift(() => START);
+  const input = {
+    is_enabled: true,
+    ...ACCESS_KEY,
+    customer_id: CUSTOMER_ID,
+    base_url: swift.url,
+    delivery_url: swift.url,
+  };
+  await world.providers.put(world.operator, "tm_swift", input, () => {});
+  const distribution = await world.distribution();
+  const place = { provider: "tm_swift" as const, resource: "www.example.com" };
+  await world.links.put(world.operator, place, { distribution_id: distribution.id, since: minutesAgo(40 * 60) });
+  swift.say("www.example.com", minutesAgo(30 * 60), { volume: 700, hitVolume: 500, requests: 7, hits: 5 });
+  swift.say("www.example.com", minutesAgo(5), { volume: 70, requests: 1, originCodes: { 200: 1 } });
+  expect(await world.sync("tm_swift")).toMatchObject({ outcome: "synced", points: 2, requests: 8, bytes_out: 770 });
+  expect(await reported(distribution)).toEqual({ requests: 8, bytes_out: 770 });
+  const rows = await world.rows(
+    z.object({ value: z.string(), hits: z.coerce.number(), origin: z.coerce.number() }),
+    `SELECT value, sum(hits) AS hits, sum(origin_requests) AS origin FROM reported_traffic_day
+     WHERE account_id = '${distribution.accountId}' AND dimension = 'provider' AND distribution_id = '${distribution.id}'
+     GROUP BY value`,
+  );
+  expect(rows).toEqual([{ value: "tm_swift", hits: 5, origin: 1 }]);
+  await swift.stop();
 });

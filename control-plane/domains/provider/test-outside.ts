@@ -45,6 +45,8 @@ export async function startOutside(answer: (request: OutsideRequest) => OutsideA
     asked,
     /** For the next requests, one each; undefined: as it should be. */
     misbehave: (...with_: (Misbehaviour | undefined)[]) => void next.push(...with_),
+    /** As it should, whatever was said before. */
+    behave: () => void next.splice(0),
     async stop(): Promise<void> {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
