@@ -71,10 +71,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...mailHandlers({ mailer, seal }),
     ...notificationHandlers({ db, post: createPost(seal), clock, courier }),
     ...expiryHandlers({ db, clock }),
-    ...alertHandlers({
-      ...{ db, measures, publicUrl: publicUrlOf(config), clock, log },
-      findLinesMissingSince: async () => undefined,
-    }),
+    ...alertHandlers({ db, measures, publicUrl: publicUrlOf(config), clock, log }),
     ...usageHandlers({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
     ...providerHandlers({
       ...{ db, clickhouse, seal, clock, log },

@@ -5,6 +5,7 @@ import { alertToReply } from "./reply.ts";
 import { type AlertWorld, openAlertWorld } from "./test-world.ts";
 
 const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MINUTES = 24 * 60;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
 
@@ -24,7 +25,7 @@ beforeEach(async (context) => {
 });
 afterEach(async () => {
   await world.db("alert").delete();
-  world.setLinesMissingSince(undefined);
+  await world.edgeTells(null);
 });
 
 const errors = { type: "error_rate", percent: 5, recovery_percent: 2 };
@@ -178,14 +179,27 @@ test("while edges cannot send their lines nobody is told of a drop, or that erro
     distribution_id: shop,
     condition: { type: "drop", metric: "requests", percent: 50 },
   });
-  world.setLinesMissingSince(world.clock());
+  const since = world.clock();
   world.passTime(10 * MINUTE_MS);
+  await world.edgeTells(since);
   await world.judge();
   expect([await world.history(fails), await world.history(drops)]).toEqual([["raised"], []]);
   expect(await shown(fails)).toMatchObject({ status: "unknown" });
-  world.setLinesMissingSince(undefined);
+  await world.edgeTells(null);
   await world.minute();
   expect([await world.history(fails), await world.history(drops)]).toEqual([["raised", "resolved"], ["raised"]]);
+});
+
+test("an edge that is not heard of any more keeps nothing from being judged", async () => {
+  const shop = await world.distribution(owner);
+  const few = { type: "threshold", metric: "requests", direction: "below", value: 10 };
+  const id = await world.create(owner, { distribution_id: shop, condition: few });
+  await world.edgeTells(new Date(world.clock().getTime() - HOUR_MS));
+  await world.judge();
+  expect(await world.history(id)).toEqual([]);
+  world.passTime(11 * MINUTE_MS);
+  await world.judge();
+  expect(await world.history(id)).toEqual(["raised"]);
 });
 
 async function shown(id: string) {

@@ -7,6 +7,7 @@ import { type Database, inTransaction, type Tx } from "../../database/transactio
 import { platformActor } from "../../http/caller.ts";
 import { recordAudit } from "../audit/index.ts";
 import { warnProgramsAlone } from "../certificate/index.ts";
+import { listLogsBehind } from "../edge-node/index.ts";
 import { notify } from "../notification/index.ts";
 import { domainOf, endEpisode, isMutedAt } from "./episode.ts";
 import { insertEvent } from "./event-store.ts";
@@ -24,13 +25,13 @@ const PAGE_ROWS = 5_000;
 const SETTLED_ROWS = 500;
 /** The next minute's judgement begins before. */
 const DEADLINE_MS = 55_000;
+/** Who was not heard of for longer serves nothing that would be missing. */
+const EDGE_HEARD_WITHIN_MS = 10 * 60_000;
 
 export interface JudgementSettings {
   readonly db: Database;
   readonly clock: () => Date;
   readonly measures: Measuring;
-  /** Since when the oldest line waits on an edge that could not send it; undefined: none does. */
-  readonly findLinesMissingSince: () => Promise<Date | undefined>;
   readonly publicUrl: URL;
   readonly log: Logger;
 }
@@ -40,8 +41,8 @@ export async function judgeAll(settings: JudgementSettings, stopping: AbortSigna
   const signal = AbortSignal.any([stopping, AbortSignal.timeout(DEADLINE_MS)]);
   const now = clock();
   const until = judgedUntil(now);
-  const missingSince = await settings.findLinesMissingSince();
-  const hasMissingLines = missingSince !== undefined && missingSince < until;
+  const seenSince = new Date(now.getTime() - EDGE_HEARD_WITHIN_MS);
+  const hasMissingLines = (await listLogsBehind(db, { seenSince, before: until })).length > 0;
   let after: string | undefined;
   for (;;) {
     const ids = await findEnabledIds(db, { after, limit: PAGE_ROWS });

@@ -15,7 +15,6 @@ await judgeAll(
   {
     db: connectDatabase(settings.databaseUrl, { poolMax: 4, applicationName: "judging worker" }).db,
     measures: createMeasures({ queries: createReportQueries(connectClickHouse(settings.clickhouseUrl)), clock }),
-    findLinesMissingSince: async () => undefined,
     publicUrl: new URL("https://cdn.example.com"),
     log: createLogger({ role: "test", level: "silent" }),
     clock,

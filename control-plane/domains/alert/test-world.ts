@@ -30,14 +30,12 @@ export async function openAlertWorld() {
   const away = connectClickHouse("http://127.0.0.1:9");
   const nothingMeasured = createMeasures({ queries: createReportQueries(away), clock });
   const log = createLogger({ role: "test", level: "silent" });
-  let linesMissingSince: Date | undefined;
-  const settings: JudgementSettings = {
-    ...{ db, clock, measures, publicUrl, log },
-    findLinesMissingSince: async () => linesMissingSince,
-  };
+  const settings: JudgementSettings = { db, clock, measures, publicUrl, log };
   const alerts = createAlertService({ db, clock, publicUrl });
   const { distributions } = createTestServices(db);
-  const edgeId = randomUUID();
+  const [edgeId, groupId] = [randomUUID(), randomUUID()];
+  await db("edge_group").insert({ id: groupId, name: groupId, settings: "{}" });
+  await db("edge_node").insert({ id: edgeId, group_id: groupId, name: edgeId, capabilities: "{}" });
 
   return {
     ...world,
@@ -69,8 +67,9 @@ export async function openAlertWorld() {
         values: values.filter(({ weight }) => weight > 0),
       });
     },
-    setLinesMissingSince(since: Date | undefined): void {
-      linesMissingSince = since;
+    /** The edge has reported just now; null: it has sent all its lines. */
+    async edgeTells(behindSince: Date | null): Promise<void> {
+      await db("edge_node").where({ id: edgeId }).update({ reported_at: clock(), log_behind_since: behindSince });
     },
     judge: (signal = AbortSignal.timeout(20_000)) => judgeAll(settings, signal),
     /** A minute passes, and what is then is judged. */
