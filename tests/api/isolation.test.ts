@@ -95,6 +95,8 @@ describe.each(operations)("$method $path", (operation) => {
 
 /** A mailed token, a signed message: good for whoever shows it first, and for nobody after that. */
 const FOR_WHOEVER_HOLDS_IT = new Set(["acceptInvitation", "linkEthereum"]);
+/** What their path names is nobody's: everybody has the same months. */
+const OF_EVERYBODY = new Set(["getUsage"]);
 /** Tokens of their own, for what viewers may do. */
 const FOR_VIEWERS = new Set(["createApiToken", "revokeApiToken"]);
 
@@ -126,7 +128,7 @@ async function programWithout(asker: Person, scope: string | undefined): Promise
 /** Where nothing of the owner's is named, a stranger asks about things of their own. */
 function strangersStatuses(operation: Operation, door: Door, recipe: Recipe): readonly number[] {
   if (door === "operator") return [403];
-  if (operation.path.includes("{")) return [404];
+  if (operation.path.includes("{") && !OF_EVERYBODY.has(operation.operationId)) return [404];
   return idsOf(recipe).length > 0 ? [404, 422] : [...successesOf(operation), 403, 404, 409, 422];
 }
 

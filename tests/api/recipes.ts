@@ -8,6 +8,7 @@ import { peopleRecipes } from "./people-recipes.ts";
 import { providerRecipes } from "./provider-recipes.ts";
 import { reportRecipes } from "./report-recipes.ts";
 import { ruleRecipes } from "./rule-recipes.ts";
+import { usageRecipes } from "./usage-recipes.ts";
 import { webhookRecipes } from "./webhook-recipes.ts";
 import type { ApiWorld, Operation, Person } from "./world.ts";
 
@@ -82,6 +83,7 @@ const recipes: Readonly<Record<string, MakeRecipe>> = {
   ...certificateRecipes,
   ...webhookRecipes,
   ...providerRecipes,
+  ...usageRecipes,
   ...alertRecipes,
   getTraffic: async (kitchen) => ({
     query: { distribution_id: await createDistribution(kitchen), ...lastDay(), timezone: "Asia/Kolkata", limit: "3" },
@@ -144,7 +146,7 @@ export function pathOf({ path }: Operation, { params = {}, query = {} }: Recipe)
 
 /** Some people and accounts are not the same afterwards: those of other operations must not be theirs. */
 export function changesPeople({ path }: Operation): boolean {
-  return !/^\/api\/v1\/(distributions|certificates|providers|cache-policies|alerts|reports|platform\/reports|edge|deployment-rollouts|points-of-presence)/.test(
+  return !/^\/api\/v1\/(distributions|certificates|providers|cache-policies|alerts|reports|usage|quota|platform\/reports|edge|deployment-rollouts|points-of-presence)/.test(
     path,
   );
 }
