@@ -32,6 +32,7 @@ import {
   createEdgeAuthority,
   createEdgeGroupService,
   createEdgeNodeService,
+  findLostLines,
   seenSince,
 } from "../domains/edge-node/index.ts";
 import { deleteUses } from "../domains/edge-secret/index.ts";
@@ -127,7 +128,11 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     edgeReports: createEdgeReportService({ db, clock }),
     reportQueries,
     measures: createMeasures({ queries: reportQueries, clock }),
-    reports: createReportService({ queries: reportQueries, distributions, clock }),
+    reports: createReportService({
+      queries: reportQueries,
+      lostLines: (period) => findLostLines(db, period),
+      ...{ distributions, clock },
+    }),
     tops: createTopService({ queries: reportQueries, distributions, clock }),
     live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),

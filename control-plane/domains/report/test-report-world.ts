@@ -12,6 +12,7 @@ import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService, type DistributionService } from "../distribution/index.ts";
 import { insertPerson } from "../distribution/test-customer.ts";
+import { findLostLines } from "../edge-node/index.ts";
 import { createAccessLogService } from "./log/access-log-service.ts";
 import { carry, insertSamplingGroup } from "./log/test-carried.ts";
 import { batchOf, line } from "./log/test-lines.ts";
@@ -74,7 +75,11 @@ export async function startReportWorld(settings: {
   const edgeId = randomUUID();
   const signedIn = new Set(people.keys());
   const lineServices = {
-    reports: createReportService({ queries: createReportQueries(server), distributions, clock }),
+    reports: createReportService({
+      queries: createReportQueries(server),
+      lostLines: (period) => findLostLines(db, period),
+      ...{ distributions, clock },
+    }),
     accessLog: createAccessLogService({
       ...{ db, clickhouse: server.clickhouse, clock, log },
       hashKey: async () => Buffer.alloc(32, 5),

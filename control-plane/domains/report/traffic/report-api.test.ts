@@ -14,6 +14,7 @@ import type { Caller } from "../../../http/caller.ts";
 import { startApiServer } from "../../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../../distribution/index.ts";
 import { insertPerson } from "../../distribution/test-customer.ts";
+import { findLostLines } from "../../edge-node/index.ts";
 import { createAccessLogService, createReportQueries, createReportService, reportRoutes } from "../index.ts";
 import { carry, insertSamplingGroup } from "../log/test-carried.ts";
 import { batchOf, line } from "../log/test-lines.ts";
@@ -65,7 +66,11 @@ afterAll(async () => {
 
 /** The bearer token is the name of who asks. */
 function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
-  const reports = createReportService({ queries: createReportQueries({ clickhouse }), distributions, clock });
+  const reports = createReportService({
+    queries: createReportQueries({ clickhouse }),
+    lostLines: (period) => findLostLines(database.db, period),
+    ...{ distributions, clock },
+  });
   const accessLog = createAccessLogService({
     ...{ db: database.db, clickhouse },
     clock,
@@ -117,6 +122,7 @@ const replySchema = z.object({
   data: z.array(rowSchema),
   groups: z.array(rowSchema).default([]),
   total: rowSchema,
+  lost_lines: z.number().optional(),
 });
 const problemSchema = z.object({
   status: z.number(),
@@ -319,6 +325,16 @@ test("an answer may be kept for a moment by whoever asked for it", async () => {
   expect(answer.headers.get("vary")).toBe("Authorization, X-Account-Id, Accept");
   const etag = answer.headers.get("etag") ?? "";
   expect((await get(`from=${DAY}&to=${DAY}T12:00:00Z`, "owner", { "if-none-match": etag })).status).toBe(304);
+});
+
+test("lines that edges lost in the period are told, and nothing where none were", async () => {
+  const period = `from=${DAY}T02:00:00Z&to=${DAY}T02:30:00Z`;
+  expect((await getTraffic(period)).lost_lines).toBeUndefined();
+  await database.db("edge_log_loss").insert({
+    ...{ edge_id: edgeId, lost_at: NOW, lines: 1234 },
+    ...{ written_from: `${DAY}T02:10:00Z`, written_to: `${DAY}T02:20:00Z` },
+  });
+  expect((await getTraffic(period)).lost_lines).toBe(1234);
 });
 
 test("operators see all accounts, or some; nobody else does", async () => {

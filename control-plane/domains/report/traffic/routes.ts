@@ -63,7 +63,16 @@ function replyOf(report: TrafficReport, type: string): Reply<TrafficReply> {
   };
 }
 
-function trafficToReply({ period, interval, timezone, group, points, groups, total }: TrafficReport): TrafficReply {
+function trafficToReply({
+  period,
+  interval,
+  timezone,
+  group,
+  points,
+  groups,
+  total,
+  lostLines,
+}: TrafficReport): TrafficReply {
   const named = (name: string | undefined) => (group === undefined ? {} : { [group]: name });
   return {
     from: period.from.toISOString(),
@@ -73,5 +82,6 @@ function trafficToReply({ period, interval, timezone, group, points, groups, tot
     data: points.map((point) => ({ time: point.time.toISOString(), ...named(point.group), ...point.values })),
     ...(group === undefined ? {} : { groups: groups.map((row) => ({ ...named(row.group), ...row.values })) }),
     total,
+    ...(lostLines === 0 ? {} : { lost_lines: lostLines }),
   };
 }

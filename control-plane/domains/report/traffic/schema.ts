@@ -182,6 +182,10 @@ export const trafficReply = z
       .optional()
       .meta({ description: "With group_by: each over the whole period, the largest first, what is left last." }),
     total: z.object(values).meta({ description: "Over the whole period and all groups." }),
+    lost_lines: z.int().min(1).optional().meta({
+      description:
+        "Where it stands, edges lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them.",
+    }),
   })
   .meta({
     id: "TrafficReport",

@@ -8,7 +8,7 @@ import type { ReportQueries } from "./report-queries.ts";
 import { filterOf, type PlatformTrafficQuery, type TrafficQuery } from "./schema.ts";
 import type { Scope } from "./sql.ts";
 import { groupsThatFit, periodFaults, periodOf, reportOf, type TrafficReport, type TrafficRequest } from "./traffic.ts";
-import { startsOf } from "./zone.ts";
+import { type Period, startsOf } from "./zone.ts";
 
 export type ReportService = ReturnType<typeof createReportService>;
 
@@ -18,10 +18,13 @@ const OPERATORS = "operators";
 export function createReportService({
   queries,
   distributions,
+  lostLines,
   clock,
 }: {
   queries: ReportQueries;
   distributions: Pick<DistributionService, "get">;
+  /** How many lines edges lost in the period, whosever they were. */
+  lostLines: (period: Period) => Promise<number>;
   clock: () => Date;
 }) {
   async function traffic(caller: Caller, query: TrafficQuery, signal: AbortSignal): Promise<TrafficReport> {
@@ -41,14 +44,20 @@ export function createReportService({
     return report(requestOf(query, clock()), scope, OPERATORS, signal);
   }
 
-  async function report(request: TrafficRequest, scope: Scope, accountId: string, signal: AbortSignal) {
+  async function report(
+    request: TrafficRequest,
+    scope: Scope,
+    accountId: string,
+    signal: AbortSignal,
+  ): Promise<TrafficReport> {
     const now = clock();
     const { period, filter, group } = request;
     const starts = startsOf(period, request.interval, request.timezone);
     const groupsMax = groupsThatFit(request.groupsMax, starts.length);
     const ingredients = ingredientsOf(request.metrics);
     const asked = { scope, filter, group, period, starts, ingredients, groupsMax };
-    return reportOf(request, await countTraffic(asked, { queries, accountId, now, signal }), now);
+    const told = await countTraffic(asked, { queries, accountId, now, signal });
+    return { ...reportOf(request, told, now), lostLines: await lostLines(period) };
   }
 
   return { traffic, platformTraffic };

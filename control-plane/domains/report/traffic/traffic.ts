@@ -30,6 +30,8 @@ export interface TrafficReport extends TrafficRequest {
   /** Each over the whole period, the largest first, what is left of the others last. */
   readonly groups: readonly TrafficRow[];
   readonly total: Values;
+  /** Of all edges and accounts: whose they were is lost with them. */
+  readonly lostLines: number;
 }
 
 export const POINTS_MAX = 1_500;
@@ -70,7 +72,7 @@ export function groupsThatFit(asked: number, points: number): number {
 }
 
 /** Every point of time, and at each every group of the period: what has no traffic is zero. */
-export function reportOf(request: TrafficRequest, told: Told, now: Date): TrafficReport {
+export function reportOf(request: TrafficRequest, told: Told, now: Date): Omit<TrafficReport, "lostLines"> {
   const { period, interval, timezone, metrics, group } = request;
   const groups = group === undefined ? [undefined] : [...told.groups.keys()];
   const points = startsOf(period, interval, timezone).flatMap((time) => {
