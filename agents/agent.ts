@@ -18,8 +18,9 @@ import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
 import { type Identity, isNamed } from "./identity/identity.ts";
 import { keepRenewed } from "./identity/renew.ts";
+import { toControlPlane } from "./logs/destination.ts";
 import { keepErrorLogShort } from "./logs/error-log.ts";
-import { type ShippingCounts, shipLogs } from "./logs/ship.ts";
+import { noShippingCounts, shipLogs, standingOfLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { linkCountryFile } from "./observe/country-file.ts";
 import { writeEdgeCertificate } from "./observe/edge-certificate.ts";
@@ -90,16 +91,17 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   };
   if (isOld) reload();
   const follower = createFollower(edge);
+  const counts = noShippingCounts();
+  const destination = toControlPlane(controlPlane);
   const reporter = createReporter({
     controlPlane,
-    standing: () => standingOf(edge, capabilities),
+    standing: () => standingOf(edge, capabilities, standingOfLogs(counts, Date.now())),
     onResync: follower.resync,
     log,
   });
   report = reporter.soon;
   wake = follower.wake;
 
-  const counts: ShippingCounts = { batches: 0, lostLines: 0, pendingBytes: 0 };
   const [metricsAddress] = config.AGENT_METRICS_ADDRESS;
   const registry = createAgentMetrics(edge, counts);
   const metrics = await openMetricsListener(metricsAddress, { registry, health: () => healthOf(edge), log });
@@ -124,7 +126,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
       {
         ...logSettings(config, home),
         edgeId: () => identity().edgeId,
-        controlPlane,
+        destination,
         reopen: edge.nginx.reopenLogs,
         counts,
         log,
@@ -143,6 +145,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
       else await edge.nginx.leave();
       await edge.control.close();
       await edge.state.close();
+      await destination.close();
       await controlPlane.close();
     },
   };
@@ -160,5 +163,6 @@ function logSettings(config: AgentConfig, home: string) {
     folder: join(home, "logs"),
     rotateBytes: config.ACCESS_LOG_ROTATE_MB * mb,
     unsentBytesMax: config.ACCESS_LOG_UNSENT_MAX_MB * mb,
+    diskFreeBytesMin: config.ACCESS_LOG_DISK_FREE_MIN_MB * mb,
   };
 }

@@ -46,6 +46,8 @@ export const agentSchema = z.object({
   /** The access log is rotated above the first, and its oldest unsent lines are given up above the second. */
   ACCESS_LOG_ROTATE_MB: setting.count.default(64),
   ACCESS_LOG_UNSENT_MAX_MB: setting.count.default(2048),
+  /** They are given up, too, while less than this is free on their disk: without room nothing could be served. */
+  ACCESS_LOG_DISK_FREE_MIN_MB: setting.countFromZero.default(32),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error", "silent"]).default("info"),
 });
 export type AgentConfig = z.output<typeof agentSchema>;

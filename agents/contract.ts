@@ -388,7 +388,7 @@ export const BATCH_ID_HEADER = "edgewright-batch-id";
 /** `true` when this batch may have been sent before: the control plane then looks for its lines one by one. */
 export const BATCH_RETRY_HEADER = "edgewright-batch-retry";
 /** Before compression; a larger batch is refused for ever, so cut it earlier. */
-export const LOG_BATCH_BYTES_MAX = 4 * 1024 * 1024;
+export const LOG_BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
 // What a line is and what becomes of it: the control plane makes rows of lines, and so does an agent that writes straight
 // to ClickHouse.

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../platform/log.ts";
 import { createBackOff } from "../back-off.ts";
-import type { Capabilities, ReportRequest } from "../contract.ts";
+import type { Capabilities, LogStanding, ReportRequest } from "../contract.ts";
 import type { ControlPlane } from "../control-plane-client.ts";
 import type { Edge } from "./edge.ts";
 
@@ -70,7 +70,7 @@ export function createReporter(settings: {
   };
 }
 
-export function standingOf(edge: Edge, capabilities: Capabilities): Standing | undefined {
+export function standingOf(edge: Edge, capabilities: Capabilities, logs: LogStanding): Standing | undefined {
   const feed = edge.state.feed();
   if (feed === undefined) return undefined;
   const index = edge.state.index();
@@ -82,5 +82,6 @@ export function standingOf(edge: Edge, capabilities: Capabilities): Standing | u
     structure: edge.progress.structure,
     documents: index.documents(),
     capabilities,
+    logs,
   };
 }

@@ -12,18 +12,24 @@ const batchSchema = z.object({
 });
 export type Batch = z.infer<typeof batchSchema>;
 
+const lossSchema = z.object({ at: z.int(), from: z.int(), to: z.int(), lines: z.int().min(0) });
+/** Unix milliseconds: when the lines were given up, and when the first and the last of them were written. */
+export type Loss = z.infer<typeof lossSchema>;
+
 const positionSchema = z.object({
   /** Bytes done with, by inode. */
   files: z.record(z.string(), z.int().min(0)),
   /** Being sent; perhaps arrived. */
   pending: batchSchema.nullable(),
   lost_lines: z.int().min(0),
+  /** The newest of them. */
+  losses: z.array(lossSchema).default([]),
 });
 export type Position = z.infer<typeof positionSchema>;
 
 export async function readPosition(path: string): Promise<Position> {
   const parsed = positionSchema.safeParse(parseJson((await findFile(path)) ?? ""));
-  return parsed.success ? parsed.data : { files: {}, pending: null, lost_lines: 0 };
+  return parsed.success ? parsed.data : { files: {}, pending: null, lost_lines: 0, losses: [] };
 }
 
 export async function writePosition(path: string, position: Position): Promise<void> {

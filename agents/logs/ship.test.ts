@@ -5,11 +5,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { createLogger } from "../../platform/log.ts";
+import { LOG_BATCH_BYTES_MAX } from "../contract.ts";
 import { type ControlPlane, createControlPlane } from "../control-plane-client.ts";
 import { enrol, type Identity } from "../identity/identity.ts";
 import { createTokenSource } from "../identity/token.ts";
 import { startTestControlPlane, type TestControlPlane } from "../test-control-plane.ts";
-import { type Shipping, shipLogs } from "./ship.ts";
+import { toControlPlane } from "./destination.ts";
+import { noShippingCounts, type Shipping, shipLogs, standingOfLogs } from "./ship.ts";
 
 let controlPlane: TestControlPlane;
 let client: ControlPlane;
@@ -45,8 +47,9 @@ function ship(settings: Partial<Shipping> = {}): void {
       edgeId: () => identity.edgeId,
       rotateBytes: 1024 * 1024 * 1024,
       unsentBytesMax: 1024 * 1024 * 1024,
-      controlPlane: client,
-      counts: { batches: 0, lostLines: 0, pendingBytes: 0 },
+      diskFreeBytesMin: 0,
+      destination: toControlPlane(client),
+      counts: noShippingCounts(),
       reopen: () => {
         reopened += 1;
       },
@@ -128,14 +131,14 @@ test("a torn line, as a killed nginx leaves it, is left out and the others arriv
   expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 2))).toEqual(ids);
 });
 
-test("many megabytes go out in batches of one, and nothing is sent twice or left out", async () => {
-  const ids = await write(5_000, "x".repeat(1_000));
+test("many megabytes go out in few large batches, and nothing is sent twice or left out", async () => {
+  const ids = await write(12_000, "x".repeat(1_000));
   ship();
-  const lines = await controlPlane.untilLogs((got) => got.length === 5_000, 20_000);
+  const lines = await controlPlane.untilLogs((got) => got.length === 12_000, 20_000);
   expect(idsOf(lines)).toEqual(ids);
   const sizes = [...controlPlane.batches.values()].map((text) => text.length);
-  expect(Math.max(...sizes)).toBeLessThanOrEqual(1024 * 1024);
-  expect(sizes.length).toBeLessThan(8);
+  expect(Math.max(...sizes)).toBeLessThanOrEqual(LOG_BATCH_BYTES_MAX);
+  expect(sizes.length).toBeLessThan(4);
 });
 
 test("a long log is rotated; what nginx still writes to the old file before it opens the new one is sent too", async () => {
@@ -159,6 +162,36 @@ test("a control plane that is away for too long costs the oldest lines, counted,
   controlPlane.misbehave.logs.length = 0;
   expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 5, 60_000))).toEqual(kept);
 }, 70_000);
+
+test("a disk without room costs the oldest unsent lines, counted with the time that they are of", async () => {
+  controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));
+  const times = ["1777896000.120", "1777896001.000", "1777896059.500"];
+  await appendFile(join(folder, "access.log"), times.map((time) => `${JSON.stringify({ time })}\n`).join(""));
+  const counts = noShippingCounts();
+  ship({ diskFreeBytesMin: Number.MAX_SAFE_INTEGER, counts });
+  await expect.poll(() => standingOfLogs(counts, Date.now()).lost_lines, { timeout: 10_000 }).toBe(3);
+  expect(standingOfLogs(counts, Date.now())).toMatchObject({
+    ...{ behind_since: null, unsent_bytes: 0 },
+    losses: [{ from: 1_777_896_000_120, to: 1_777_896_059_500, lines: 3, at: expect.any(Number) }],
+  });
+  expect(reopened).toBe(1);
+  expect((await readdir(folder)).filter((name) => name.startsWith("access.log"))).toEqual([]);
+  controlPlane.misbehave.logs.length = 0;
+  const ids = await write(2);
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 2, 40_000))).toEqual(ids);
+}, 60_000);
+
+test("lines that wait are told with the time of the oldest, until they have arrived", async () => {
+  controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));
+  await appendFile(join(folder, "access.log"), `${JSON.stringify({ time: "1777896000.120" })}\n`);
+  const counts = noShippingCounts();
+  ship({ counts });
+  const behind = () => standingOfLogs(counts, 1_777_896_060_000).behind_since;
+  await expect.poll(behind, { timeout: 5_000 }).toBe(1_777_896_000_120);
+  expect(standingOfLogs(counts, 1_777_896_005_000).behind_since).toBeNull();
+  controlPlane.misbehave.logs.length = 0;
+  await expect.poll(behind, { timeout: 10_000 }).toBeNull();
+}, 20_000);
 
 test("a batch that the control plane refuses for good is set aside, and those behind it arrive", async () => {
   controlPlane.misbehave.logs.push("400", "400", "400", "400", "400");

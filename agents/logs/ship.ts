@@ -1,25 +1,22 @@
-// Sends the access log to the control plane, each line once: one batch in flight, its place on disk before it leaves, the
+// Sends the access log to where it is stored, each line once: one batch in flight, its place on disk before it leaves, the
 // same bytes again until it is acknowledged.
-import { createReadStream } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../platform/log.ts";
 import { createBackOff } from "../back-off.ts";
-import { type ControlPlane, ControlPlaneRefusal } from "../control-plane-client.ts";
+import type { LogStanding } from "../contract.ts";
 import { writeDurably } from "../durable-file.ts";
-import { batchId, compress, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256, wholeLines } from "./batch.ts";
+import { batchId, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256, wholeLines } from "./batch.ts";
+import type { LogDestination } from "./destination.ts";
 import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
-import { type Batch, type Position, readPosition, writePosition } from "./position.ts";
+import { findTooMuch, LINE_BYTES_MAX, type Room, timeOf, unsentOf, withoutFile } from "./give-up.ts";
+import { type Batch, type Loss, type Position, readPosition, writePosition } from "./position.ts";
 
-export interface Shipping {
-  /** Where nginx writes access.log; our own notes lie there too. */
-  readonly folder: string;
+export interface Shipping extends Room {
   readonly edgeId: () => string;
   readonly rotateBytes: number;
-  /** Above this the oldest unsent lines are given up: a full disk would end the serving too. */
-  readonly unsentBytesMax: number;
-  readonly controlPlane: Pick<ControlPlane, "sendLogs">;
+  readonly destination: LogDestination;
   /** Makes nginx open its log files anew. */
   readonly reopen: () => void;
   readonly counts: ShippingCounts;
@@ -30,7 +27,29 @@ export interface Shipping {
 export interface ShippingCounts {
   batches: number;
   lostLines: number;
+  losses: readonly Loss[];
   pendingBytes: number;
+  /** When the oldest line was written that is not sent, in unix milliseconds. */
+  oldestMs: number | null;
+}
+
+export function noShippingCounts(): ShippingCounts {
+  return { batches: 0, lostLines: 0, losses: [], pendingBytes: 0, oldestMs: null };
+}
+
+/** What waits for no longer than this is on its way. */
+const BEHIND_AFTER_MS = 10_000;
+
+/** What the control plane is told. */
+export function standingOfLogs(counts: ShippingCounts, nowMs: number): LogStanding {
+  const { oldestMs, pendingBytes, lostLines, losses } = counts;
+  const isBehind = oldestMs !== null && nowMs - oldestMs > BEHIND_AFTER_MS;
+  return {
+    behind_since: isBehind ? oldestMs : null,
+    unsent_bytes: pendingBytes,
+    lost_lines: lostLines,
+    losses: [...losses],
+  };
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -55,11 +74,9 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   }
 
   async function oneRound(): Promise<Outcome> {
-    const files = await rotated(shipping);
-    const left = await giveUpOldest(shipping, files, position, save);
-    shipping.counts.pendingBytes = unsentOf(left, position);
-    shipping.counts.lostLines = position.lost_lines;
+    const left = await giveUpOldest(shipping, await rotated(shipping), position, save);
     const next = await takeUp(left, position);
+    tell(shipping.counts, { files: left, position, next });
     if (next.kind === "nothing") {
       await save(await tidied(left, position));
       return "idle";
@@ -113,6 +130,20 @@ async function takeUp(files: readonly LogFile[], position: Position): Promise<Ne
   return bytes === undefined ? { kind: "gone", batch } : { kind: "batch", batch, bytes };
 }
 
+function tell(
+  counts: ShippingCounts,
+  {
+    files,
+    position,
+    next,
+  }: { files: readonly LogFile[]; position: Position; next: Awaited<ReturnType<typeof takeUp>> },
+): void {
+  counts.pendingBytes = unsentOf(files, position);
+  counts.lostLines = position.lost_lines;
+  counts.losses = position.losses;
+  counts.oldestMs = next.kind === "batch" ? (timeOf(next.bytes.subarray(0, LINE_BYTES_MAX), "first") ?? null) : null;
+}
+
 async function rotated({ folder, rotateBytes, reopen }: Shipping): Promise<LogFile[]> {
   const files = await listLogFiles(folder);
   const current = files.find(({ isCurrent }) => isCurrent);
@@ -128,31 +159,23 @@ async function giveUpOldest(
   position: Position,
   save: (next: Position) => Promise<void>,
 ): Promise<readonly LogFile[]> {
-  const unsent = unsentOf(files, position);
-  const oldest = files.find((file) => !file.isCurrent && file.bytes > sentOf(file, position));
-  if (unsent <= shipping.unsentBytesMax || oldest === undefined) return files;
-  const lines = await countLines(oldest.path, sentOf(oldest, position));
-  const pending = position.pending?.inode === oldest.inode ? null : position.pending;
-  const lost = position.lost_lines + lines;
-  await save({ files: { ...position.files, [oldest.inode]: oldest.bytes }, pending, lost_lines: lost });
-  shipping.log.error(
-    { lines, lost_lines: lost },
-    "access-log lines were given up: the control plane did not take them for too long",
-  );
-  await removeLogFile(oldest.path);
-  return files.filter((file) => file !== oldest);
-}
-
-function unsentOf(files: readonly LogFile[], position: Position): number {
-  return files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
-}
-
-async function countLines(path: string, from: number): Promise<number> {
-  let lines = 0;
-  for await (const chunk of createReadStream(path, { start: from })) {
-    for (const byte of Buffer.from(chunk)) if (byte === 0x0a) lines += 1;
+  const tooMuch = await findTooMuch(shipping, files, position, Date.now());
+  if (tooMuch === undefined) return files;
+  if (tooMuch === "rotate") {
+    await rotate(shipping.folder, Date.now());
+    shipping.reopen();
+    return await listLogFiles(shipping.folder);
   }
-  return lines;
+  const next = await withoutFile(tooMuch, position, Date.now());
+  // On a full disk nothing can be noted down before there is room.
+  await save(next).catch(() => {});
+  await removeLogFile(tooMuch.path);
+  await save(next);
+  shipping.log.error(
+    { lines: next.lost_lines - position.lost_lines, lost_lines: next.lost_lines },
+    `access-log lines were given up: ${shipping.destination.name} did not take them for too long`,
+  );
+  return files.filter((file) => file !== tooMuch);
 }
 
 async function findBytes(files: readonly LogFile[], batch: Batch): Promise<Buffer | undefined> {
@@ -166,7 +189,7 @@ function doneWith(position: Position, { inode, end }: Batch): Position {
   return { ...position, files: { ...position.files, [inode]: end }, pending: null };
 }
 
-/** True when the control plane has it, or when it was set aside. */
+/** True when it is stored, or when it was set aside. */
 async function deliver(
   shipping: Shipping,
   { batch, bytes }: { batch: Batch; bytes: Buffer },
@@ -176,27 +199,24 @@ async function deliver(
   const { lines, torn } = wholeLines(bytes);
   if (torn > 0 && tries === 1) shipping.log.warn({ torn }, "access-log lines were torn: they are left out");
   if (lines.length === 0) return true;
-  const id = batchId(shipping.edgeId(), batch, bytes);
+  const edgeId = shipping.edgeId();
+  const id = batchId(edgeId, batch, bytes);
+  const { destination } = shipping;
   try {
-    await shipping.controlPlane.sendLogs({ id, gzip: await compress(lines), isRetry: tries > 1 }, signal);
+    await destination.send({ id, edgeId, lines, isRetry: tries > 1 }, signal);
     return true;
   } catch (error) {
     if (signal.aborted) throw error;
     if (tries === 1)
-      shipping.log.warn({ error }, "the control plane does not take the access log for now; it waits on the disk");
-    if (tries < TRIES_WHEN_REFUSED || !isFinal(error)) return false;
+      shipping.log.warn({ error }, `${destination.name} does not take the access log for now; it waits on the disk`);
+    if (tries < TRIES_WHEN_REFUSED || !destination.isFinal(error)) return false;
     await setAside(shipping, id, lines, error);
     return true;
   }
 }
 
-/** It understood the batch and does not want it: waiting changes nothing. */
-function isFinal(fault: unknown): boolean {
-  return fault instanceof ControlPlaneRefusal && [400, 413, 422].includes(fault.status);
-}
-
 async function setAside(
-  { folder, log }: Shipping,
+  { folder, log, destination }: Shipping,
   id: string,
   lines: readonly string[],
   error: unknown,
@@ -204,7 +224,7 @@ async function setAside(
   const others = (await readdir(folder)).filter((name) => name.startsWith("set-aside."));
   log.error(
     { error, lines: lines.length, id },
-    "the control plane refuses an access-log batch for good: it is set aside",
+    `${destination.name} refuses an access-log batch for good: it is set aside`,
   );
   if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), `${lines.join("\n")}\n`);
 }

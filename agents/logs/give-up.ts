@@ -1,0 +1,82 @@
+// What is given up when lines wait for too long: the oldest unsent file, for a full disk would end the serving too. Each loss
+// is counted, with the time that its lines are of.
+import { createReadStream } from "node:fs";
+import { statfs } from "node:fs/promises";
+import { parseJson } from "../apply/document.ts";
+import { LOG_LOSSES_MAX } from "../contract.ts";
+import { sentOf } from "./batch.ts";
+import { type LogFile, readRange } from "./files.ts";
+import type { Loss, Position } from "./position.ts";
+
+export interface Room {
+  /** Where nginx writes access.log. */
+  readonly folder: string;
+  /** Above this, unsent lines are given up. */
+  readonly unsentBytesMax: number;
+  /** Below this, too, whoever has filled the disk. */
+  readonly diskFreeBytesMin: number;
+}
+
+/** nginx writes to a file that was renamed until it has opened the new one. */
+const LET_GO_AFTER_MS = 2_000;
+
+/** The file to give up; `rotate`: only the one that nginx writes is left; undefined: there is room. */
+export async function findTooMuch(
+  room: Room,
+  files: readonly LogFile[],
+  position: Position,
+  nowMs: number,
+): Promise<LogFile | "rotate" | undefined> {
+  const waiting = files.filter((file) => file.bytes > sentOf(file, position));
+  const isTooMuch = unsentOf(files, position) > room.unsentBytesMax;
+  if (waiting.length === 0 || (!isTooMuch && !(await isDiskShort(room)))) return undefined;
+  const [oldest] = waiting.filter((file) => !file.isCurrent);
+  if (oldest === undefined) return isTooMuch ? undefined : "rotate";
+  return nowMs - oldest.changedAtMs > LET_GO_AFTER_MS ? oldest : undefined;
+}
+
+async function isDiskShort({ folder, diskFreeBytesMin }: Room): Promise<boolean> {
+  const { bsize, bavail } = await statfs(folder);
+  return bavail * bsize < diskFreeBytesMin;
+}
+
+export function unsentOf(files: readonly LogFile[], position: Position): number {
+  return files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
+}
+
+/** The position once this file is gone. */
+export async function withoutFile(file: LogFile, position: Position, nowMs: number): Promise<Position> {
+  const start = sentOf(file, position);
+  const lines = await countLines(file.path, start);
+  const from = timeOf(await readRange(file.path, start, Math.min(file.bytes, start + LINE_BYTES_MAX)), "first");
+  const to = timeOf(await readRange(file.path, Math.max(start, file.bytes - LINE_BYTES_MAX), file.bytes), "last");
+  const loss: Loss = { at: nowMs, from: from ?? to ?? file.changedAtMs, to: to ?? file.changedAtMs, lines };
+  return {
+    files: { ...position.files, [file.inode]: file.bytes },
+    pending: position.pending?.inode === file.inode ? null : position.pending,
+    lost_lines: position.lost_lines + lines,
+    losses: [...position.losses, loss].slice(-LOG_LOSSES_MAX),
+  };
+}
+
+/** nginx's own limits of what a request may say, in JSON. */
+export const LINE_BYTES_MAX = 256 * 1024;
+
+/** When the first or the last whole line was written, in unix milliseconds; undefined: nobody knows. */
+export function timeOf(bytes: Buffer, which: "first" | "last"): number | undefined {
+  const lines = bytes.toString("utf8").split("\n").slice(0, -1);
+  for (const line of which === "first" ? lines : lines.reverse()) {
+    const json = parseJson(line);
+    const time = typeof json === "object" && json !== null && "time" in json ? Number(json.time) : Number.NaN;
+    if (Number.isFinite(time) && time >= 0) return Math.round(time * 1000);
+  }
+  return undefined;
+}
+
+async function countLines(path: string, from: number): Promise<number> {
+  let lines = 0;
+  for await (const chunk of createReadStream(path, { start: from })) {
+    for (const byte of Buffer.from(chunk)) if (byte === 0x0a) lines += 1;
+  }
+  return lines;
+}
