@@ -210,3 +210,44 @@ test("whoever prefers to wait is answered when the edges serve what they changed
   await customer.call("POST", `/api/v1/distributions/${id}/enable`, undefined, wait);
   expect((await view(product.edge, "waited.example.com", "/")).status).toBe(200);
 });
+
+test("an account over a quota that cuts off gets 503 for all that it has, whatever it does, until the quota is raised", async () => {
+  const { token } = await api.expect(200, z.object({ token: z.string() }), "POST", "/api/v1/auth/login", {
+    login: product.env.ADMIN_EMAIL,
+    password: product.env.ADMIN_PASSWORD,
+  });
+  const operator = api.as(token);
+  const greedy = await register(api);
+  const { id } = await createDistribution(greedy, "greedy.example.com", origin.url);
+  const { id: disabled } = await createDistribution(greedy, "disabled.example.com", origin.url);
+  for (const host of ["greedy.example.com", "disabled.example.com"]) await served(host);
+  await greedy.expect(200, z.unknown(), "POST", `/api/v1/distributions/${disabled}/disable`);
+  const used = z.object({ requests: z.object({ used: z.number().min(1) }) });
+  await eventually(() => greedy.expect(200, used, "GET", "/api/v1/quota"));
+  const quota = `/api/v1/platform/quotas/${greedy.accountId}`;
+  const setQuota = (requests: number) =>
+    operator.expect(200, z.unknown(), "PUT", quota, { requests, bytes: null, cuts_off: true });
+  const isCutOff = async (host: string) => {
+    const seen = await view(product.edge, host, "/again");
+    expect([seen.status, seen.body]).toEqual([503, expect.stringContaining("over its quota")]);
+  };
+
+  await setQuota(1);
+  await eventually(() => isCutOff("greedy.example.com"));
+  const told = z.object({ status: z.literal("disabled"), is_cut_off: z.literal(true) });
+  await greedy.expect(200, told, "GET", `/api/v1/distributions/${id}`);
+  const wait = { prefer: "wait=20" };
+  expect((await greedy.call("POST", `/api/v1/distributions/${id}/enable`, undefined, wait)).body).toMatchObject({
+    is_cut_off: true,
+  });
+  const body = { domain: "another.example.com", origin: { url: origin.url } };
+  expect((await greedy.call("POST", "/api/v1/distributions", body, wait)).status).toBe(201);
+  for (const host of ["greedy.example.com", "another.example.com", "disabled.example.com"]) await isCutOff(host);
+
+  await setQuota(1_000_000);
+  for (const host of ["greedy.example.com", "another.example.com"]) await served(host);
+  await eventually(async () => {
+    const seen = await view(product.edge, "disabled.example.com", "/");
+    expect([seen.status, seen.body.includes("over its quota")]).toEqual([503, false]);
+  });
+});
