@@ -291,6 +291,13 @@ const THEMES: Readonly<Record<string, readonly CacheCase[]>> = {
     droppedLine("proxy-connection", "close"),
     droppedLine("te", "trailers"),
     droppedLine("upgrade", "h2c"),
+    [
+      "a transfer-encoding that nobody knows is not kept, and nobody is asked anew for it",
+      second("cache", says(HOUR, { "transfer-encoding": "unheard-of", connection: "close" }), {
+        body: "answer 1",
+        has: { "transfer-encoding": "chunked" },
+      }),
+    ],
     // RFC 9111 would allow it; a session handed to strangers is never what an origin meant: ADR 21.
     droppedLine("set-cookie", "a=b"),
     [

@@ -150,7 +150,9 @@ local function next_candidate(ctx, var)
 end
 
 -- Seconds of silence from a server. A WebSocket may be silent for longer than an answer may take.
-local function patience_with(var, server)
+local function patience_with(var, candidate)
+  local server = candidate.server
+  if candidate.is_relayed then return relay.patience(server) end
   local upgrade = var.http_upgrade
   if upgrade and lower(upgrade) == "websocket" then return max(server.read_timeout, WEBSOCKET_IDLE_SECONDS) end
   return server.read_timeout
@@ -169,11 +171,11 @@ function M.balance()
     ok, err = balancer.set_current_peer(candidate.address, server.port, server.connection)
   end
   if not ok then return ngx.log(ngx.ERR, "the address ", candidate.address, " is not dialled: ", err) end
-  local patience = ctx.patience or patience_with(var, server)
+  local patience = ctx.patience or patience_with(var, candidate)
   balancer.set_timeouts(server.connect_timeout, patience, patience)
   if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(tls_of(candidate) ~= "none") end
-  if balancer.enable_keepalive and ctx.tried <= ctx.count and not candidate.is_relayed then
-    balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION)
+  if balancer.enable_keepalive and ctx.tried <= ctx.count then
+    balancer.enable_keepalive(KEPT_IDLE_SECONDS, candidate.is_relayed and relay.REQUESTS_PER_CONNECTION or REQUESTS_PER_CONNECTION)
   end
 end
 

@@ -140,27 +140,11 @@ local function correct_type(header, path, answer)
   header["Content-Type"] = content_type
 end
 
--- An interim answer, which nginx takes for the answer itself: the relay leaves such out, so the outer hop looks again and
--- this request is made anew.
-local function was_interim(var, ctx, server)
-  local status = ngx.status
-  if status < 100 or status >= 200 or status == 101 then return false end
-  if not server then return false end
-  relay.learn(server)
-  if ctx.rounds > 0 or slices.is_slice(var.http_range) then return false end
-  collapse.abandon(var)
-  ngx.status = 204
-  ngx.header["X-Accel-Redirect"] = "@again"
-  return true
-end
-
 -- An answer that cannot be handed on: the outer hop sees the connection end, and serves a stale copy or a 502.
 local function is_unusable(ctx)
   local status = ngx.status
   -- Without a status line: nginx takes it for HTTP/0.9, and would hand it on as that.
   if http_version() < 1 then return true end
-  -- nginx below 1.29 hangs on a 103.
-  if status < 200 and status ~= 101 then return true end
   -- nginx serves stale for connection errors alone; RFC 5861 wants it for these too.
   return ctx.status == "EXPIRED" and (status == 500 or (status >= 502 and status <= 504))
 end
@@ -222,7 +206,6 @@ function M.header_filter()
   -- A parent says of every answer that it is one, and is well whatever the origin says.
   if ctx.asks_parent and not kept then return ngx.exit(ngx.ERROR) end
   local server = balancer.server()
-  if was_interim(var, ctx, server) then return end
   balancer.answered(kept and 200 or ngx.status)
   if server and server.bucket then s3.strip_response() end
   if is_unusable(ctx) then return ngx.exit(ngx.ERROR) end
@@ -290,6 +273,7 @@ function M.show_page()
     ngx.status = 200
     return ngx.exec("@verified")
   end
+  if relay.was_late(var) then ngx.status = 504 end
   if match(var.http_x_edge_hop or "", "^EXPIRED ") and not wants_cached_only(var) then return ngx.exit(444) end
   header["X-Accel-Expires"] = 0
   header["X-Edge-Cache-Control"] = "no-store"

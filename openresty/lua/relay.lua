@@ -1,157 +1,148 @@
--- Speaks to origins in nginx's stead where nginx cannot: below 1.29 it takes an interim answer (1xx, RFC 9110 § 15.2) for
--- the answer, and it refuses a Transfer-Encoding that it does not know. The inner hop then asks this server on a socket of
--- its own, which leaves such things out of the head and hands on the rest as it comes. For requests without a body.
--- Owns the dict `relayed`: which servers of origins need it; evictable. Phases: `is_needed` and `asked_for` in access and
--- balancer, `learn` in header_filter of the inner hop; `serve` in content of the relay's server.
-local ngx = ngx
-local dict = ngx.shared.relayed
-local concat = table.concat
-local find, format, gmatch, gsub, lower, match = string.find, string.format, string.gmatch, string.gsub, string.lower,
-  string.match
-local ipairs, tonumber = ipairs, tonumber
+-- Speaks to origins in nginx's stead where nginx cannot: below 1.29 it takes an interim answer (1xx, RFC 9110 § 15.2) for the
+-- answer, and from 1.23 on it refuses a Transfer-Encoding that it does not know. So below 1.29 the inner hop asks this server,
+-- on a socket of its own, which leaves such things out of the head and hands on the rest as it comes; newer ones ask it once
+-- more for what they could not read. Whom to ask, and whom next, stays the balancer's (ADR 41). For requests without a body.
+-- Phases: `is_needed` and `asked_for` in access and balancer, `was_late` in the page of a failed request of the inner hop;
+-- `serve` in content of the relay's server.
+local answer_body = require "answer_body"
+local answer_head = require "answer_head"
 
-local KNOWN_SECONDS = 3600
+local ngx = ngx
+local exiting, now = ngx.worker.exiting, ngx.now
+local concat = table.concat
+local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
+local max, tonumber = math.max, tonumber
+
+local IS_ALWAYS_NEEDED = ngx.config.nginx_version < 1029000
 local HEAD_BYTES_MAX = 64 * 1024
 local INTERIM_MAX = 20
-local PIECE_BYTES_MAX = 64 * 1024
-local SEND_TIMEOUT_MS = 60000
+local KEPT_SECONDS, KEPT_PER_SERVER, REQUESTS_PER_CONNECTION = 60, 64, 1000
+-- nginx ends an idle connection between it and the relay, not the relay: it would take that for a failure.
+local HOP_IDLE_SECONDS = 90
+local SEND_SECONDS = 60
+-- Connecting, a handshake, and the head; and a moment for the relay to say so itself.
+local MOMENT_SECONDS = 1
 
-local M = { SOCKET = "unix:run/relay.sock" }
+-- What ends in a header line that is none: nginx goes on to the next server, as it would by itself, and keeps no connection.
+local LATE = "HTTP/1.1 504 Gateway Timeout\r\nX-Edge-Late: 1\r\n\0\r\n\r\n"
+local FAILED = "HTTP/1.1 502 Bad Gateway\r\n\0\r\n\r\n"
+
+local M = { SOCKET = "unix:run/relay.sock", REQUESTS_PER_CONNECTION = 100 }
 
 --- Only requests between the hops are relayed: they have no body. An edge of the parent group needs none.
 function M.is_needed(var, server)
   if server.tls == "parent" or var.remote_addr ~= "unix:" then return false end
-  return var.edge_relay ~= "" or dict:get(server.id) ~= nil
+  return IS_ALWAYS_NEEDED or var.edge_relay ~= ""
 end
-
-function M.learn(server) dict:set(server.id, true, KNOWN_SECONDS) end
 
 --- The header by which the inner hop says whom to ask.
 function M.asked_for(server, address)
-  return concat({ server.id, address, server.port, server.tls, server.sni, server.connect_timeout, server.read_timeout }, " ")
+  return concat({ address, server.port, server.tls, server.sni, server.connect_timeout, server.read_timeout,
+    server.connection }, " ")
 end
 
-local function read_wish(text)
-  local id, address, port, tls, sni, connect, read =
-    match(text or "", "^(%S+) (%S+) (%d+) (%l+) (%S+) (%d+) (%d+)$")
-  if not id then return nil end
-  return { id = id, address = address, port = tonumber(port), tls = tls, sni = sni, connect = tonumber(connect) * 1000,
-    read = tonumber(read) * 1000 }
+--- How long nginx waits for it; it has the server's time-outs itself.
+function M.patience(server) return 2 * server.connect_timeout + server.read_timeout + MOMENT_SECONDS end
+
+--- Whether a server was too late for the relay: nginx itself has heard from the relay in time.
+function M.was_late(var) return var.upstream_http_x_edge_late ~= nil end
+
+local function read_wish(request)
+  local address, port, tls, sni, connect, read, connection =
+    match(request, "\r\nX%-Edge%-Relay: (%S+) (%d+) (%l+) (%S+) (%d+) (%d+) (%S+)\r\n")
+  if not address then return nil end
+  return { address = address, port = tonumber(port), tls = tls, sni = sni, connect = tonumber(connect), read = tonumber(read),
+    pool = { pool = concat({ address, port, connection }, " "), pool_size = KEPT_PER_SERVER } }
 end
 
--- What nginx has written for the origin, without what is said to this server.
-local function request_head()
-  local head = gsub(ngx.req.raw_header(), "\r\n[Xx]%-[Ee]dge%-[Rr]elay:[^\r\n]*", "", 1)
-  return (gsub(head, "\r\n\r\n$", "\r\nConnection: close\r\n\r\n"))
-end
-
+-- A connection, and how often it was used before.
 local function dial(wish)
   local sock = ngx.socket.tcp()
-  sock:settimeouts(wish.connect, wish.read, wish.read)
-  local ok, err = sock:connect(wish.address, wish.port)
-  if ok and wish.tls ~= "none" then ok, err = sock:sslhandshake(false, wish.sni, wish.tls == "verified") end
-  if ok then ok, err = sock:send(request_head()) end
+  sock:settimeouts(wish.connect * 1000, wish.read * 1000, wish.read * 1000)
+  local ok, err = sock:connect(wish.address, wish.port, wish.pool)
   if not ok then return nil, err end
-  return sock
+  local uses = sock:getreusedtimes()
+  if uses > 0 or wish.tls == "none" then return sock, uses end
+  ok, err = sock:sslhandshake(false, wish.sni, wish.tls == "verified")
+  if not ok then return nil, err end
+  return sock, uses
 end
 
--- The head of the answer itself, and how many interim ones came before it.
-local function read_head(sock)
-  local read = sock:receiveuntil("\r\n\r\n")
+-- Where the empty line behind the head ends; `text` is known not to have it before `from`.
+local function head_end(sock, text, from, deadline)
+  while true do
+    local _, stop = find(text, "\n\r?\n", from)
+    if stop then return text, stop end
+    if #text > HEAD_BYTES_MAX then return nil, "too much of a head" end
+    local piece, err = sock:receiveany(HEAD_BYTES_MAX)
+    if not piece then return nil, err, text == "" end
+    -- Of a head that comes byte by byte no single read is late.
+    if now() > deadline then return nil, "timeout" end
+    from = max(1, #text - 2)
+    text = text .. piece
+  end
+end
+
+-- The head of the answer itself and what was read behind it; or nil, why not, and whether nothing came at all.
+local function read_head(sock, wish)
+  local text, deadline = "", now() + wish.read
   for interim = 0, INTERIM_MAX do
-    local head, err = read(HEAD_BYTES_MAX)
-    if not head then return nil, err end
-    if #head >= HEAD_BYTES_MAX then return nil, "too much of a head" end
-    if not find(head, "^HTTP/1%.[01] 1") then return head, interim end
-    -- The end of one pattern: the reader says so once before it begins anew.
-    read = sock:receiveuntil("\r\n\r\n")
+    local read, stop, is_silent = head_end(sock, text, 1, deadline)
+    if not read then return nil, stop, is_silent and interim == 0 end
+    local head = sub(read, 1, stop)
+    text = sub(read, stop + 1)
+    if not answer_head.is_interim(head) then return head, text end
   end
   return nil, "too many interim answers"
 end
 
--- nginx takes a bare line feed for the end of a line.
-local function lines_of(head)
-  local lines = {}
-  for line in gmatch(head .. "\r\n", "(.-)\r?\n") do lines[#lines + 1] = line end
-  return lines
-end
-
-local function codings_of(lines)
-  local codings = {}
-  for _, line in ipairs(lines) do
-    for coding in gmatch(match(lower(line), "^transfer%-encoding:(.*)$") or "", "[^%s,]+") do
-      codings[#codings + 1] = coding
-    end
-  end
-  return codings
-end
-
-local function without(lines, unwanted)
-  local kept = {}
-  for _, line in ipairs(lines) do
-    if match(lower(line), "^([^:]*):") ~= unwanted then kept[#kept + 1] = line end
-  end
-  return kept
-end
-
--- The lines of the head as nginx can read them, and whether codings were left out. nil: chunks within another coding are
--- nobody's here. RFC 9112 § 6.3: where chunked is not the last coding, the answer ends with the connection.
-local function readable(lines)
-  local codings = codings_of(lines)
-  local is_chunked = false
-  for _, coding in ipairs(codings) do is_chunked = is_chunked or coding == "chunked" end
-  if is_chunked and #codings > 1 then return nil end
-  local plain = without(lines, "transfer-encoding")
-  if is_chunked or #plain == #lines then return lines, false end
-  return without(plain, "content-length"), true
-end
-
--- Whether the answer ends with the connection: it has a body, and nothing says how long that is.
-local function ends_with_connection(lines, method)
-  local status = match(lines[1], "^%S+ (%d%d%d)")
-  if method == "HEAD" or status == "204" or status == "304" then return false end
-  return #without(without(lines, "transfer-encoding"), "content-length") == #lines
-end
-
--- In chunks, an end by reset or time is not taken for the end of the answer.
-local function in_chunks(lines)
-  lines[1] = gsub(lines[1], "^HTTP/1%.0", "HTTP/1.1", 1)
-  lines[#lines + 1] = "Transfer-Encoding: chunked"
-end
-
-local function hand_on(from, to, is_in_chunks)
+-- An answer's head, what was read behind it, the connection and how often that was used before. An origin may close a kept
+-- connection at the moment in which it is asked over it: then it is asked anew.
+local function ask(wish, request)
   while true do
-    local piece, err = from:receiveany(PIECE_BYTES_MAX)
-    if not piece then
-      if is_in_chunks and err == "closed" then to:send("0\r\n\r\n") end
-      return
-    end
-    if not to:send(is_in_chunks and { format("%x\r\n", #piece), piece, "\r\n" } or piece) then return end
+    local sock, uses = dial(wish)
+    if not sock then return nil, uses end
+    local ok, err = sock:send(request)
+    local head, rest, is_silent
+    if ok then head, rest, is_silent = read_head(sock, wish) else rest, is_silent = err, true end
+    if head then return head, rest, sock, uses end
+    sock:close()
+    if uses == 0 or not is_silent or rest == "timeout" then return nil, rest end
   end
 end
 
-local function refuse(err)
+local function refuse(hop, err)
   ngx.log(ngx.WARN, "an origin cannot be relayed: ", err)
-  return ngx.exit(444)
+  hop:send(err == "timeout" and LATE or FAILED)
+  return false
 end
 
+-- One request. Whether the hop may go on with another.
+local function relay(hop, request)
+  local wish = read_wish(request)
+  if not wish then return refuse(hop, "nobody is named") end
+  local head, rest, sock, uses = ask(wish, (gsub(request, "\r\nX%-Edge%-Relay:[^\r\n]*", "", 1)))
+  if not head then return refuse(hop, rest) end
+  local answer, err = answer_head.read(head, match(request, "^%u+"))
+  if not answer then
+    sock:close()
+    return refuse(hop, err)
+  end
+  local is_whole, may_go_on = answer_body.hand_on(sock, hop, answer, rest)
+  if may_go_on and uses < REQUESTS_PER_CONNECTION then sock:setkeepalive(KEPT_SECONDS * 1000) else sock:close() end
+  return is_whole
+end
+
+--- Answers the requests of one connection: nginx has read the head of the first alone.
 function M.serve()
-  local wish = read_wish(ngx.var.http_x_edge_relay)
-  if not wish then return refuse("nobody is named") end
-  local origin, err = dial(wish)
-  if not origin then return refuse(err) end
-  local head, interim = read_head(origin)
-  if not head then return refuse(interim) end
-  local lines, is_less = readable(lines_of(head))
-  if not lines then return refuse("chunks within another coding") end
-  if interim > 0 or is_less then M.learn(wish) end
-  local is_in_chunks = ends_with_connection(lines, ngx.var.request_method)
-  if is_in_chunks then in_chunks(lines) end
-  local hop, problem = ngx.req.socket(true)
-  if not hop then return refuse(problem) end
-  hop:settimeouts(SEND_TIMEOUT_MS, SEND_TIMEOUT_MS, SEND_TIMEOUT_MS)
-  if hop:send(concat(lines, "\r\n") .. "\r\n\r\n") then hand_on(origin, hop, is_in_chunks) end
-  origin:close()
+  local request = ngx.req.raw_header()
+  local hop, err = ngx.req.socket(true)
+  if not hop then return ngx.log(ngx.ERR, "the relay has no connection: ", err) end
+  hop:settimeouts(SEND_SECONDS * 1000, SEND_SECONDS * 1000, HOP_IDLE_SECONDS * 1000)
+  while relay(hop, request) and not exiting() do
+    request = hop:receiveuntil("\r\n\r\n", { inclusive = true })()
+    if not request then return end
+  end
 end
 
 return M
