@@ -1,5 +1,5 @@
 // The whole way of a warning: the schedule finds a certificate that ends soon, a worker tells its owner by mail and their
-// program by a signed webhook, both of which are not ready for it yet.
+// program by a signed webhook, both of which are not ready for it yet; and an alert is judged and told in the same way.
 import { generateKeyPairSync, randomBytes, randomUUID } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { type ControlPlaneConfig, controlPlaneSchema } from "../../control-plane/config.ts";
 import { createTestDatabase, type TestDatabase } from "../../control-plane/database/test-database.ts";
+import { createAlertService } from "../../control-plane/domains/alert/index.ts";
 import { startTestMailServer, type TestMailServer } from "../../control-plane/domains/mail/test-mail-server.ts";
 import { createWebhookService } from "../../control-plane/domains/notification/index.ts";
 import {
@@ -22,7 +23,7 @@ import { startWorker } from "../../control-plane/roles/worker.ts";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { type Part, stopInReverse } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
-import { createSealOf } from "../../platform/seal.ts";
+import { createSealOf, type Seal } from "../../platform/seal.ts";
 import { eventually } from "./api.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -53,31 +54,27 @@ afterAll(async () => {
   rmSync(folder, { recursive: true });
 });
 
-async function customer() {
+async function customer(username: string) {
   const { db } = database;
   const [userId, accountId] = [randomUUID(), randomUUID()];
   await db("account").insert({ id: accountId, name: "Shops" });
-  const person = { id: userId, username: "ada", email: "ada@example.com", platform_role: "user", password_hash: "-" };
+  const email = `${username}@example.com`;
+  const person = { id: userId, username, email, platform_role: "user", password_hash: "-" };
   await db("user").insert(person);
   await db("membership").insert({ account_id: accountId, user_id: userId, role: "owner" });
   return { userId, accountId, accountRole: "owner", platformRole: "user", scopes: "all", ...noRequest } as const;
 }
 
-test("a certificate that ends soon is told of by mail and by webhook, once, whatever is away at first", async () => {
+test("a certificate that ends soon, and an alert, are told of by mail and by webhook, once, whatever is away at first", async () => {
   const { db } = database;
-  const owner = await customer();
+  const owner = await customer("ada");
   const seal = createSealOf(openMasterKeys(config, log));
   const policy = { allowPrivateOrigins: true };
   const webhooks = createWebhookService({ db, clock: () => new Date(), seal, policy });
   const input = { url: receiver.url, description: "", events: ["certificate.expiring" as const], is_enabled: true };
   const { webhook, secret } = await webhooks.create(owner, input);
-  const now = Date.now();
-  await db("certificate").insert({
-    ...{ id: randomUUID(), account_id: owner.accountId, name: "Shop", names: JSON.stringify(["shop.example.com"]) },
-    ...{ is_automatic: false, key_type: "ecdsa", status: "active", chain: "PEM", fingerprint: "f", version: 1 },
-    ...{ not_before: new Date(now - 300 * DAY_MS), not_after: new Date(now + 6.5 * DAY_MS) },
-    ...{ created_at: new Date(now), updated_at: new Date(now) },
-  });
+  await plantCertificate(owner.accountId, 6.5);
+  const watcher = await alertOn(seal);
   mail.refuse(451);
   receiver.behave(answering(503));
 
@@ -89,6 +86,46 @@ test("a certificate that ends soon is told of by mail and by webhook, once, what
   if (message === undefined) throw new Error("nothing arrived");
   expect(verified(message, secret)).toMatchObject({ type: "certificate.expiring", data: { days_left: 7 } });
   expect(receiver.received.map(({ id }) => id)).toEqual([message.id, message.id]);
-  await eventually(async () => expect(mail.received).toHaveLength(1));
-  expect(mail.received[0]?.content).toContain("The certificate Shop expires in 7 days");
+  const lettersTo = (address: string) => mail.received.filter(({ to }) => to.includes(address));
+  await eventually(async () => expect(lettersTo("ada@example.com")).toHaveLength(1));
+  expect(lettersTo("ada@example.com")[0]?.content).toContain("The certificate Shop expires in 7 days");
+
+  await eventually(async () => expect(watcher.receiver.received).toHaveLength(1));
+  const [raised] = watcher.receiver.received;
+  expect(raised && verified(raised, watcher.secret)).toMatchObject({
+    type: "alert.raised",
+    data: { value: 40, name: "Certificates" },
+  });
+  await eventually(async () => expect(lettersTo("bob@example.com")).toHaveLength(1));
+  expect(lettersTo("bob@example.com")[0]?.content).toContain("Subject: Alert: Certificates");
+  await watcher.receiver.stop();
 });
+
+async function plantCertificate(accountId: string, daysLeft: number): Promise<void> {
+  const now = Date.now();
+  await database.db("certificate").insert({
+    ...{ id: randomUUID(), account_id: accountId, name: "Shop", names: JSON.stringify(["shop.example.com"]) },
+    ...{ is_automatic: false, key_type: "ecdsa", status: "active", chain: "PEM", fingerprint: "f", version: 1 },
+    ...{ not_before: new Date(now - 300 * DAY_MS), not_after: new Date(now + daysLeft * DAY_MS) },
+    ...{ created_at: new Date(now), updated_at: new Date(now) },
+  });
+}
+
+/** Somebody else wants to know earlier than everybody is told. */
+async function alertOn(seal: Seal) {
+  const { db } = database;
+  const clock = () => new Date();
+  const bob = await customer("bob");
+  const receiver = await startTestReceiver();
+  const webhooks = createWebhookService({ db, clock, seal, policy: { allowPrivateOrigins: true } });
+  const input = { url: receiver.url, description: "", events: ["*" as const], is_enabled: true };
+  const { secret } = await webhooks.create(bob, input);
+  await plantCertificate(bob.accountId, 39.5);
+  const alerts = createAlertService({ db, clock, publicUrl: new URL("https://cdn.example.com") });
+  await alerts.create(bob, {
+    ...{ name: "Certificates", description: "", distribution_id: null, muted_until: null, is_enabled: true },
+    ...{ condition: { type: "certificate_expiry", days: 60 }, raise_after_minutes: 5, resolve_after_minutes: 5 },
+    ...{ mail_in_charge: true, mail_members: [] },
+  });
+  return { receiver, secret };
+}

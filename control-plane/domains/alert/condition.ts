@@ -4,7 +4,7 @@ import type { FieldFault } from "../../../platform/problem.ts";
 import { metrics } from "../report/index.ts";
 import { isShare } from "./metrics.ts";
 
-export const WINDOWS = [5, 10, 15, 30, 60, 180, 360, 720, 1440] as const;
+const WINDOWS = [5, 10, 15, 30, 60, 180, 360, 720, 1440] as const;
 export const DAYS_MAX = 90;
 const VALUE_MAX = 1e18;
 const REQUESTS_MIN_DEFAULT = 100;

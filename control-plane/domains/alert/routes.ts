@@ -51,7 +51,8 @@ function changingRoutes(alerts: AlertService, clock: () => Date): Route[] {
       path: "/alerts/{id}",
       operationId: "updateAlert",
       tag,
-      summary: "Change what the merge patch names; what it was raised for is over when it waits for something else",
+      summary:
+        "Change what the merge patch names, a condition as a whole; what it was raised for is over when it waits for something else",
       access: writing,
       ifMatch: true,
       params: alertParams,

@@ -12,7 +12,7 @@ const MINUTES_MAX = 1440;
 const MINUTES_DEFAULT = 5;
 const MEMBERS_MAX = 20;
 
-export const shownStatuses = ["ok", "pending", "raised", "unknown"] as const;
+const shownStatuses = ["ok", "pending", "raised", "unknown"] as const;
 
 const minutes = z
   .int()

@@ -3,7 +3,6 @@ export { createCourier } from "./courier.ts";
 export type { NotificationEvent } from "./events.ts";
 export { notificationHandlers, notificationSchedules } from "./handlers.ts";
 export { type Notification, notify } from "./notify.ts";
-export type { Recipients } from "./recipients.ts";
 export { createSender } from "./request.ts";
 export { wasTold } from "./store.ts";
 export { webhookRoutes } from "./webhook-routes.ts";

@@ -117,6 +117,45 @@ test("the first letter goes out at once; what follows within a quarter of an hou
   expect(letterTo("kim@example.com").at(-1)?.content).toContain("Subject: The certificate s0 expires");
 });
 
+test("what is urgent waits five minutes for the next letter, and takes along what waits with it", async () => {
+  const lea = await world.owner("lea");
+  const happen = async (more: Partial<Notification> = {}) => {
+    await inTransaction(world.db, (tx) => notify(tx, expiring(lea.accountId, more)));
+    await world.doJobs();
+    await world.writeGathered();
+    await world.doJobs();
+  };
+  await happen();
+  await happen();
+  world.passTime(5 * 60_000);
+  await happen();
+  expect(letterTo("lea@example.com")).toHaveLength(1);
+  await happen({ event: "alert.raised", isUrgent: true });
+  expect(letterTo("lea@example.com")).toHaveLength(2);
+  expect(letterTo("lea@example.com").at(-1)?.content).toContain("Subject: 3 messages about lea");
+});
+
+test("letters go to whom a notification names, whatever their role, as long as they belong to the account", async () => {
+  const mia = await world.owner("mia");
+  const [reader, gone] = [
+    await world.person("reader", mia.accountId, "viewer"),
+    await world.person("left", mia.accountId, "viewer"),
+  ];
+  const userIds = [reader.userId, gone.userId];
+  await world.db("membership").where({ user_id: gone.userId }).delete();
+  await inTransaction(world.db, async (tx) => {
+    await notify(tx, expiring(mia.accountId, { subject: "For one", recipients: { inCharge: false, userIds } }));
+    await notify(tx, expiring(mia.accountId, { subject: "For both", recipients: { inCharge: true, userIds } }));
+    await notify(tx, expiring(mia.accountId, { subject: "For nobody", recipients: { inCharge: false, userIds: [] } }));
+    await notify(tx, expiring(mia.accountId, { subject: "For programs", withoutLetter: true }));
+  });
+  await world.doJobs();
+  const [forMia, forReader] = [letterTo("mia@example.com"), letterTo("reader@example.com")];
+  expect(forMia.map(({ content }) => /^Subject: (.*)\r$/m.exec(content)?.[1])).toEqual(["For both"]);
+  expect(forReader.map(({ content }) => /^Subject: (.*)\r$/m.exec(content)?.[1])).toEqual(["2 messages about mia"]);
+  expect(letterTo("left@example.com")).toEqual([]);
+});
+
 test("an account that is gone is told nothing", async () => {
   const gone = await world.owner("gone");
   await inTransaction(world.db, (tx) => notify(tx, expiring(gone.accountId)));
