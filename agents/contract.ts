@@ -390,11 +390,25 @@ export const BATCH_RETRY_HEADER = "edgewright-batch-retry";
 /** Before compression; a larger batch is refused for ever, so cut it earlier. */
 export const LOG_BATCH_BYTES_MAX = 8 * 1024 * 1024;
 
+// GET /edge/v1/log-salts?from=2026-05-04 → 200 logSaltsReply: for an agent that writes straight to ClickHouse.
+export const logSaltsReplySchema = z.object({
+  salts: z
+    .array(
+      z.object({
+        /** UTC. */
+        day: z.iso.date(),
+        salt: z.base64(),
+      }),
+    )
+    .max(200),
+});
+export type LogSaltsReply = z.infer<typeof logSaltsReplySchema>;
+
 // What a line is and what becomes of it: the control plane makes rows of lines, and so does an agent that writes straight
 // to ClickHouse.
 export { saltFromKey } from "./access-log/client-hash.ts";
 export { type AccessLogLine, accessLogLineSchema } from "./access-log/line.ts";
-export { openPlaces } from "./access-log/places.ts";
+export { type FindPlace, openPlaces } from "./access-log/places.ts";
 export type { AccessLogRow, LogBatch } from "./access-log/row.ts";
 export { ACCESS_LOG_KEPT_DAYS, createRows, type MakeRows } from "./access-log/rows.ts";
 export { batchNumberOf, INSERT_SECONDS_MAX, storeBatch } from "./access-log/store-batch.ts";

@@ -14,6 +14,9 @@ export const controlPlaneSchema = z.object({
   DATABASE_URL: setting.url("postgres:", "postgresql:"),
   REDIS_URL: setting.url("redis:", "rediss:"),
   CLICKHOUSE_URL: setting.url("http:", "https:"),
+  /** Files in MaxMind's format, read at the start: where viewers are, and whose network they come from. */
+  GEOIP_DB: z.string().min(1).optional(),
+  GEOIP_ASN_DB: z.string().min(1).optional(),
   DATA_DIR: z.string().min(1).default(".data"),
   S3_ENDPOINT: setting.url("http:", "https:").optional(),
   S3_BUCKET: z.string().min(3).max(63).optional(),

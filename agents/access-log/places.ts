@@ -1,5 +1,5 @@
 // Where a viewer's address is: its country and the network (AS) that it belongs to, from files in MaxMind's format.
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { Reader, type Response } from "mmdb-lib";
 import { ConfigError } from "../../platform/config.ts";
 
@@ -13,14 +13,12 @@ export interface Place {
 export type FindPlace = (address: string) => Place;
 
 /** Without a file, nobody knows. */
-export async function openPlaces(files: {
+export function openPlaces(files: {
   readonly GEOIP_DB?: string | undefined;
   readonly GEOIP_ASN_DB?: string | undefined;
-}): Promise<FindPlace> {
-  const [countries, networks] = await Promise.all([
-    openFile("GEOIP_DB", files.GEOIP_DB),
-    openFile("GEOIP_ASN_DB", files.GEOIP_ASN_DB),
-  ]);
+}): FindPlace {
+  const countries = openFile("GEOIP_DB", files.GEOIP_DB);
+  const networks = openFile("GEOIP_ASN_DB", files.GEOIP_ASN_DB);
   return (address) => ({
     country: countryIn(lookUp(countries, address)),
     // One file may hold both.
@@ -30,10 +28,10 @@ export async function openPlaces(files: {
 
 type File = Reader<Response>;
 
-async function openFile(setting: string, path: string | undefined): Promise<File | undefined> {
+function openFile(setting: string, path: string | undefined): File | undefined {
   if (path === undefined) return undefined;
   try {
-    return new Reader(await readFile(path));
+    return new Reader(readFileSync(path));
   } catch (cause) {
     throw new ConfigError(`${setting}: ${path} cannot be read as a file in MaxMind's format.`, { cause });
   }

@@ -1,5 +1,6 @@
 // The domains' services, each with what it needs. Commands and roles start from here.
 import { randomBytes } from "node:crypto";
+import { openPlaces } from "../../agents/contract.ts";
 import type { Logger } from "../../platform/log.ts";
 import { createSealOf, type Seal } from "../../platform/seal.ts";
 import { type ControlPlaneConfig, defaultQuotasOf, publicUrlOf } from "../config.ts";
@@ -137,7 +138,11 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     live: createLiveService({ clickhouse, distributions, clock, log }),
     usage: createUsageService({ db, clickhouse, clock }),
     quotas: createQuotaService({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
-    accessLog: createAccessLogService({ db, clickhouse, clock, hashKey: () => clientHashKey(db, seal), log }),
+    accessLog: createAccessLogService({
+      ...{ db, clickhouse, clock, log },
+      hashKey: () => clientHashKey(db, seal),
+      findPlace: openPlaces(config),
+    }),
   };
 }
 

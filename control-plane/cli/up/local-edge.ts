@@ -1,6 +1,5 @@
 // The edge of this machine: an agent as a child process, which owns its nginx.
 import { mkdirSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { request } from "undici";
@@ -11,6 +10,7 @@ import type { ChildLedger } from "../../../platform/embedded/run-lock.ts";
 import { StartError } from "../../../platform/embedded/start-error.ts";
 import { type SupervisedChild, superviseChild } from "../../../platform/embedded/supervise.ts";
 import type { Logger } from "../../../platform/log.ts";
+import { countryFile } from "./country-file.ts";
 import type { UpSettings } from "./settings.ts";
 
 const READY_TIMEOUT_MS = 60_000;
@@ -98,18 +98,13 @@ function agentEnvironment(edge: LocalEdge, metricsPort: number): NodeJS.ProcessE
     NGINX_INSTALLATION: JSON.stringify(edge.nginx),
     ALLOW_PRIVATE_ORIGINS: String(settings.ALLOW_PRIVATE_ORIGINS),
     ...(settings.ORIGIN_CA_FILE === undefined ? {} : { ORIGIN_CA_FILE: resolve(settings.ORIGIN_CA_FILE) }),
-    GEOIP_DB: settings.GEOIP_DB === undefined ? freeCountryFile() : resolve(settings.GEOIP_DB),
+    GEOIP_DB: countryFile(settings),
     FORBIDDEN_ORIGIN_ADDRESSES: edge.platformListeners.join(","),
     PLATFORM_ZONE: settings.PLATFORM_ZONE,
     EDGE_KEEP_SERVING: "false",
     AGENT_METRICS_ADDRESS: `127.0.0.1:${metricsPort}`,
     LOG_LEVEL: settings.LOG_LEVEL,
   };
-}
-
-function freeCountryFile(): string {
-  const require = createRequire(import.meta.url);
-  return require.resolve("@ip-location-db/geo-whois-asn-country-mmdb/geo-whois-asn-country.mmdb");
 }
 
 /** The edge is there when its listener answers on one of its own names. */

@@ -18,8 +18,8 @@ export const upSchema = controlPlaneSchema.extend({
   ACME_ORDERS_MAX: setting.count.optional(),
   ACME_CERTIFICATES_MAX: setting.count.optional(),
   ORIGIN_CA_FILE: z.string().min(1).optional(),
-  /** Whose addresses are whose country's; unset: a free file that comes with the packages. */
-  GEOIP_DB: z.string().min(1).optional(),
+  /** Unset: a free file that comes with the packages. */
+  GEOIP_DB: controlPlaneSchema.shape.GEOIP_DB,
   EDGE_HTTP_PORT: setting.port.default(8000),
   EDGE_HTTPS_PORT: setting.port.default(8443),
   /** An OpenResty of this machine instead of the unpacked nginx. */

@@ -16,6 +16,7 @@ import { startRoles } from "../../main.ts";
 import type { Terminal } from "../command.ts";
 import { forgetRunning, writeRunning } from "../running.ts";
 import { EXIT_INTERRUPTED, stopRequested } from "../stop-requested.ts";
+import { countryFile } from "./country-file.ts";
 import { LOCAL_GROUP, prepareFirstUse } from "./first-use.ts";
 import { reachable, startLocalEdge } from "./local-edge.ts";
 import { ensureLocalKeys } from "./local-keys.ts";
@@ -142,6 +143,7 @@ function controlPlaneConfig(settings: UpSettings, urls: ServiceUrls): ControlPla
   const keys = ensureLocalKeys(settings.DATA_DIR);
   return controlPlaneSchema.parse({
     ...Object.fromEntries(Object.entries({ ...settings, ...urls }).map(([name, value]) => [name, asWritten(value)])),
+    GEOIP_DB: countryFile(settings),
     // A key of the caller's leaves the file unused, and commands must not take it for the one.
     MASTER_KEY_FILE: settings.MASTER_KEY_FILE ?? (settings.MASTER_KEY === undefined ? keys.masterKeyFile : undefined),
     FEED_SIGNING_KEY_FILE: settings.FEED_SIGNING_KEY_FILE ?? keys.feedSigningKeyFile,

@@ -1,17 +1,19 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
 import { LRUCache } from "lru-cache";
+import pLimit from "p-limit";
 import {
   ACCESS_LOG_KEPT_DAYS,
   createRows,
+  type FindPlace,
   type LogBatch,
   type MakeRows,
-  type openPlaces,
   saltFromKey,
   storeBatch as storeInClickHouse,
 } from "../../../../agents/contract.ts";
 import type { Logger } from "../../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
 import type { Database } from "../../../database/transaction.ts";
+import { unavailable } from "../../../http/problems.ts";
 import { createKeepTrue } from "./access-log-truth.ts";
 
 export interface SentBatch {
@@ -39,26 +41,36 @@ export function createAccessLogService({
   /** The platform's own: it stays when the master key that seals it rotates. */
   hashKey: () => Promise<Buffer>;
   /** Of a viewer's address. Default: nobody knows. */
-  findPlace?: Awaited<ReturnType<typeof openPlaces>>;
+  findPlace?: FindPlace;
   log: Logger;
 }) {
   const keepTrue = createKeepTrue(db);
-  let making: Promise<MakeRows> | undefined;
+  const inTurn = pLimit(BATCHES_AT_ONCE);
+  let opening: Promise<{ makeRows: MakeRows; saltOf: (day: string) => Buffer }> | undefined;
 
-  function makeRows(): Promise<MakeRows> {
-    making ??= hashKey()
-      .then((key) => createRows({ saltOf: saltsFrom(key), findPlace }))
+  function opened() {
+    opening ??= hashKey()
+      .then((key) => {
+        const saltOf = saltsFrom(key);
+        return { saltOf, makeRows: createRows({ saltOf, findPlace }) };
+      })
       .catch((error: unknown) => {
-        making = undefined;
+        opening = undefined;
         throw error;
       });
-    return making;
+    return opening;
   }
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
   async function storeBatch(sent: SentBatch): Promise<void> {
+    if (inTurn.pendingCount >= WAITING_MAX) throw unavailable("access log", new Error("too many batches wait"));
+    await inTurn(() => storeInTurn(sent));
+  }
+
+  async function storeInTurn(sent: SentBatch): Promise<void> {
+    const { makeRows } = await opened();
     const batch: LogBatch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const { rows: read, faulty } = await (await makeRows())(sent.body, batch);
+    const { rows: read, faulty } = await makeRows(sent.body, batch);
     if (faulty.count > 0) {
       log.warn(
         { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },
@@ -75,8 +87,34 @@ export function createAccessLogService({
     await askClickHouse(() => storeInClickHouse(clickhouse, { batch, rows, isRetry: sent.isRetry }));
   }
 
-  return { storeBatch };
+  /**
+   * The salts from that day on until a week ahead, for edges that make visitors nameless themselves. Only days of which
+   * lines are taken: with the salts of a day and its rows, addresses could be guessed.
+   */
+  async function listSalts(from: string | undefined): Promise<readonly { day: string; salt: string }[]> {
+    const { saltOf } = await opened();
+    const todayMs = clock().getTime();
+    const firstMs = Math.max(
+      from === undefined ? todayMs - DAY_MS : Date.parse(from),
+      todayMs - (ACCESS_LOG_KEPT_DAYS + 1) * DAY_MS,
+    );
+    const salts = [];
+    for (let ms = firstMs; ms <= todayMs + SALT_DAYS_AHEAD * DAY_MS; ms += DAY_MS) {
+      const day = new Date(ms).toISOString().slice(0, 10);
+      salts.push({ day, salt: saltOf(day).toString("base64") });
+    }
+    return salts;
+  }
+
+  return { storeBatch, listSalts };
 }
+
+/** A batch takes some 100 MB while it is worked on; more at once would only share the same processor. */
+const BATCHES_AT_ONCE = 3;
+/** Behind these, an edge comes again later: its lines wait on its own disk. */
+const WAITING_MAX = 24;
+const SALT_DAYS_AHEAD = 7;
+const DAY_MS = 24 * 3600 * 1000;
 
 /** A day's salt is derived once. */
 function saltsFrom(key: Buffer): (day: string) => Buffer {

@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
-import { batchNumberOf } from "../../../../agents/contract.ts";
+import { ACCESS_LOG_KEPT_DAYS, batchNumberOf, saltFromKey } from "../../../../agents/contract.ts";
 import { createLogger } from "../../../../platform/log.ts";
 import { Problem } from "../../../../platform/problem.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
@@ -178,6 +178,18 @@ test("faulty lines are logged and cost nothing but themselves", async () => {
   expect(await stored(batch)).toEqual({ rows: 2, lines: 2 });
   const [warning] = String(logged.read()).trim().split("\n").slice(-1);
   expect(JSON.parse(warning ?? "")).toMatchObject({ faulty: 1, first: "line 2: is not JSON", batch_id: batch.id });
+});
+
+test("an edge that makes visitors nameless itself does it with the salts that the platform has", async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const salts = await accessLog.listSalts(undefined);
+  expect(salts).toHaveLength(9);
+  expect(salts.find(({ day }) => day === today)).toEqual({
+    day: today,
+    salt: saltFromKey(Buffer.alloc(32, 9), today).toString("base64"),
+  });
+  // Lines of older days would not be kept.
+  expect(await accessLog.listSalts("2001-01-01")).toHaveLength(ACCESS_LOG_KEPT_DAYS + 9);
 });
 
 test("hostile text in every field is stored as it is", async () => {
