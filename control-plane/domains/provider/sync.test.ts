@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
+import { createMeasures, createReportQueries } from "../report/index.ts";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
 import { syncProvider } from "./sync.ts";
 import { type Cut, openCutWay } from "./test-cut.ts";
@@ -234,4 +235,26 @@ test("TM Swift's domains count with its own name, by hours, days and reports of 
   );
   expect(rows).toEqual([{ value: "tm_swift", hits: 5, origin: 1 }]);
   await swift.stop();
+});
+
+test("reports count it: what is told as it is told, and nothing else", async () => {
+  const { resource, distribution } = await linked(minutesAgo(300));
+  const said = { requests: 100, responses_hit: 60, sent_bytes: 9_000, upstream_bytes: 2_000 };
+  gcore.say(resource, minutesAgo(200), { ...said, responses_2xx: 80, responses_4xx: 10, responses_5xx: 5 });
+  gcore.say(resource, minutesAgo(10), { requests: 1 });
+  await world.sync("gcore");
+  const measures = createMeasures({
+    queries: createReportQueries({ clickhouse: world.clickhouse.clickhouse }),
+    clock: () => START,
+  });
+  const period = { accountId: distribution.accountId, from: minutesAgo(300), to: minutesAgo(0) };
+  const metrics = ["requests", "bytes", "hits", "byte_hit_ratio", "status_2xx", "status_4xx", "errors"] as const;
+  const signal = AbortSignal.timeout(20_000);
+  const counted = { requests: 101, bytes: 9_000, hits: 60, status_2xx: 80, status_4xx: 10, errors: 5 };
+  for (const of of [{}, { distributionId: distribution.id }]) {
+    const measured = await measures.measure({ ...period, ...of, metrics: [...metrics] }, signal);
+    expect(measured).toMatchObject({ ...counted, byte_hit_ratio: expect.closeTo(7 / 9) });
+  }
+  const later = { ...period, from: minutesAgo(10), metrics: ["requests" as const, "visitors" as const] };
+  expect(await measures.measure(later, signal)).toEqual({ requests: 1, visitors: 0 });
 });

@@ -10,7 +10,8 @@ import type { AskSettings } from "./request.ts";
 
 export type ProviderWorld = Awaited<ReturnType<typeof openProviderWorld>>;
 
-export const seal = createSeal(Buffer.alloc(32, 7));
+export const TEST_MASTER_KEY = "07".repeat(32);
+const seal = createSeal(Buffer.from(TEST_MASTER_KEY, "hex"));
 
 export async function openProviderWorld(start: Date) {
   const [database, clickhouse] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
@@ -29,6 +30,7 @@ export async function openProviderWorld(start: Date) {
   const settings = { db, clickhouse: clickhouse.clickhouse, seal, clock, outgoing: policy, patience };
   return {
     db,
+    databaseUrl: database.url,
     clickhouse,
     operator,
     settings,
