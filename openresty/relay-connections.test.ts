@@ -62,6 +62,11 @@ async function startScriptedOrigin(): Promise<ScriptedOrigin> {
   };
 }
 
+function drip(socket: Socket, text: string): void {
+  if (text === "") return;
+  socket.setNoDelay().write(text.slice(0, 1), () => setImmediate(drip, socket, text.slice(1)));
+}
+
 describe.each(NGINXES)("%s", (_, nginx) => {
   let sites: TestSites;
   let origin: ScriptedOrigin;
@@ -95,7 +100,8 @@ describe.each(NGINXES)("%s", (_, nginx) => {
     ["a word that it is the last", `${OK}Content-Length: 4\r\nConnection: close\r\n\r\nbody`, false],
     ["an old version", PLAIN.replace("HTTP/1.1", "HTTP/1.0"), false],
   ])("behind an answer with %s: %#", async (_what, text, isKept) => {
-    origin.handle(({ socket }) => socket.write(text));
+    // The last one comes byte by byte.
+    origin.handle(({ socket, path }) => (path === "/three" ? drip(socket, text) : socket.write(text)));
     for (const path of ["/one", "/two", "/three"])
       expect((await site.ask(path)).body).toBe(text.includes("204") ? "" : "body");
     expect(uses()).toEqual(isKept ? [0, 1, 2] : [0, 0, 0]);
