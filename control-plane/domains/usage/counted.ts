@@ -135,7 +135,7 @@ function counted(
   { columns, dimension, scope, isForAll = false }: Part,
 ): string {
   return `(
-    SELECT account_id, ${columns.join(", ")} FROM ${table}
+    SELECT account_id, ${columns.join(", ")} FROM reported_${table}
     WHERE ${isForAll ? "1" : "account_id IN {accounts:Array(UUID)}"} AND dimension = '${dimension}' AND ${scope}
       AND time >= toDateTime({from:UInt32}, 'UTC') AND time < toDateTime({to:UInt32}, 'UTC')) AS counted`;
 }

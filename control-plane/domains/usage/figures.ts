@@ -3,7 +3,7 @@ import { z } from "zod";
 import { type Region, regions } from "../../../edge-templates/index.ts";
 
 /** Sums over any part of a month. */
-export const sumsSchema = z.object({
+const sumsSchema = z.object({
   requests: z.number(),
   bytes: z.number(),
   bytes_in: z.number(),

@@ -1,5 +1,5 @@
 // What accounts use and how much they may: months, their close, quotas. The only door of this domain.
-export { usageHandlers, usageSchedules } from "./handlers.ts";
+export { closingHandlers, closingSchedules, usageHandlers, usageSchedules } from "./handlers.ts";
 export { quotaRoutes } from "./quota-routes.ts";
 export type { DefaultQuotas } from "./quota-rules.ts";
 export { createQuotaService } from "./quota-service.ts";

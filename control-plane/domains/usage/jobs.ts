@@ -8,5 +8,8 @@ export const checkAllQuotasJob = defineJob({ name: "usage.check-quotas", payload
 /** Its quota is another one. */
 export const checkQuotaJob = defineJob({ name: "usage.check-quota", payload: z.object({ account_id: z.uuid() }) });
 
+/** Scheduled: the months that are due. */
+export const closeMonthsJob = defineJob({ name: "usage.close-months", payload: z.object({}), attempts: 1 });
+
 /** Scheduled: where edges stand, so that it is known of those that go. */
 export const noteEdgesJob = defineJob({ name: "usage.note-edges", payload: z.object({}), attempts: 1 });

@@ -12,7 +12,7 @@ import {
   noSums,
   type Sums,
 } from "./figures.ts";
-import { daysOf, type Period } from "./month.ts";
+import { areMinutesKept, daysOf, type Period } from "./month.ts";
 import { findDomains } from "./read-model.ts";
 
 /** The others of an account are added up. */
@@ -22,13 +22,14 @@ export interface Counting {
   readonly reads: Reads;
   readonly counts: Counts;
   readonly signal: AbortSignal;
+  readonly now: Date;
 }
 
 export type Counted = Pick<MonthFigures, "figures" | "days">;
 
 /** Of each of the accounts. */
 export async function countAccounts(
-  { reads, counts, signal }: Counting,
+  { reads, counts, signal, now }: Counting,
   of: Accounts,
 ): Promise<ReadonlyMap<string, Counted>> {
   const [regions, days, edges, bandwidths] = await Promise.all([
@@ -44,7 +45,7 @@ export async function countAccounts(
       const figures: Figures = {
         ...everyDay.reduce(added, noSums),
         bytes_by_region: byRegion(edgesByAccount.get(id) ?? [], regions),
-        bandwidth_p95: bandwidths.get(id) ?? 0,
+        bandwidth_p95: areMinutesKept(of.period, now) ? (bandwidths.get(id) ?? 0) : null,
       };
       return [id, { figures, days: everyDay }];
     }),

@@ -57,6 +57,14 @@ export function droppedAbove95th({ from, to }: Period): number {
   return Math.floor(Math.ceil((to.getTime() - from.getTime()) / FIVE_MINUTES_MS) / 20);
 }
 
+/** As traffic_minute has it (migrations/clickhouse/0024_rollups.sql). */
+const MINUTES_KEPT_MS = 62 * DAY_MS;
+
+/** Whether all of the period's minutes are still there to be counted. */
+export function areMinutesKept({ from }: Period, now: Date): boolean {
+  return now.getTime() - from.getTime() <= MINUTES_KEPT_MS;
+}
+
 /** Bits per second, on average over the five minutes. */
 export function bandwidthOf(bytesInFiveMinutes: number): number {
   return Math.round((bytesInFiveMinutes * 8) / (FIVE_MINUTES_MS / 1000));

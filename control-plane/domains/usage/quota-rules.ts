@@ -2,7 +2,7 @@
 import type { PlatformRole } from "../../http/caller.ts";
 import type { Month } from "./month.ts";
 
-export const quotaMetrics = ["requests", "bytes"] as const;
+const quotaMetrics = ["requests", "bytes"] as const;
 export type QuotaMetric = (typeof quotaMetrics)[number];
 
 /** Of a month; null: as much as they like. */

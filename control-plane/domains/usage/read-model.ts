@@ -25,6 +25,19 @@ export async function findAccounts(
   return z.array(accountRow).parse(rows);
 }
 
+export async function findFirstAccountTime(reads: Reads): Promise<Date | undefined> {
+  const row: unknown = await reads("account").min({ first: "created_at" }).first();
+  return z.object({ first: z.date().nullable() }).parse(row).first ?? undefined;
+}
+
+/** Whether an edge has said that lines of before that time wait to be sent, or has said nothing since. */
+export async function findEdgesInArrears(reads: Reads, before: Date): Promise<boolean> {
+  const row: unknown = await reads("edge_node")
+    .where((either) => either.where("log_behind_since", "<", before).orWhere("reported_at", "<", before))
+    .first("id");
+  return row !== undefined;
+}
+
 const domainRow = z.object({ id: z.uuid(), domain: z.string() });
 
 export async function findDomains(reads: Reads, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {

@@ -3,6 +3,7 @@ import { defineRoute, type RequestFacts, type Route } from "../../http/define-ro
 import { unknownMonth } from "./problems.ts";
 import { accountsToCsv, accountToReply, detailsToReply, monthsToCsv, monthToReply, partsToCsv } from "./reply.ts";
 import {
+  ACCOUNTS_MAX,
   type AccountsUsageQuery,
   type AccountUsageReply,
   accountsUsageQuery,
@@ -75,7 +76,7 @@ export function usageRoutes(usage: UsageService): Route[] {
   async function all(query: AccountsUsageQuery, { signal }: RequestFacts): Promise<readonly AccountUsageReply[]> {
     const found: AccountUsageReply[] = [];
     for (let cursor = query.cursor; ; cursor = found.at(-1)?.account_id) {
-      const { items, hasMore } = await usage.listAccounts({ ...query, cursor }, signal);
+      const { items, hasMore } = await usage.listAccounts({ ...query, cursor, limit: ACCOUNTS_MAX }, signal);
       found.push(...items.map(accountToReply));
       if (!hasMore) return found;
     }

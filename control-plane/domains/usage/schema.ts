@@ -25,7 +25,7 @@ export const monthPartsQuery = z.object({
     .meta({ description: "What the lines of the CSV are of; JSON has both." }),
 });
 
-const ACCOUNTS_MAX = 500;
+export const ACCOUNTS_MAX = 500;
 const ACCOUNTS_DEFAULT = 100;
 
 export const accountsUsageQuery = z.object({

@@ -43,6 +43,7 @@ export function createUsageService({
   clock: () => Date;
 }) {
   const counts = createCounts(clickhouse);
+  const countingOf = (signal: AbortSignal) => ({ reads: db, counts, signal, now: clock() });
 
   /** From the account's first month to the running one, the newest first. */
   async function list(
@@ -70,7 +71,7 @@ export function createUsageService({
 
   async function countSoFar(accountId: string, month: Month, signal: AbortSignal): Promise<UsageMonth> {
     const period = pastPeriodOf(month);
-    const counted = await countAccounts({ reads: db, counts, signal }, { accountIds: [accountId], period });
+    const counted = await countAccounts(countingOf(signal), { accountIds: [accountId], period });
     const figures = counted.get(accountId)?.figures;
     if (figures === undefined) throw new Error("an account is counted, and be it zero");
     return openUsage(month, figures);
@@ -91,7 +92,7 @@ export function createUsageService({
       throw new Problem(unknownMonth, "The account is younger than that.");
     }
     const of = { accountIds: [accountId], period: pastPeriodOf(month) };
-    const counting = { reads: db, counts, signal };
+    const counting = countingOf(signal);
     const [counted, distributions] = await Promise.all([countAccounts(counting, of), countDistributions(counting, of)]);
     const own = counted.get(accountId);
     if (own === undefined) throw new Error("an account is counted, and be it zero");
@@ -113,7 +114,7 @@ export function createUsageService({
     const ids = shown.map(({ id }) => id);
     const closed = new Map((await findClosedAccounts(db, month, ids)).map((one) => [one.accountId, one]));
     const others = ids.filter((id) => !closed.has(id));
-    const counted = await countAccounts({ reads: db, counts, signal }, { accountIds: others, period });
+    const counted = await countAccounts(countingOf(signal), { accountIds: others, period });
     const items = shown.flatMap(({ id: accountId, name: accountName }) => {
       const stored = closed.get(accountId);
       const figures = counted.get(accountId)?.figures;

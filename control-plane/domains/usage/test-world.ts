@@ -7,7 +7,14 @@ import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Answer, ask } from "../../http/test-ask.ts";
 import { openNotificationWorld } from "../notification/test-world.ts";
-import { createQuotaService, createUsageService, quotaRoutes, usageHandlers, usageRoutes } from "./index.ts";
+import {
+  closingHandlers,
+  createQuotaService,
+  createUsageService,
+  quotaRoutes,
+  usageHandlers,
+  usageRoutes,
+} from "./index.ts";
 import { type Month, monthBefore, monthOf, periodOf } from "./month.ts";
 import type { DefaultQuotas } from "./quota-rules.ts";
 
@@ -41,7 +48,13 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const callers = new Map<string, Caller>();
   const usage = createUsageService({ db, clickhouse, clock });
   const quotas = createQuotaService({ db, clickhouse, defaults, clock });
-  const handlers = usageHandlers({ db, clickhouse, defaults, clock });
+  const log = createLogger({ role: "test", level: "silent" });
+  const reconciliation = { isDone: true };
+  const isReconciled = async () => reconciliation.isDone;
+  const handlers = [
+    ...usageHandlers({ db, clickhouse, defaults, clock }),
+    ...closingHandlers({ db, clickhouse, clock, isReconciled, log }),
+  ];
   const api = await startApiServer({
     routes: [...usageRoutes(usage), ...quotaRoutes(quotas)],
     authenticate: {
@@ -54,13 +67,15 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
       edge: () => Promise.reject(new Error("no edge asks here")),
     },
     readiness: [],
-    log: createLogger({ role: "test", level: "silent" }),
+    log,
     host: "127.0.0.1",
     port: 0,
   });
 
   return {
     ...{ told, db, clickhouse, server, clock, usage, url: api.url },
+    /** Whether what is counted agrees with the lines: the reconciler's word. */
+    reconciliation,
 
     setTime(time: Date | string): void {
       told.passTime(new Date(time).getTime() - clock().getTime());

@@ -107,6 +107,22 @@ test("bytes are told by the regions of the edges that sent them; where nobody sa
   });
 });
 
+test("what other providers carried counts as well, and as of no region of ours", async () => {
+  const { accountId } = owner;
+  const edgeId = await world.edge("europe");
+  await world.visit([{ accountId, edgeId, time: at(DAY_MS), bytes: 5 }]);
+  const carried = {
+    ...{ account_id: accountId, distribution_id: randomUUID(), provider: "gcore", resource: "1", pull: 1 },
+    ...{ time: at(2 * DAY_MS).getTime() / 1000, requests: 3, status_2xx: 3, bytes_out: 700, hits: 2, hit_bytes: 400 },
+  };
+  for (const table of ["provider_day", "provider_minute"]) {
+    await world.clickhouse.insert({ table, values: [carried], format: "JSONEachRow" });
+  }
+  const counted = await month(LAST_MONTH);
+  expect(counted).toMatchObject({ requests: 4, bytes: 705, hits: 3, bytes_by_region: { europe: 5, other: 700 } });
+  expect(counted.distributions).toMatchObject([{ bytes: 700 }, { bytes: 5 }]);
+});
+
 test("the 95th percentile leaves out a twentieth of the month's five minutes, the quiet ones counted too", async () => {
   const { accountId } = owner;
   const all = (to.getTime() - from.getTime()) / FIVE_MINUTES_MS;
@@ -158,11 +174,13 @@ test("as CSV, the same: months, days or distributions, one to a line", async () 
 test("operators see all accounts of a month, page by page or all at once for their invoices; nobody else does", async () => {
   const { accountId } = owner;
   await world.visit([{ accountId, time: at(DAY_MS), bytes: 9 }]);
+  const many = Array.from({ length: 500 }, () => ({ id: randomUUID(), name: "one of many", created_at: from }));
+  await world.db("account").insert(many);
   const path = `/platform/usage?month=${LAST_MONTH}`;
   const seen: unknown[] = [];
-  const pageSchema = z.object({ data: z.array(z.looseObject({})).max(2), next_cursor: z.string().nullable() });
+  const pageSchema = z.object({ data: z.array(z.looseObject({})).max(500), next_cursor: z.string().nullable() });
   for (let cursor = ""; ; ) {
-    const { body } = await world.call("operator", "GET", `${path}&limit=2${cursor && `&cursor=${cursor}`}`);
+    const { body } = await world.call("operator", "GET", `${path}&limit=500${cursor && `&cursor=${cursor}`}`);
     const page = pageSchema.parse(body);
     seen.push(...page.data);
     if (page.next_cursor === null) break;

@@ -1,0 +1,221 @@
+// The close of a month: when it comes, what it stores, and that nothing changes it afterwards.
+import { randomUUID } from "node:crypto";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { z } from "zod";
+import type { Caller } from "../../http/caller.ts";
+import { monthBefore, periodOf } from "./month.ts";
+import { LAST_MONTH, openUsageWorld, type UsageWorld } from "./test-world.ts";
+
+const { from, to } = periodOf(LAST_MONTH);
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const WAIT = { timeout: 15_000, interval: 20 };
+
+let world: UsageWorld;
+let owner: Caller;
+let name: string;
+
+// A world of its own for each: a month is closed for everybody.
+beforeEach(async (context) => {
+  await reopen();
+  name = `owner-${context.task.id}`;
+  owner = await world.account(name);
+});
+beforeAll(async () => {
+  world = await openUsageWorld();
+});
+afterAll(() => world.stop());
+
+/** As nobody else can: the tables are emptied with their guard off. */
+async function reopen(): Promise<void> {
+  await world.db.raw("alter table usage_month disable trigger usage_month_only_added");
+  await world.db.raw("truncate usage_month, usage_closing, usage_edge");
+  await world.db.raw("alter table usage_month enable trigger usage_month_only_added");
+  await world.db("edge_node").delete();
+  await world.db("account").update({ created_at: new Date(to.getTime() + 30 * DAY_MS) });
+  world.reconciliation.isDone = true;
+}
+
+function close(hoursAfter: number): Promise<void> {
+  world.setTime(new Date(to.getTime() + hoursAfter * HOUR_MS));
+  return world.doJob("usage.close-months");
+}
+
+function visit(bytes: number, more: { accountId?: string; edgeId?: string } = {}): Promise<void> {
+  return world.visit([{ accountId: owner.accountId, time: new Date(from.getTime() + 5 * DAY_MS), bytes, ...more }]);
+}
+
+async function read(path = `/usage/${LAST_MONTH}`) {
+  const { status, body } = await world.call(name, "GET", path);
+  expect(status, JSON.stringify(body)).toBe(200);
+  return z.looseObject({}).parse(body);
+}
+
+function stored() {
+  return world.db("usage_month").where({ month: LAST_MONTH }).orderBy("account_id");
+}
+
+test("72 hours after its end a month is closed, and reads as it did then whatever comes later", async () => {
+  const edgeId = await world.edge("europe");
+  await visit(1000, { edgeId });
+  await close(71.99);
+  expect(await stored()).toEqual([]);
+  const before = await read();
+  expect(before).toMatchObject({ status: "closing", bytes: 1000, closed_at: null });
+  await close(72);
+  const closed = await read();
+  expect(closed).toEqual({ ...before, status: "closed", closed_at: world.clock().toISOString() });
+  await visit(500, { edgeId });
+  const groupId = (await world.db("edge_node").where({ id: edgeId }).first()).group_id;
+  await world
+    .db("edge_group")
+    .where({ id: groupId })
+    .update({ settings: JSON.stringify({ region: "asia" }) });
+  await close(96);
+  expect(await read()).toEqual(closed);
+  expect((await world.call(name, "GET", "/usage")).body).toMatchObject({
+    data: [{}, { month: LAST_MONTH, status: "closed", bytes: 1000, bytes_by_region: { europe: 1000, asia: 0 } }],
+  });
+});
+
+test("the database refuses to change or forget a closed month, whoever tries", async () => {
+  await visit(1000);
+  await close(72);
+  const { db } = world;
+  const before = await stored();
+  for (const attempt of [
+    db("usage_month").update({ figures: "{}" }),
+    db("usage_month").where({ account_id: owner.accountId }).delete(),
+    db.raw("truncate usage_month"),
+    db.raw("truncate account cascade"),
+    db.raw(
+      "insert into usage_month select * from usage_month on conflict (account_id, month) do update set days = '[]'",
+    ),
+  ]) {
+    await expect(attempt).rejects.toThrow("rows of usage_month are only ever added");
+  }
+  expect(await stored()).toEqual(before);
+});
+
+test("every account that was there has a row, those without traffic too, and no other", async () => {
+  const quiet = await world.account(`${name}-quiet`);
+  const young = await world.account(`${name}-young`, to);
+  const old = await world.account(`${name}-old`, new Date(from.getTime() - 1));
+  await world
+    .db("account")
+    .where({ id: old.accountId })
+    .update({ deleted_at: new Date(from.getTime() + DAY_MS) });
+  await visit(7, { accountId: old.accountId });
+  await close(72);
+  const rows = await stored();
+  expect(rows.map((row) => row.account_id).sort()).toEqual([owner, quiet, old].map((one) => one.accountId).sort());
+  expect(rows.find((row) => row.account_id === old.accountId)?.figures).toMatchObject({ bytes: 7 });
+  expect(rows.find((row) => row.account_id === quiet.accountId)?.figures).toMatchObject({ bytes: 0, bandwidth_p95: 0 });
+  expect(rows.map((row) => row.account_id)).not.toContain(young.accountId);
+});
+
+test("edges with unsent lines of the month, or that are silent since, are waited for, but for a week at most", async () => {
+  const edgeId = await world.edge("europe");
+  const edge = () => world.db("edge_node").where({ id: edgeId });
+  await edge().update({ reported_at: new Date(to.getTime() - 1) });
+  await close(72);
+  expect(await stored()).toEqual([]);
+  await edge().update({ reported_at: to, log_behind_since: new Date(to.getTime() - 1) });
+  await close(100);
+  expect(await stored()).toEqual([]);
+  await edge().update({ log_behind_since: to });
+  await close(101);
+  expect(await stored()).toHaveLength(1);
+  await reopen();
+  owner = await world.account(`${name}-again`);
+  await world.edge("asia");
+  await world.db("edge_node").update({ reported_at: from });
+  await close(7 * 24 - 0.01);
+  expect(await stored()).toEqual([]);
+  await close(7 * 24);
+  expect(await stored()).toHaveLength(1);
+});
+
+test("a month is closed when all that is counted agrees with the lines, and not before, however long that takes", async () => {
+  world.reconciliation.isDone = false;
+  await close(30 * 24);
+  expect(await stored()).toEqual([]);
+  world.reconciliation.isDone = true;
+  await close(30 * 24 + 1);
+  expect(await stored()).toHaveLength(1);
+});
+
+test("of an edge that is gone it is known where it stood", async () => {
+  const edgeId = await world.edge("oceania");
+  await visit(12, { edgeId });
+  await world.doJob("usage.note-edges");
+  await world.db("edge_node").where({ id: edgeId }).delete();
+  expect(await read()).toMatchObject({ bytes_by_region: { oceania: 12, other: 0 } });
+  await close(72);
+  expect(await read()).toMatchObject({ status: "closed", bytes_by_region: { oceania: 12, other: 0 } });
+});
+
+test("workers who close it at the same time store each account once, and one set of figures", async () => {
+  await visit(1000);
+  world.setTime(new Date(to.getTime() + 72 * HOUR_MS));
+  await Promise.all([1, 2, 3].map(() => world.doJob("usage.close-months")));
+  expect(await stored()).toHaveLength(1);
+  expect(await world.db("usage_closing")).toHaveLength(1);
+});
+
+test("a worker that is killed in the middle leaves whole accounts, and the next one the rest as it is then", async () => {
+  const accounts = Array.from({ length: 60 }, () => ({ id: randomUUID(), name: "one of many", created_at: from }));
+  await world.db("account").insert(accounts);
+  const ids = [owner.accountId, ...accounts.map(({ id }) => id)].sort();
+  const [last = ""] = ids.slice(-1);
+  await visit(10, { accountId: last });
+  await visit(10, { accountId: ids[0] ?? "" });
+  const other = await world.db.transaction();
+  // The second page waits for this row of the last account.
+  await other("usage_month").insert({
+    ...{ account_id: last, month: LAST_MONTH, figures: "{}", days: "[]", distributions: "[]", closed_at: new Date() },
+  });
+  world.setTime(new Date(to.getTime() + 72 * HOUR_MS));
+  const killed = world.doJob("usage.close-months").catch(() => "killed");
+  await vi.waitFor(async () => {
+    const { rows } = await world.db.raw(
+      `select pg_terminate_backend(pid) from pg_stat_activity
+       where datname = current_database() and wait_event_type = 'Lock'`,
+    );
+    expect(rows).toHaveLength(1);
+  }, WAIT);
+  expect(await killed).toBe("killed");
+  await other.rollback();
+  expect(await stored()).toHaveLength(50);
+  expect(await world.db("usage_closing")).toEqual([]);
+  // Lines that came meanwhile: those who are closed do not change, the others have them.
+  await visit(1, { accountId: last });
+  await visit(1, { accountId: ids[0] ?? "" });
+  await close(73);
+  const rows = await stored();
+  expect(rows.map((row) => row.account_id)).toEqual(ids);
+  expect([rows[0]?.figures.bytes, rows.at(-1)?.figures.bytes]).toEqual([10, 11]);
+  expect(await world.db("usage_closing").pluck("month")).toEqual([LAST_MONTH]);
+});
+
+test("after a schedule that stood still every month is closed, the oldest first; without its minutes, without their percentile", async () => {
+  const earlier = [monthBefore(LAST_MONTH), monthBefore(monthBefore(LAST_MONTH))];
+  await world
+    .db("account")
+    .where({ id: owner.accountId })
+    .update({ created_at: periodOf(earlier[1] ?? "").from });
+  await close(72);
+  const closings = await world.db("usage_closing").orderBy("closed_at").orderBy("month").pluck("month");
+  expect(closings).toEqual([earlier[1], earlier[0], LAST_MONTH]);
+  const rows = await world.db("usage_month").orderBy("month");
+  expect([rows[0], rows.at(-1)].map((row) => row?.figures.bandwidth_p95)).toEqual([null, 0]);
+});
+
+test("while ClickHouse is away nothing is closed, and the next look does it", async () => {
+  await visit(9);
+  world.server.kill();
+  await expect(close(72)).rejects.toMatchObject({ kind: { status: 503 } });
+  expect(await stored()).toEqual([]);
+  await vi.waitFor(() => close(73), WAIT);
+  expect(await read()).toMatchObject({ status: "closed", bytes: 9 });
+});

@@ -1,0 +1,29 @@
+// When a month is closed. No I/O.
+import { added, type MonthFigures, noSums } from "./figures.ts";
+import type { Period } from "./month.ts";
+
+const HOUR_MS = 3_600_000;
+/** Edges that were away bring their lines by then. */
+const CLOSED_AFTER_MS = 72 * HOUR_MS;
+/** No edge holds up the invoices of all accounts for longer. */
+const WAITED_FOR_EDGES_MS = 7 * 24 * HOUR_MS;
+
+export type CloseVerdict = "early" | "edges" | "reconciliation" | "close";
+
+export function closeVerdict(
+  { to }: Period,
+  now: Date,
+  { hasArrears, isReconciled }: { hasArrears: boolean; isReconciled: boolean },
+): CloseVerdict {
+  const sinceMs = now.getTime() - to.getTime();
+  if (sinceMs < CLOSED_AFTER_MS) return "early";
+  if (hasArrears && sinceMs < WAITED_FOR_EDGES_MS) return "edges";
+  return isReconciled ? "close" : "reconciliation";
+}
+
+/** Its parts add up to the whole, whichever way it is divided. */
+export function isSettled({ figures, distributions }: MonthFigures): boolean {
+  const { requests, bytes } = distributions.reduce(added, noSums);
+  const byRegion = Object.values(figures.bytes_by_region).reduce((sum, some) => sum + some, 0);
+  return requests === figures.requests && bytes === figures.bytes && byRegion === figures.bytes;
+}
