@@ -52,7 +52,11 @@ test.each([
 test.each([
   ["bytes", 1_234_567_890, "Bytes sent within 5 minutes: 1.23 GB, more than 1 KB."],
   ["bandwidth", 2_500_000, "Bandwidth within 5 minutes: 2.5 Mbit/s, more than 1 kbit/s."],
-  ["ttfb_p99", 1_234.4, "Time to the first byte, 99th percentile within 5 minutes: 1,234 ms, more than 1,000 ms."],
+  [
+    "ttfb_p99",
+    1_234.4,
+    "99th percentile of the time to the first byte within 5 minutes: 1,234 ms, more than 1,000 ms.",
+  ],
   ["hit_ratio", 0.5, "Hit ratio by requests within 5 minutes: 50 %, less than 100,000 %."],
 ] as const)("a person reads %s in its unit", (metric, value, reason) => {
   expect(judgeThreshold(threshold({ metric }), { requests: 1, value }).reason).toBe(reason);

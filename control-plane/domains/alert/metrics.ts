@@ -25,9 +25,9 @@ const METRICS: Readonly<Record<Metric, Meaning>> = {
   error_rate: { words: "share of errors (5xx)", unit: "share" },
   origin_requests: { words: "requests to origins", unit: "count" },
   origin_bytes: { words: "bytes from origins", unit: "bytes" },
-  ttfb_p50: { words: "time to the first byte, median", unit: "ms" },
-  ttfb_p95: { words: "time to the first byte, 95th percentile", unit: "ms" },
-  ttfb_p99: { words: "time to the first byte, 99th percentile", unit: "ms" },
+  ttfb_p50: { words: "median of the time to the first byte", unit: "ms" },
+  ttfb_p95: { words: "95th percentile of the time to the first byte", unit: "ms" },
+  ttfb_p99: { words: "99th percentile of the time to the first byte", unit: "ms" },
   visitors: { words: "visitors", unit: "count" },
 };
 

@@ -46,15 +46,20 @@ export async function findMembersAmong(
   return new Set(z.array(z.uuid()).parse(rows));
 }
 
-/** Since when there are these accounts; those that are deleted are not there. */
-export async function findAccountBirths(
+const accountRow = z.object({ id: z.uuid(), created_at: z.date(), cut_off_at: z.date().nullable() });
+export type WatchedAccount = z.output<typeof accountRow>;
+
+export async function findAccounts(
   reads: Reads,
   accountIds: readonly string[],
-): Promise<ReadonlyMap<string, Date>> {
+): Promise<ReadonlyMap<string, WatchedAccount>> {
   const rows: unknown = await reads("account")
-    .select("id", "created_at")
-    .whereIn("id", [...accountIds])
-    .whereNull("deleted_at");
-  const births = z.array(z.object({ id: z.uuid(), created_at: z.date() })).parse(rows);
-  return new Map(births.map(({ id, created_at }) => [id, created_at]));
+    .select(Object.keys(accountRow.shape))
+    .whereIn("id", [...accountIds]);
+  return new Map(
+    z
+      .array(accountRow)
+      .parse(rows)
+      .map((row) => [row.id, row]),
+  );
 }

@@ -129,7 +129,7 @@ export function createAlertService({ db, clock, publicUrl }: AlertSettings) {
           headers: { "retry-after": String(TESTS_WITHIN_MS / 1000) },
         });
       }
-      const reason = `This is a test. The alert is raised when ${conditionWords(alert.condition)}.`;
+      const reason = `This is a test. The alert's condition: ${conditionWords(alert.condition)}.`;
       const { value } = alert;
       const event = { id: randomUUID(), alertId: id, accountId, kind: "tested" as const, value, reason };
       const tested: AlertEventRecord = { ...event, isMuted: false, at: now, createdAt: now };

@@ -109,12 +109,20 @@ test("an alert whose distribution was deleted ends, and says so; of a deleted ac
   expect(await world.history(all)).toEqual([]);
 });
 
-test("a distribution that its owner has disabled is nothing to worry about", async () => {
-  const shop = await world.distribution(owner);
+test("a distribution that is disabled, and an account that is cut off, are nothing to worry about", async () => {
+  const [shop, other] = [await world.distribution(owner), await world.distribution(owner)];
   await world.db("distribution").where({ id: shop }).update({ status: "disabled" });
-  const id = await world.create(owner, { distribution_id: shop, condition: few });
+  const disabled = await world.create(owner, { distribution_id: shop, condition: few });
   await world.judge();
-  expect(await world.state(id)).toMatchObject({ status: "ok", reason: "The distribution is disabled." });
+  expect(await world.state(disabled)).toMatchObject({ status: "ok", reason: "The distribution is disabled." });
+  const ids = [
+    await world.create(owner, { distribution_id: other, condition: few }),
+    await world.create(owner, { condition: few }),
+  ];
+  await world.db("account").where({ id: owner.accountId }).update({ cut_off_at: world.clock() });
+  await world.minute();
+  for (const id of ids)
+    expect(await world.state(id)).toMatchObject({ status: "ok", reason: expect.stringContaining("cut off") });
 });
 
 async function plant(days: number, more: object = {}): Promise<string> {

@@ -17,7 +17,7 @@ import {
 } from "./judge.ts";
 import { type Measuring, measureAll, measuredOf, type Numbers } from "./measuring.ts";
 import { type Need, needsOf } from "./needs.ts";
-import { findAccountBirths, findDistributions, type WatchedDistribution } from "./read-model.ts";
+import { findAccounts, findDistributions, type WatchedAccount, type WatchedDistribution } from "./read-model.ts";
 import type { AlertRecord } from "./store.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -49,7 +49,7 @@ export async function outcomesOf(
     db,
     alerts.flatMap(({ distributionId }) => distributionId ?? []),
   );
-  const births = await findAccountBirths(db, [...new Set(alerts.map(({ accountId }) => accountId))]);
+  const accounts = await findAccounts(db, [...new Set(alerts.map(({ accountId }) => accountId))]);
   const expiring = await findCertificates(alerts, judging);
   const needs = new Map(alerts.map((alert) => [alert.id, needsOf(alert.condition, alert, until)]));
   const numbers = await measureAll([...needs.values()].flat(), judging, signal);
@@ -57,8 +57,8 @@ export async function outcomesOf(
   const outcomes = new Map<string, Outcome>();
   for (const alert of alerts) {
     const distribution = alert.distributionId === null ? undefined : distributions.get(alert.distributionId);
-    const bornAt = alert.distributionId === null ? births.get(alert.accountId) : distribution?.created_at;
-    const seen = { distribution, bornAt, expiring, measured: measuredOf(needs.get(alert.id) ?? [], numbers) };
+    const account = accounts.get(alert.accountId);
+    const seen = { account, distribution, expiring, measured: measuredOf(needs.get(alert.id) ?? [], numbers) };
     const outcome = outcomeOf(alert, seen, judging);
     if (outcome !== undefined) outcomes.set(alert.id, outcome);
   }
@@ -66,15 +66,15 @@ export async function outcomesOf(
 }
 
 interface Seen {
+  readonly account: WatchedAccount | undefined;
   readonly distribution: WatchedDistribution | undefined;
-  readonly bornAt: Date | undefined;
   readonly expiring: readonly ExpiringOfAccount[];
   /** In the order of its needs; undefined: not to be had. */
   readonly measured: readonly Numbers[] | undefined;
 }
 
 function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, hasMissingLines }: Judging): Outcome | undefined {
-  const { distribution, bornAt, expiring, measured } = seen;
+  const { account, distribution, expiring, measured } = seen;
   const { accountId, distributionId, condition } = alert;
   if (distributionId !== null && (distribution === undefined || distribution.deleted_at !== null)) {
     return { kind: "ended", reason: "Its distribution was deleted." };
@@ -84,8 +84,11 @@ function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, hasMissingLines
     const theirs = expiring.filter((one) => one.accountId === accountId && (shown === undefined || one.id === shown));
     return judged(judgeExpiry(condition, theirs, now));
   }
+  // What edges answer for these says nothing about anybody's site.
   if (distribution?.status === "disabled") return judged(nothingToJudge("The distribution is disabled."));
+  if (account?.cut_off_at != null) return judged(nothingToJudge("The account is cut off: it is over its quota."));
   if (measured === undefined) return undefined;
+  const bornAt = distributionId === null ? account?.created_at : distribution?.created_at;
   const verdict = verdictOf(condition, { measured, isYoung: isYounger(bornAt, needsOf(condition, alert, until)) });
   return hasMissingLines && !isBelievedWhileLinesAreMissing(condition, verdict) ? undefined : judged(verdict);
 }

@@ -48,11 +48,11 @@ function subjectOf({ alert, turn, isTest, domain }: Telling): string {
 function textOf(telling: Telling): string {
   const { alert, turn, isTest, reason, since, domain } = telling;
   const when = `${since.toISOString().slice(0, 16).replace("T", " ")} UTC`;
-  const about = domain ?? "all that the account has";
+  const about = domain ?? "the whole account";
   const stands = isTest
     ? `This is a test: somebody asked for it. When the alert ${alert.name} is raised, a letter like this one comes.`
     : `The alert ${alert.name} on ${about} has been ${turn === "raised" ? "raised" : "over"} since ${when}.`;
-  return [stands, reason, `It is raised when ${conditionWords(alert.condition)}.`, whereToLook(telling)].join("\n\n");
+  return [stands, reason, `Its condition: ${conditionWords(alert.condition)}.`, whereToLook(telling)].join("\n\n");
 }
 
 function whereToLook({ alert, domain, publicUrl, ...telling }: Telling): string {
@@ -75,19 +75,17 @@ function eventsUrlOf({ alert, publicUrl }: Pick<Telling, "alert" | "publicUrl">)
   return new URL(`/api/v1/alerts/${alert.id}/events`, publicUrl).href;
 }
 
-/** After "when". */
 export function conditionWords(condition: Condition): string {
   switch (condition.type) {
     case "threshold": {
       const { metric, direction, value, window_minutes: minutes } = condition;
-      const side = direction === "above" ? "more than" : "less than";
-      return `${wordsOf(metric)} within ${minutes} minutes: ${side} ${said(metric, value)}`;
+      return `${wordsOf(metric)} ${direction} ${said(metric, value)} within ${minutes} minutes`;
     }
     case "drop":
-      return `the last hour has ${percent(condition.percent)} fewer ${wordsOf(condition.metric)} than the same hour of last week`;
+      return `${wordsOf(condition.metric)} in the last hour ${percent(condition.percent)} below those of the same hour of last week`;
     case "error_rate":
-      return `more than ${percent(condition.percent)} of the requests within ${condition.window_minutes} minutes are answered with an error (5xx)`;
+      return `more than ${percent(condition.percent)} of the requests within ${condition.window_minutes} minutes answered with an error (5xx)`;
     case "certificate_expiry":
-      return `a certificate ends within ${condition.days} ${condition.days === 1 ? "day" : "days"}`;
+      return `a certificate that ends within ${condition.days} ${condition.days === 1 ? "day" : "days"}`;
   }
 }
