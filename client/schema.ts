@@ -192,7 +192,7 @@ export interface paths {
         delete: operations["deleteAlert"];
         options?: never;
         head?: never;
-        /** Change what the merge patch names; what it was raised for is over when it waits for something else */
+        /** Change what the merge patch names, a condition as a whole; what it was raised for is over when it waits for something else */
         patch: operations["updateAlert"];
         trace?: never;
     };
@@ -2035,6 +2035,23 @@ export interface paths {
         };
         /** The keys that sign the feed, each with the former one's signature over it */
         get: operations["readFeedKeys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/edge/v1/log-salts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What makes visitors nameless, by day, for edges that write to ClickHouse themselves */
+        get: operations["readLogSalts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -6133,6 +6150,24 @@ export interface components {
             done_at: string | null;
         };
         /**
+         * @example {
+         *       "salts": [
+         *         {
+         *           "day": "2026-05-04",
+         *           "salt": "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA="
+         *         }
+         *       ]
+         *     }
+         */
+        LogSalts: {
+            salts: {
+                /** Format: date */
+                day: string;
+                /** Format: base64 */
+                salt: string;
+            }[];
+        };
+        /**
          * @description Who has an authenticator is asked for a code by the problem totp-required: send all again, with it.
          * @example {
          *       "login": "ada",
@@ -7538,6 +7573,8 @@ export interface components {
                 /** @description Addresses that asked, within 1.2 % as a rule. They are hashed anew each day of UTC: who comes on two days counts twice. */
                 visitors?: number;
             };
+            /** @description Where it stands, edges lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them. */
+            lost_lines?: number;
         };
         /**
          * @example {
@@ -15920,7 +15957,7 @@ export interface operations {
                 protocol?: string;
                 content_kind?: string;
                 host?: string;
-                format?: "json" | "csv";
+                format?: "json" | "csv" | "svg";
                 account_id?: string;
                 group_by?: "account_id" | "distribution_id" | "edge_id" | "provider" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host";
             };
@@ -15947,6 +15984,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TrafficReport"];
                     "text/csv": string;
+                    "image/svg+xml": string;
                 };
             };
             304: components["responses"]["304"];
@@ -16425,7 +16463,7 @@ export interface operations {
         parameters: {
             query?: {
                 distribution_id?: string;
-                seconds?: number;
+                seconds?: string;
             };
             header?: {
                 /** @description Which of your accounts is meant; without it, your first. */
@@ -16541,7 +16579,7 @@ export interface operations {
                 protocol?: string;
                 content_kind?: string;
                 host?: string;
-                format?: "json" | "csv";
+                format?: "json" | "csv" | "svg";
                 group_by?: "distribution_id" | "edge_id" | "provider" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host";
             };
             header?: {
@@ -16569,6 +16607,7 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["TrafficReport"];
                     "text/csv": string;
+                    "image/svg+xml": string;
                 };
             };
             304: components["responses"]["304"];
@@ -17557,6 +17596,44 @@ export interface operations {
                             endorsement: string | null;
                         }[];
                     };
+                };
+            };
+            304: components["responses"]["304"];
+            401: components["responses"]["401.unauthenticated"];
+            403: components["responses"]["403.forbidden"];
+            422: components["responses"]["422.invalid-request"];
+            429: components["responses"]["429.too-many-requests"];
+            500: components["responses"]["500.internal-error"];
+            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+        };
+    };
+    readLogSalts: {
+        parameters: {
+            query?: {
+                from?: string;
+            };
+            header?: {
+                /** @description The ETag of what you have: unchanged, the answer is 304. */
+                "If-None-Match"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    ETag: components["headers"]["ETag"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogSalts"];
                 };
             };
             304: components["responses"]["304"];

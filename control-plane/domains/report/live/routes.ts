@@ -10,9 +10,15 @@ const SECONDS_MAX = 3_600;
 
 export const liveQuery = z.object({
   distribution_id: givenId.optional().meta({ description: "Default: all of the account's." }),
-  seconds: z.coerce.number().int().min(0).max(SECONDS_MAX).optional().meta({
-    description: "When the stream ends; 0: after the first event. Default: when you go away.",
-  }),
+  seconds: z
+    .string()
+    .regex(/^\d{1,4}$/, { error: "must be a number of seconds." })
+    .transform(Number)
+    .pipe(z.int().max(SECONDS_MAX))
+    .optional()
+    .meta({
+      description: `When the stream ends, at most ${SECONDS_MAX}; 0: after the first event. Default: when you go away.`,
+    }),
 });
 
 // nginx would gather an answer before it passes it on.

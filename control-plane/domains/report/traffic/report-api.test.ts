@@ -319,6 +319,25 @@ test("as CSV the rows stand below their names, by Accept or by format", async ()
   );
 });
 
+test("as a picture it names whose traffic it is, and runs nothing", async () => {
+  const asked = `from=${DAY}&to=${DAY}T13:00:00Z&metrics=requests,bytes,hit_ratio`;
+  const answer = await get(`${asked}&distribution_id=${mine}`, "owner", { accept: "image/svg+xml,image/*;q=0.8" });
+  expect(Object.fromEntries(answer.headers)).toMatchObject({
+    "content-type": "image/svg+xml; charset=utf-8",
+    "content-security-policy": expect.stringMatching(/default-src 'none'.*sandbox/),
+    "x-content-type-options": "nosniff",
+    vary: expect.stringContaining("Accept"),
+  });
+  const svg = await answer.text();
+  expect(svg).toContain("Traffic of mine.example.com");
+  expect(svg).toContain("Hit ratio (%)");
+  const grouped = await (await get(`${asked}&group_by=distribution_id&format=svg`)).text();
+  expect(grouped).toContain("Traffic of all distributions");
+  expect(grouped).toContain(">another.example.com<");
+  const theirs = await (await get(`${asked}&group_by=distribution_id&format=svg`, "stranger")).text();
+  expect(theirs).not.toContain("mine.example.com");
+});
+
 test("an answer may be kept for a moment by whoever asked for it", async () => {
   const answer = await get(`from=${DAY}&to=${DAY}T12:00:00Z`);
   expect(answer.headers.get("cache-control")).toBe("private, max-age=10");

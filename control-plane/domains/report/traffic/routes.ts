@@ -3,13 +3,17 @@ import type { z } from "zod";
 import { csvOf } from "../../../http/csv.ts";
 import { defineRoute, JSON_TYPE, type Reply, type Route } from "../../../http/define-route.ts";
 import { unknownDistribution } from "../../distribution/index.ts";
+import { captionOf, distributionsIn, type Shown } from "../chart/caption.ts";
+import { SHOWN_GROUPS_MAX } from "../chart/panels.ts";
+import { svgOf } from "../chart/svg.ts";
 import { reportTooLarge } from "../problems.ts";
 import { platformTrafficQuery, trafficQuery, trafficReply } from "./schema.ts";
 import type { ReportService } from "./service.ts";
 import type { TrafficReport } from "./traffic.ts";
 
 const CSV = "text/csv";
-const also = [CSV];
+const SVG = "image/svg+xml";
+const also = [CSV, SVG];
 /** Whoever looks again at once sees the same; what differs by who asks is not mixed up. */
 const HEADERS = { "cache-control": "private, max-age=10", vary: "Authorization, X-Account-Id" };
 
@@ -26,7 +30,12 @@ export function trafficRoutes(reports: ReportService): Route[] {
       reply: { status: 200, body: trafficReply, also },
       problems: [unknownDistribution, reportTooLarge],
       async handle({ query, caller, facts }) {
-        return replyOf(await reports.traffic(caller, query, facts.signal), typeOf(query, facts));
+        const type = typeOf(query, facts);
+        if (type !== SVG) return replyOf(await reports.traffic(caller, query, facts.signal), type);
+        const report = await reports.traffic(caller, drawable(query), facts.signal);
+        const ids = query.distribution_id;
+        const domains = await reports.domainsOf(caller, distributionsIn(report, ids));
+        return pictureOf({ report, ids, domains, things: "distributions" });
       },
     }),
     defineRoute({
@@ -40,15 +49,32 @@ export function trafficRoutes(reports: ReportService): Route[] {
       reply: { status: 200, body: trafficReply, also },
       problems: [reportTooLarge],
       async handle({ query, facts }) {
-        return replyOf(await reports.platformTraffic(query, facts.signal), typeOf(query, facts));
+        const type = typeOf(query, facts);
+        if (type !== SVG) return replyOf(await reports.platformTraffic(query, facts.signal), type);
+        const report = await reports.platformTraffic(drawable(query), facts.signal);
+        return pictureOf({ report, ids: query.account_id, domains: new Map(), things: "accounts" });
       },
     }),
   ];
 }
 
-function typeOf({ format }: { format?: "json" | "csv" | undefined }, facts: { accepted: string }): string {
-  if (format === undefined) return facts.accepted;
-  return format === "csv" ? CSV : JSON_TYPE;
+const TYPES = { json: JSON_TYPE, csv: CSV, svg: SVG };
+
+function typeOf({ format }: { format?: keyof typeof TYPES | undefined }, facts: { accepted: string }): string {
+  return format === undefined ? facts.accepted : TYPES[format];
+}
+
+/** Of no more groups than people can tell apart. */
+function drawable<Query extends { readonly limit: number }>(query: Query): Query {
+  return { ...query, limit: Math.min(query.limit, SHOWN_GROUPS_MAX) };
+}
+
+/** A picture that is opened for itself has styles of its own; no script runs in it. */
+const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; sandbox";
+
+function pictureOf(shown: Shown): Reply<TrafficReply> {
+  const text = svgOf(shown.report, captionOf(shown));
+  return { headers: { ...HEADERS, "content-security-policy": PICTURE_POLICY }, written: { type: SVG, text } };
 }
 
 type TrafficReply = z.input<typeof trafficReply>;

@@ -83,7 +83,7 @@ const shape = {
       description: `With group_by: how many groups are told apart, those with the most requests. The others are one, \`${OTHERS}\`. Fewer where an answer would have more than 10,000 rows.`,
     }),
   ...filters,
-  format: z.enum(["json", "csv"]).optional().meta({ description: "Instead of an Accept header." }),
+  format: z.enum(["json", "csv", "svg"]).optional().meta({ description: "Instead of an Accept header." }),
 };
 const groupText =
   "Traffic is told apart by it. Visitors and times to first byte by it, or two of groups and filters at once, are kept for 90 days.";

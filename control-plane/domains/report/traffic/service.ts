@@ -1,7 +1,8 @@
 // Reports on what the edges served: each account its own, operators all.
+import { Problem } from "../../../../platform/problem.ts";
 import type { Caller } from "../../../http/caller.ts";
 import { invalidRequest } from "../../../http/problems.ts";
-import type { DistributionService } from "../../distribution/index.ts";
+import { type DistributionService, unknownDistribution } from "../../distribution/index.ts";
 import { countTraffic } from "./count-traffic.ts";
 import { ingredientsOf } from "./metrics.ts";
 import type { ReportQueries } from "./report-queries.ts";
@@ -39,6 +40,21 @@ export function createReportService({
     );
   }
 
+  /** What people call them, as far as they are the caller's. */
+  async function domainsOf(caller: Caller, ids: readonly string[]): Promise<ReadonlyMap<string, string>> {
+    const found = await Promise.all(
+      ids.map(async (id) => {
+        try {
+          return [[id, (await distributions.get(caller, id)).record.domain]] as const;
+        } catch (error) {
+          if (error instanceof Problem && error.kind === unknownDistribution) return [];
+          throw error;
+        }
+      }),
+    );
+    return new Map(found.flat());
+  }
+
   async function platformTraffic(query: PlatformTrafficQuery, signal: AbortSignal): Promise<TrafficReport> {
     const scope = { accountIds: query.account_id ?? "all", distributionIds: query.distribution_id ?? "all" } as const;
     return report(requestOf(query, clock()), scope, OPERATORS, signal);
@@ -60,7 +76,7 @@ export function createReportService({
     return { ...reportOf(request, told, now), lostLines: await lostLines(period) };
   }
 
-  return { traffic, platformTraffic };
+  return { traffic, domainsOf, platformTraffic };
 }
 
 function requestOf(query: TrafficQuery, now: Date): TrafficRequest {
