@@ -2,7 +2,7 @@
 import { z } from "zod";
 import type { FieldFault } from "../../../../platform/problem.ts";
 import { invalidRequest } from "../../../http/problems.ts";
-import { columnsOf } from "./dimensions.ts";
+import { columnsOf, type Group } from "./dimensions.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 import { type Counted, type CountedName, countedNames, type Ingredient } from "./metrics.ts";
 import { planOf } from "./plan.ts";
@@ -34,16 +34,49 @@ export interface Asking {
 }
 
 export async function countTraffic(asked: Asked, asking: Asking): Promise<Told> {
-  const shares = sharesOf(asked, asked.ingredients, asking.now);
-  const { groupsMax } = asked;
-  const isLimited = asked.group !== undefined && groupsMax !== "all";
-  const largest = isLimited ? await findLargest(asked, groupsMax + 1, asking) : [];
-  // Where there are no more groups than may be told apart, nothing is left for a rest.
-  const named = isLimited && largest.length > groupsMax ? largest.slice(0, groupsMax) : undefined;
+  const isOfOwnEdges = asked.isOfOwnEdges === true || !(await mayHaveOthers(asked, asking));
+  const question = { ...asked, isOfOwnEdges, ingredients: withOrder(asked) };
+  const shares = sharesOf(question, question.ingredients, asking.now);
+  const named = await findNamed(question, asking);
   const answers = await Promise.all(
     shares.map((share) => asking.queries.rows(rowSchema, { ...asking, query: pointsQuery(asked, share, named) })),
   );
-  return putTogether(answers.flat(), named ?? largest);
+  return putTogether(answers.flat());
+}
+
+/** Most accounts have nothing with other providers, and need not have it looked for. */
+async function mayHaveOthers({ scope }: Asked, { queries }: Asking): Promise<boolean> {
+  const others = await queries.accountsElsewhere();
+  return scope.accountIds === "all" ? others.size > 0 : scope.accountIds.some((id) => others.has(id));
+}
+
+/** Of these there are a dozen at most. */
+const FEW: ReadonlySet<Group | undefined> = new Set([
+  "provider",
+  "status_class",
+  "cache_status",
+  "protocol",
+  "content_kind",
+]);
+const FEW_MAX = 20;
+
+/** The groups that are told apart; undefined: all of them. */
+async function findNamed(asked: Asked, asking: Asking): Promise<readonly string[] | undefined> {
+  const { group, groupsMax } = asked;
+  if (group === undefined || groupsMax === "all" || areFew(asked)) return undefined;
+  const largest = await findLargest(asked, groupsMax + 1, asking);
+  // Where there are no more groups than may be told apart, nothing is left for a rest.
+  return largest.length > groupsMax ? largest.slice(0, groupsMax) : undefined;
+}
+
+function areFew({ group, groupsMax }: Asked): boolean {
+  return FEW.has(group) && (groupsMax === "all" || groupsMax >= FEW_MAX);
+}
+
+/** Groups stand in the order of their requests. */
+function withOrder(asked: Asked): readonly Ingredient[] {
+  if (asked.group === undefined || asked.groupsMax === "all") return asked.ingredients;
+  return [...new Set<Ingredient>(["requests", ...asked.ingredients])];
 }
 
 async function findLargest(asked: Asked, count: number, asking: Asking): Promise<readonly string[]> {
@@ -61,11 +94,15 @@ function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): 
     isOfDistributions: isOfDistributions(asked),
     isOfOwnEdges: asked.isOfOwnEdges ?? false,
   };
-  return lanesOf(wanted).map((lane) => {
+  const shares = new Map<string, Share>();
+  for (const lane of lanesOf(wanted)) {
     const plan = planOf(period, asked.starts, lane.tables, now);
     if ("untold" in plan) throw invalidRequest([untoldFault(lane)]);
-    return { lane, segments: plan.segments };
-  });
+    // What the same segments tell is asked at once.
+    const key = JSON.stringify(plan.segments);
+    shares.set(key, { lanes: [...(shares.get(key)?.lanes ?? []), lane], segments: plan.segments });
+  }
+  return [...shares.values()];
 }
 
 const MINUTE_MS = 60_000;
@@ -97,9 +134,9 @@ const groupSchema = z.object({ in_group: z.string() });
 const rowSchema = z.record(z.string(), z.union([z.string(), z.number(), z.null()]));
 type Row = z.output<typeof rowSchema>;
 
-function putTogether(rows: readonly Row[], largest: readonly string[]): Told {
+function putTogether(rows: readonly Row[]): Told {
   const points = new Map<number, Map<string, MutableCounted>>();
-  const groups = new Map<string, MutableCounted>([...largest, OTHERS].map((group) => [group, new Map()]));
+  const groups = new Map<string, MutableCounted>();
   const total: MutableCounted = new Map();
   for (const { point, in_group, ...numbers } of rows) {
     const group = in_group ?? "";
@@ -107,8 +144,14 @@ function putTogether(rows: readonly Row[], largest: readonly string[]): Told {
     else if (in_group != null) add(numbers, counterIn(groups, String(group)));
     else add(numbers, total);
   }
-  for (const [group, counted] of groups) if (counted.size === 0) groups.delete(group);
-  return { points, groups, total };
+  return { points, groups: new Map([...groups].sort(byRequests)), total };
+}
+
+function byRequests([one, first]: [string, Counted], [other, second]: [string, Counted]): number {
+  if (one === OTHERS || other === OTHERS) return one === OTHERS ? 1 : -1;
+  const difference = (second.get("requests") ?? 0) - (first.get("requests") ?? 0);
+  if (difference !== 0) return difference;
+  return one < other ? -1 : 1;
 }
 
 type MutableCounted = Map<CountedName, number>;

@@ -1,6 +1,7 @@
 // How reports ask ClickHouse: each account in its turn and few at a time, with limits of time and memory, ended when nobody
 // waits for the answer any more.
 import { ClickHouseError } from "@clickhouse/client";
+import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { Problem } from "../../../../platform/problem.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
@@ -17,12 +18,16 @@ export interface ReportQuery {
 }
 
 export interface ReportQueries {
+  /** Whose traffic other providers carried, too; as it was within the last half minute. */
+  accountsElsewhere(): Promise<ReadonlySet<string>>;
   rows<Row>(row: z.ZodType<Row>, query: ReportQuery): Promise<Row[]>;
 }
 
 const SECONDS_MAX = 20;
 const MEMORY_BYTES_MAX = 2 ** 30;
 const QUERY_BYTES_MAX = 4 * 1024 * 1024;
+const ELSEWHERE_TTL_MS = 30_000;
+const PLATFORM = "platform";
 const TIMEOUT_EXCEEDED = "159";
 const MEMORY_LIMIT_EXCEEDED = "241";
 
@@ -67,14 +72,28 @@ export function createReportQueries({
     throw new Problem(reportTooLarge, `It ${what}. ${cure}`, { cause: error });
   }
 
-  return {
-    async rows(row, query) {
-      const done = await turns.take(query.accountId, query.signal);
-      try {
-        return z.array(row).parse(await askClickHouse(() => ask(query).catch(refuseTooLarge)));
-      } finally {
-        done();
-      }
+  async function rows<Row>(row: z.ZodType<Row>, query: ReportQuery): Promise<Row[]> {
+    const done = await turns.take(query.accountId, query.signal);
+    try {
+      return z.array(row).parse(await askClickHouse(() => ask(query).catch(refuseTooLarge)));
+    } finally {
+      done();
+    }
+  }
+
+  const elsewhere = new LRUCache<string, ReadonlySet<string>>({
+    max: 1,
+    ttl: ELSEWHERE_TTL_MS,
+    async fetchMethod() {
+      const query = "SELECT DISTINCT toString(account_id) AS id FROM provider_day";
+      const signal = AbortSignal.timeout(secondsMax * 1000);
+      const found = await rows(z.object({ id: z.string() }), { query, accountId: PLATFORM, signal });
+      return new Set(found.map(({ id }) => id));
     },
+  });
+
+  return {
+    rows,
+    accountsElsewhere: async () => (await elsewhere.fetch(PLATFORM)) ?? new Set(),
   };
 }

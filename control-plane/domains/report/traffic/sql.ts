@@ -19,9 +19,9 @@ export interface Question {
   readonly starts: readonly Date[];
 }
 
-/** A lane with the segments that answer it. */
+/** What the same segments tell: of lines one lane, of roll-ups maybe several, by different dimensions. */
 export interface Share {
-  readonly lane: Lane;
+  readonly lanes: readonly Lane[];
   readonly segments: readonly Segment[];
 }
 
@@ -35,7 +35,7 @@ export const OTHERS = "(other)";
 export function pointsQuery(question: Question, share: Share, largest: readonly string[] | undefined): string {
   const [names, sets] =
     question.group === undefined ? ["point", "(point), ()"] : ["point, in_group", "(point, in_group), (in_group), ()"];
-  return `SELECT ${names}, ${share.lane.ingredients.map(merged).join(", ")}
+  return `SELECT ${names}, ${share.lanes.flatMap(({ ingredients }) => ingredients.map(merged)).join(", ")}
 FROM (${piecesOf(question, share, largest)})
 GROUP BY GROUPING SETS (${sets})
 SETTINGS group_by_use_nulls = 1`;
@@ -55,7 +55,7 @@ export function isOfDistributions({ scope, group }: Pick<Question, "scope" | "gr
 
 function piecesOf(question: Question, share: Share, largest: readonly string[] | undefined): string {
   const segments = share.segments.flatMap((segment) => [segment, ...besideOf(segment)]);
-  return segments.map((segment) => pieceOf(question, share.lane, segment, largest)).join("\nUNION ALL\n");
+  return segments.map((segment) => pieceOf(question, share.lanes, segment, largest)).join("\nUNION ALL\n");
 }
 
 const MINUTE_MS = 60_000;
@@ -67,14 +67,17 @@ function besideOf({ table, ranges }: Segment): Segment[] {
 
 function pieceOf(
   question: Question,
-  lane: Lane,
+  lanes: readonly Lane[],
   { table, ranges }: Segment,
   largest: readonly string[] | undefined,
 ): string {
   const { group, starts } = question;
   const inGroup = group === undefined ? [] : [`${groupOf(group, table, largest)} AS in_group`];
-  const parts = lane.ingredients.map((name) => `${partOf(name, table)} AS c_${name}`);
-  const conditions = [...scopeOf(question, lane, table), ...filterOf(question.filter, table), rangesOf(ranges, table)];
+  const parts = lanes.flatMap(({ ingredients, dimension }) => {
+    const rows = lanes.length > 1 ? `dimension = ${literal(dimension ?? "all")}` : undefined;
+    return ingredients.map((name) => `${partOf(name, table, rows)} AS c_${name}`);
+  });
+  const conditions = [...scopeOf(question, lanes, table), ...filterOf(question.filter, table), rangesOf(ranges, table)];
   return `SELECT ${[`${pointOf(starts)} AS point`, ...inGroup, ...parts].join(", ")}
 FROM ${table.name} AS t
 WHERE ${conditions.join(" AND ")}
@@ -120,13 +123,14 @@ function statusClass(table: Table): string {
   return `if(${status} < 10, ${status}, intDiv(${status}, 100))`;
 }
 
-function scopeOf(question: Question, { dimension }: Lane, { bucketMs }: Table): string[] {
+function scopeOf(question: Question, lanes: readonly Lane[], { bucketMs }: Table): string[] {
   const { accountIds, distributionIds } = question.scope;
   const ofAccounts = accountIds === "all" ? [] : [`account_id IN (${literals(accountIds)})`];
   const ofDistributions = distributionIds === "all" ? [] : [`distribution_id IN (${literals(distributionIds)})`];
   if (bucketMs === null) return [...ofAccounts, ...ofDistributions];
   const isNot = isOfDistributions(question) ? "!=" : "=";
-  const ofRows = `dimension = ${literal(dimension ?? "all")} AND distribution_id ${isNot} ${literal(WHOLE_ACCOUNT)}`;
+  const dimensions = lanes.flatMap(({ dimension }) => dimension ?? []);
+  const ofRows = `dimension IN (${literals(dimensions)}) AND distribution_id ${isNot} ${literal(WHOLE_ACCOUNT)}`;
   return [...ofAccounts, ofRows, ...ofDistributions];
 }
 
@@ -154,8 +158,8 @@ const IS_HIT = `cache_status IN (${literals(HIT_STATUSES)})`;
 const QUANTILES = "quantilesExactWeighted";
 const LEVELS = Object.values(ttfbQuantiles).join(", ");
 
-/** Of requests, each of which stands for `weight`. */
-const OF_REQUESTS: Readonly<Partial<Record<Ingredient, string>>> = {
+/** Of lines, each of which stands for `weight` requests. */
+const OF_LINES: Readonly<Partial<Record<Ingredient, string>>> = {
   requests: "sum(weight)",
   hits: `sumIf(weight, ${IS_HIT})`,
   bytes_out: "sum(t.bytes_out * weight)",
@@ -173,20 +177,25 @@ const CLASSES: Readonly<Partial<Record<Ingredient, number>>> = {
   status_4xx: 4,
 };
 
-function partOf(name: Ingredient, table: Table): string {
-  const isRequest = table.bucketMs === null;
+/** `rows`: those that tell it, where rows of other dimensions are read as well; a line tells everything. */
+function partOf(name: Ingredient, table: Table, rows: string | undefined): string {
+  return table.bucketMs === null ? partOfLines(name, table) : partOfRollUp(name, table, rows);
+}
+
+function partOfLines(name: Ingredient, table: Table): string {
   const ofClass = CLASSES[name];
-  if (ofClass !== undefined) return `sumIf(${isRequest ? "weight" : "t.requests"}, ${statusClass(table)} = ${ofClass})`;
-  if (name === "visitors") {
-    return isRequest
-      ? `${VISITORS_FUNCTION}State(${VISITORS_PRECISION})(client_hash)`
-      : `${VISITORS_FUNCTION}MergeState(${VISITORS_PRECISION})(t.visitors)`;
-  }
-  if (name === "ttfb") {
-    const [value, weight] = isRequest ? [TTFB_BUCKET, "weight"] : ["toUInt32OrZero(t.value)", "t.requests"];
-    return `${QUANTILES}State(${LEVELS})(toUInt32(${value}), toUInt64(${weight}))`;
-  }
-  return (isRequest ? OF_REQUESTS[name] : undefined) ?? `sum(t.${name})`;
+  if (ofClass !== undefined) return `sumIf(weight, ${statusClass(table)} = ${ofClass})`;
+  if (name === "visitors") return `${VISITORS_FUNCTION}State(${VISITORS_PRECISION})(client_hash)`;
+  if (name === "ttfb") return `${QUANTILES}State(${LEVELS})(toFloat64(${TTFB_BUCKET}), toUInt64(weight))`;
+  return OF_LINES[name] ?? `sum(t.${name})`;
+}
+
+function partOfRollUp(name: Ingredient, table: Table, rows = "true"): string {
+  const ofClass = CLASSES[name];
+  if (ofClass !== undefined) return `sumIf(t.requests, ${rows} AND ${statusClass(table)} = ${ofClass})`;
+  if (name === "visitors") return `${VISITORS_FUNCTION}MergeStateIf(${VISITORS_PRECISION})(t.visitors, ${rows})`;
+  if (name === "ttfb") return `${QUANTILES}StateIf(${LEVELS})(toFloat64OrZero(t.value), t.requests, ${rows})`;
+  return rows === "true" ? `sum(t.${name})` : `sumIf(t.${name}, ${rows})`;
 }
 
 function merged(name: Ingredient): string {
