@@ -18,8 +18,8 @@ import type { AgentConfig } from "./config.ts";
 import { identify } from "./identity/identify.ts";
 import { type Identity, isNamed } from "./identity/identity.ts";
 import { keepRenewed } from "./identity/renew.ts";
-import { toControlPlane } from "./logs/destination.ts";
 import { keepErrorLogShort } from "./logs/error-log.ts";
+import { openLogDestination } from "./logs/open-destination.ts";
 import { noShippingCounts, shipLogs, standingOfLogs } from "./logs/ship.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { linkCountryFile } from "./observe/country-file.ts";
@@ -92,7 +92,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   if (isOld) reload();
   const follower = createFollower(edge);
   const counts = noShippingCounts();
-  const destination = toControlPlane(controlPlane);
+  const { destination, salts } = await openLogDestination(config, { home, controlPlane, log });
   const reporter = createReporter({
     controlPlane,
     standing: () => standingOf(edge, capabilities, standingOfLogs(counts, Date.now())),
@@ -121,6 +121,7 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
       signal,
     ),
     enrolAgain.run(signal),
+    salts?.run(signal),
     keepErrorLogShort({ folder: join(home, "logs"), reopen: edge.nginx.reopenLogs, log }, signal),
     shipLogs(
       {

@@ -42,6 +42,15 @@ export const agentSchema = z.object({
   ORIGIN_CA_FILE: z.string().min(1).optional(),
   /** A file in MaxMind's format that tells the countries of viewers; rules by country need one. */
   GEOIP_DB: z.string().min(1).optional(),
+  /** Log lines go to this ClickHouse instead of the control plane, which then sees none of them; see ADR 35. */
+  LOG_CLICKHOUSE_URL: setting
+    .url("http:", "https:")
+    .refine(isPrivateOnTheWay, {
+      error: "must begin with https:// : plain HTTP is for a ClickHouse on this machine alone.",
+    })
+    .optional(),
+  /** Whose networks addresses are of, for those lines. */
+  GEOIP_ASN_DB: z.string().min(1).optional(),
   PLATFORM_ZONE: z.string().min(1).default("edgewright.localhost"),
   /** The access log is rotated above the first, and its oldest unsent lines are given up above the second. */
   ACCESS_LOG_ROTATE_MB: setting.count.default(64),

@@ -15,6 +15,8 @@ import {
   FEED_ID_HEADER,
   type FeedKeysReply,
   feedKeysReplySchema,
+  type LogSaltsReply,
+  logSaltsReplySchema,
   type ReportReply,
   type ReportRequest,
   renewReplySchema,
@@ -39,6 +41,8 @@ export interface ControlPlane {
   snapshot(signal: AbortSignal): Promise<SnapshotAnswer>;
   feedKeys(signal: AbortSignal): Promise<FeedKeysReply["feed_keys"]>;
   report(report: ReportRequest, signal: AbortSignal): Promise<ReportReply>;
+  /** Of the days from `from` on, until a week ahead. */
+  logSalts(from: string, signal: AbortSignal): Promise<LogSaltsReply>;
   sendLogs(batch: { id: string; gzip: Buffer; isRetry: boolean }, signal: AbortSignal): Promise<void>;
   close(): Promise<void>;
 }
@@ -146,6 +150,10 @@ export function createControlPlane(settings: ControlPlaneSettings): ControlPlane
     report: async (report, signal) => {
       const answer = await authorised(jsonCall("/report", report), signal);
       return reportReplySchema.parse(await expectJson("report", answer));
+    },
+    logSalts: async (from, signal) => {
+      const answer = await authorised({ method: "GET", path: `/log-salts?from=${from}` }, signal);
+      return logSaltsReplySchema.parse(await expectJson("log-salts", answer));
     },
     sendLogs: async ({ id, gzip, isRetry }, signal) => {
       const headers = {
