@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
 import { type Asked, countTraffic, type Told } from "./count-traffic.ts";
 import { type Group, operatorGroups } from "./dimensions.ts";
@@ -130,6 +131,24 @@ test("roll-ups tell what the requests tell", async () => {
     }),
     { numRuns: 25 },
   );
+});
+
+test("days and months begin where ClickHouse says that they do", async () => {
+  const moments = fc.sample(
+    fc.date({ min: new Date("2024-01-01"), max: new Date("2026-12-01"), noInvalidDate: true }),
+    200,
+  );
+  const said = z.object({ day: z.coerce.number(), month: z.coerce.number() });
+  for (const zone of zones) {
+    const query = `SELECT toUnixTimestamp(toStartOfDay(t)) AS day, toUnixTimestamp(toDateTime(toStartOfMonth(t), '${zone}')) AS month
+      FROM (SELECT toDateTime(arrayJoin([${moments.map((moment) => Math.floor(moment.getTime() / 1000))}]), '${zone}') AS t)`;
+    const told = await queries.rows(said, { query, accountId: "all", signal: new AbortController().signal });
+    const mine = moments.map((moment) => ({
+      day: startOf(moment, "day", zone).getTime() / 1000,
+      month: startOf(moment, "month", zone).getTime() / 1000,
+    }));
+    expect(mine, zone).toEqual(told);
+  }
 });
 
 function expectSame(told: Told, byRequests: Told, group: Group | undefined): void {
