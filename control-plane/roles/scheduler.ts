@@ -11,6 +11,7 @@ import { notificationSchedules } from "../domains/notification/index.ts";
 import { prefetchSchedules } from "../domains/prefetch/index.ts";
 import { providerSchedules } from "../domains/provider/index.ts";
 import { purgeSchedules } from "../domains/purge/index.ts";
+import { reportSchedules } from "../domains/report/index.ts";
 import { usageSchedules } from "../domains/usage/index.ts";
 import { validationSchedules } from "../domains/validation/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
@@ -31,6 +32,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...validationSchedules,
       ...providerSchedules,
       ...usageSchedules,
+      ...reportSchedules,
       ...acmeSchedules,
       ...idempotencySchedules,
     ],

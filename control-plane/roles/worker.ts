@@ -19,7 +19,7 @@ import { createCourier, createSender, notificationHandlers } from "../domains/no
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { providerHandlers } from "../domains/provider/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
-import { createMeasures, createReportQueries } from "../domains/report/index.ts";
+import { createMeasures, createReportQueries, reportHandlers } from "../domains/report/index.ts";
 import { usageHandlers } from "../domains/usage/index.ts";
 import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
@@ -77,6 +77,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
       ...{ db, clickhouse, seal, clock, log },
       outgoing: { allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },
     }),
+    ...reportHandlers({ clickhouse, log }),
     ...idempotencyHandlers({ db, log }),
   ];
   try {

@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS access_log_next
     edge_time DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     received_at DateTime64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     -- ClickHouse's own clock: tells rows that may still be on their way into the roll-ups from those that must be there.
-    stored_at DateTime('UTC') DEFAULT now() CODEC(Delta, ZSTD(1)),
+    stored_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC') CODEC(Delta, ZSTD(1)),
     edge_id UUID CODEC(ZSTD(1)),
     provider LowCardinality(String) CODEC(ZSTD(1)),
     -- Where the line came from, so that a batch sent again can be told apart, line by line: the first 8 bytes of the

@@ -174,7 +174,7 @@ FROM
         concat(toString(host), path) AS url, referrer_host, toString(user_agent_family) AS user_agent
     FROM access_log
 )
-ARRAY JOIN arrayFilter(kept -> kept.3 != '', [
+ARRAY JOIN arrayFilter(kept -> kept.3 != '' OR kept.1 = 'url', [
     ('url', own, url), ('error', own, if(status >= 400, concat(toString(status), ' ', url), '')),
     ('referrer', own, referrer_host), ('referrer', whole, referrer_host),
     ('user_agent', own, user_agent), ('user_agent', whole, user_agent)
@@ -185,7 +185,7 @@ GROUP BY account_id, what, distribution_id, value, day;
 CREATE TABLE IF NOT EXISTS top_account_day
 (
     account_id UUID CODEC(ZSTD(1)),
-    what Enum8('url' = 1, 'error' = 2) CODEC(ZSTD(1)),
+    what Enum8('url' = 1, 'error' = 2, 'referrer' = 3, 'user_agent' = 4) CODEC(ZSTD(1)),
     day Date CODEC(Delta, ZSTD(1)),
     requests SimpleAggregateFunction(sum, UInt64) CODEC(T64, ZSTD(1)),
     top AggregateFunction(approx_top_sum(1000, 3000), String, UInt64) CODEC(ZSTD(1))
@@ -197,14 +197,14 @@ TTL day + INTERVAL 400 DAY
 SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
 CREATE MATERIALIZED VIEW IF NOT EXISTS top_account_day_view TO top_account_day AS
 SELECT
-    account_id, kind AS what, day, sum(counted) AS requests,
+    account_id, what, day, sum(counted) AS requests,
     approx_top_sumState(1000, 3000)(concat(toString(distribution_id), ' ', value), counted) AS top
 FROM
 (
-    SELECT account_id, CAST(toString(what) AS Enum8('url' = 1, 'error' = 2)) AS kind, day, distribution_id, value,
-        toUInt64(requests) AS counted
+    SELECT account_id, what, day, distribution_id, value, toUInt64(top_day.requests) AS counted
     FROM top_day
-    WHERE what IN ('url', 'error')
+    -- What a correction takes away is a sum beyond this; the day is then made anew.
+    WHERE what IN ('url', 'error') AND top_day.requests < 9223372036854775808
 )
 GROUP BY account_id, what, day;
 -- Hours whose lines were sent again: an insert may have failed after it stored the lines and before it counted them.
@@ -216,12 +216,13 @@ CREATE TABLE IF NOT EXISTS doubtful_hour
 ENGINE = ReplacingMergeTree(noted_at)
 ORDER BY hour
 TTL hour + INTERVAL 100 DAY;
--- Hours whose lines and roll-ups were compared and found equal, and up to which moment of storing that was.
-CREATE TABLE IF NOT EXISTS reconciled_hour
+-- Hours and days whose lines and roll-ups were compared and found equal, and up to which moment of storing that was.
+CREATE TABLE IF NOT EXISTS reconciled
 (
-    hour DateTime('UTC'),
+    span Enum8('hour' = 1, 'day' = 2),
+    time DateTime('UTC'),
     stored_until DateTime64(3, 'UTC')
 )
 ENGINE = ReplacingMergeTree(stored_until)
-ORDER BY hour
-TTL hour + INTERVAL 100 DAY;
+ORDER BY (span, time)
+TTL time + INTERVAL 100 DAY;

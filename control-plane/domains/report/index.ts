@@ -1,5 +1,7 @@
 // Reports: access-log lines in, traffic out. The only door of this domain.
 
+export { reportHandlers, reportSchedules } from "./counted/handlers.ts";
+export { isReconciled } from "./counted/reconcile.ts";
 export { liveRoutes } from "./live/routes.ts";
 export { createLiveService } from "./live/service.ts";
 export { createAccessLogService } from "./log/access-log-service.ts";

@@ -1,0 +1,176 @@
+// Compares what was counted with the lines it was counted from, hour by hour and day by day, and puts right what differs:
+// an insert may have stored its lines and failed, or been killed, before each of its views had counted them.
+//
+// An hour is looked at when no line of it has been stored for longer than an insert may take. What its roll-ups lack is
+// added as rows of their own (or what they have too much taken away: sums are modulo 2^64), each table's in one insert:
+// whoever is killed half-way has put right some tables, and the next one finds what is left. Should a line come in at that
+// very moment, the next comparison finds what that did. ADR 34.
+import type { Logger } from "../../../../platform/log.ts";
+import type { ClickHouse } from "../../../database/clickhouse.ts";
+import { createReconcileStore, dayOf, type ReconcileStore } from "./reconcile-store.ts";
+import {
+  areEqual,
+  type Period,
+  type RollUp,
+  type Span,
+  stateOf,
+  type Totals,
+  topDay,
+  trafficDay,
+  trafficHour,
+  trafficMinute,
+} from "./roll-ups.ts";
+import { trafficTables } from "./tables.ts";
+
+const HOUR_MS = 3600 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** An insert ends within INSERT_SECONDS_MAX (60), and then some. */
+const SETTLE_MS = 2 * 60 * 1000;
+const MINUTES_KEPT_DAYS = Math.min(...trafficTables.map((table) => table.keptDays));
+/** Every dimension of accounts, and those of distributions: each line counts in each of them. */
+const MINUTE_SERIES = 10;
+const HOUR_SERIES = 18;
+
+export interface Reconciling {
+  readonly clickhouse: ClickHouse;
+  readonly log: Logger;
+  /** Tests wait less. */
+  readonly settleMs?: number;
+}
+
+/** Looks at all that was stored since it was last compared. Safe beside inserts, beside itself, and to be killed. */
+export async function reconcile({ clickhouse, log, settleMs = SETTLE_MS }: Reconciling, signal: AbortSignal) {
+  const store = createReconcileStore(clickhouse, signal);
+  const now = await store.now();
+  const until = new Date(now.getTime() - settleMs);
+  for (const day of await store.findChangedDays()) {
+    signal.throwIfAborted();
+    await reconcileDay({ store, log, now, until }, dayOf(day));
+  }
+}
+
+interface Looking {
+  readonly store: ReconcileStore;
+  readonly log: Logger;
+  readonly now: Date;
+  readonly until: Date;
+}
+
+async function reconcileDay({ store, log, now, until }: Looking, day: Period): Promise<void> {
+  const spans = await store.findSpans(day);
+  const hours = spans.filter(({ span }) => span === "hour");
+  const ready = hours.filter((hour) => ["ready", "doubtful"].includes(stateOf(hour, until, now)));
+  const isMinuteKept = day.from.getTime() > now.getTime() - (MINUTES_KEPT_DAYS - 1) * DAY_MS;
+  const rollUps = isMinuteKept ? [trafficMinute, trafficHour] : [trafficHour];
+  const wrong = await findWrong(store, day, ready, rollUps);
+  const right: Date[] = [];
+  for (const hour of ready) {
+    const isDoubtful = stateOf(hour, until, now) === "doubtful";
+    const suspects = isDoubtful ? rollUps : rollUps.filter((rollUp) => wrong.get(rollUp)?.has(hour.time.getTime()));
+    const period = { from: hour.time, to: new Date(hour.time.getTime() + HOUR_MS) };
+    if (await putRight(store, log, period, suspects)) right.push(hour.time);
+  }
+  await store.recordReconciled("hour", right, until);
+  const left = hours.filter((hour) => stateOf(hour, until, now) !== "done" && !right.includes(hour.time));
+  if (left.length > 0) return;
+  if (await putDayRight(store, log, day)) await store.recordReconciled("day", [day.from], until);
+}
+
+/** Of each roll-up: the hours whose totals are not those of the lines. */
+async function findWrong(
+  store: ReconcileStore,
+  day: Period,
+  ready: readonly Span[],
+  rollUps: readonly RollUp[],
+): Promise<ReadonlyMap<RollUp, ReadonlySet<number>>> {
+  if (ready.length === 0) return new Map();
+  const lines = await store.totalsOfLines(day);
+  const wrong = await Promise.all(
+    rollUps.map(async (rollUp): Promise<[RollUp, ReadonlySet<number>]> => {
+      const series = await store.totalsOf(rollUp.target, "toStartOfHour", day);
+      const expected = rollUp === trafficMinute ? MINUTE_SERIES : HOUR_SERIES;
+      return [rollUp, wrongHours(ready, lines, series, expected)];
+    }),
+  );
+  return new Map(wrong);
+}
+
+type Series = Totals & { readonly start: Date; readonly series: string };
+
+const NOTHING: Totals = {
+  ...{ requests: "0", hits: "0", errors: "0", bytes_out: "0", hit_bytes: "0", bytes_in: "0" },
+  ...{ origin_requests: "0", origin_bytes: "0" },
+};
+
+function wrongHours(
+  ready: readonly Span[],
+  lines: ReadonlyMap<number, Totals>,
+  series: readonly Series[],
+  seriesExpected: number,
+): ReadonlySet<number> {
+  const wrong = new Set<number>();
+  for (const { time } of ready) {
+    const truth = lines.get(time.getTime());
+    const found = series.filter(({ start }) => start.getTime() === time.getTime());
+    const isWhole = truth === undefined || found.length === seriesExpected;
+    if (!isWhole || !found.every((one) => areEqual(truth ?? NOTHING, one))) wrong.add(time.getTime());
+  }
+  return wrong;
+}
+
+/** Answers whether all of them are as their lines are. */
+async function putRight(
+  store: ReconcileStore,
+  log: Logger,
+  period: Period,
+  rollUps: readonly RollUp[],
+): Promise<boolean> {
+  let isRight = true;
+  for (const rollUp of rollUps) {
+    const difference = await store.fingerprintOf(rollUp, period);
+    if (difference === undefined) continue;
+    await store.addDifference(rollUp, period, difference);
+    log.warn(
+      { table: rollUp.target, from: period.from, to: period.to },
+      "counts that differed from their lines were put right",
+    );
+    // Not at once: lines that came in meanwhile make a difference that is none. The next run looks again.
+    isRight = false;
+  }
+  return isRight;
+}
+
+async function putDayRight(store: ReconcileStore, log: Logger, day: Period): Promise<boolean> {
+  const [hours, days] = [
+    await store.totalsOf("traffic_hour", "toStartOfDay", day),
+    await store.totalsOf("traffic_day", "toStartOfDay", day),
+  ];
+  const bySeries = new Map(days.map((one) => [one.series, one]));
+  const areDaysRight = hours.length === days.length && hours.every((one) => areEqual(one, bySeries.get(one.series)));
+  if (!areDaysRight && !(await putRight(store, log, day, [trafficDay]))) return false;
+  const { counted, expected } = await store.topsOfDay(day);
+  const areTopsRight = JSON.stringify(counted) === JSON.stringify(expected);
+  if (!areTopsRight && !(await putRight(store, log, day, [topDay]))) return false;
+  const accounts = await store.findAccountsWithoutTops(day);
+  if (accounts.length > 0) await store.remakeTops(day, accounts);
+  return accounts.length === 0;
+}
+
+/** Whether all lines of the period have been compared with what was counted: nothing in it will change by that. */
+export async function isReconciled(
+  { clickhouse }: Pick<Reconciling, "clickhouse">,
+  period: Period,
+  signal: AbortSignal,
+) {
+  const store = createReconcileStore(clickhouse, signal);
+  const now = await store.now();
+  for (const day of await store.findChangedDays()) {
+    if (day >= period.to || day.getTime() + DAY_MS <= period.from.getTime()) continue;
+    const spans = await store.findSpans(dayOf(day));
+    const inPeriod = spans.filter(({ span, time }) => span === "hour" && time >= period.from && time < period.to);
+    if (inPeriod.some((hour) => stateOf(hour, now, now) !== "done")) return false;
+    const isDayCompared = spans.some(({ span, reconciledUntil }) => span === "day" && reconciledUntil !== undefined);
+    if (!isDayCompared) return false;
+  }
+  return true;
+}
