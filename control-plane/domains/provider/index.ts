@@ -2,6 +2,7 @@
 // door of this domain.
 export { providerHandlers, providerSchedules } from "./handlers.ts";
 export { createProviderLinkService } from "./link-service.ts";
+export { areProvidersBehind } from "./link-store.ts";
 export { providerRoutes } from "./routes.ts";
 export { BACK_DAYS_MAX as SYNC_DAYS_MAX } from "./rules.ts";
 export { createProviderService } from "./service.ts";

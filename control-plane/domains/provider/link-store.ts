@@ -91,6 +91,19 @@ export async function findLinksToSync(
     .limit(LINKS_MAX);
 }
 
+/** Whether an enabled provider has not yet told of everything before this that it carried for us. */
+export async function areProvidersBehind(reads: Reads, before: Date): Promise<boolean> {
+  const behind = await ProviderLinkModel.query(reads)
+    .alias("link")
+    .select("link.id")
+    .join("provider", "provider.name", "link.provider")
+    .where("provider.is_enabled", true)
+    .where("link.since", "<", before)
+    .whereRaw("(link.synced_until is null or link.synced_until < least(link.until, ?::timestamptz))", [before])
+    .first();
+  return behind !== undefined;
+}
+
 /** Never back: another process may have come further. */
 export async function recordSynced(
   tx: Tx,

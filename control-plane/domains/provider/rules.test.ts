@@ -6,7 +6,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MS = 24 * HOUR_MS;
 const now = new Date("2026-05-20T12:02:10Z");
 const ago = (ms: number) => new Date(Date.parse("2026-05-20T12:00:00Z") - ms);
-const link = { since: ago(10 * DAY_MS), until: null, syncedUntil: null, revisedAt: null };
+const link = { since: ago(10 * DAY_MS), until: null, syncedUntil: null, revisedAt: null, syncError: null };
 
 test("at first everything since the link began is asked for, but no more than 60 days", () => {
   expect(periodToAsk(link, { now })).toEqual({ from: ago(10 * DAY_MS), to: ago(0), isWhole: true });
@@ -57,6 +57,9 @@ test("pieces follow one another without a gap", () => {
 test("links of one period are asked for together, as many as one request may name", () => {
   const alike = ["a", "b", "c"].map((resource) => ({ ...link, resource }));
   const other = { ...link, resource: "d", since: ago(DAY_MS) };
-  const batches = batchesOf([...alike, other], { now, resourcesMax: 2 });
-  expect(batches.map(({ links }) => links.map(({ resource }) => resource))).toEqual([["a", "b"], ["c"], ["d"]]);
+  const named = (links: Parameters<typeof batchesOf>[0]) =>
+    batchesOf(links, { now, resourcesMax: 2 }).map((batch) => batch.links.map(({ resource }) => resource));
+  expect(named([...alike, other])).toEqual([["a", "b"], ["c"], ["d"]]);
+  const leftOut = ["x", "y"].map((resource) => ({ ...link, resource, syncError: "unknown" }));
+  expect(named([...leftOut, ...alike])).toEqual([["a", "b"], ["c"], ["x"], ["y"]]);
 });

@@ -144,9 +144,28 @@ export interface SyncBatch<Link> extends Period {
   readonly links: readonly Link[];
 }
 
-export function batchesOf<Link extends LinkPeriod & { readonly resource: string }>(
+interface Askable extends LinkPeriod {
+  readonly resource: string;
+  /** It was left out the last time. */
+  readonly syncError: string | null;
+}
+
+interface Asking {
+  readonly now: Date;
+  readonly from?: Date | undefined;
+  readonly resourcesMax: number;
+}
+
+/** Those that were left out the last time come last, one by one: they spoil nobody's answer again. */
+export function batchesOf<Link extends Askable>(links: readonly Link[], asking: Asking): readonly SyncBatch<Link>[] {
+  const suspects = links.filter(({ syncError }) => syncError !== null);
+  const others = links.filter(({ syncError }) => syncError === null);
+  return [...alikeOf(others, asking), ...alikeOf(suspects, { ...asking, resourcesMax: 1 })];
+}
+
+function alikeOf<Link extends Askable>(
   links: readonly Link[],
-  { resourcesMax, ...moment }: { now: Date; from?: Date | undefined; resourcesMax: number },
+  { resourcesMax, ...moment }: Asking,
 ): readonly SyncBatch<Link>[] {
   const batches = new Map<string, { period: Period; links: Link[] }[]>();
   for (const link of links) {

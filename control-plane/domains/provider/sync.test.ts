@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import { createMeasures, createReportQueries } from "../report/index.ts";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
+import { areProvidersBehind } from "./index.ts";
 import { syncProvider } from "./sync.ts";
 import { type Cut, openCutWay } from "./test-cut.ts";
 import { openProviderWorld, type ProviderWorld } from "./test-world.ts";
@@ -98,6 +99,21 @@ test("what it revises later replaces what was counted, up or down, and its hour 
   expect(await reported(distribution)).toEqual({ requests: 63, bytes_out: 2_090 });
 });
 
+test("how far all providers have told is known: also of links that have ended, and not of what came after", async () => {
+  const { resource } = await linked(minutesAgo(60));
+  gcore.say(resource, minutesAgo(30), { requests: 1 });
+  expect(await areProvidersBehind(world.db, minutesAgo(60))).toBe(false);
+  expect(await areProvidersBehind(world.db, minutesAgo(10))).toBe(true);
+  await world.sync("gcore");
+  expect(await areProvidersBehind(world.db, minutesAgo(0))).toBe(false);
+  expect(await areProvidersBehind(world.db, minutesAgo(-5))).toBe(true);
+  await world.links.remove(world.operator, { provider: "gcore", resource });
+  expect(await areProvidersBehind(world.db, minutesAgo(-600))).toBe(true);
+  world.setTime(minutesAgo(-20));
+  await world.sync("gcore");
+  expect(await areProvidersBehind(world.db, minutesAgo(-600))).toBe(false);
+});
+
 test("a resource that moves to another distribution changes the future only", async () => {
   const { resource, distribution: former } = await linked(minutesAgo(60));
   gcore.say(resource, minutesAgo(30), { requests: 20, sent_bytes: 200 });
@@ -186,6 +202,19 @@ test("a resource that the provider does not know is left out, with the reason; a
   gcore.say(unknown.resource, minutesAgo(10), { requests: 6, sent_bytes: 60 });
   expect(await world.sync("gcore")).toMatchObject({ outcome: "synced" });
   expect(await reported(unknown.distribution)).toEqual({ requests: 6, bytes_out: 60 });
+});
+
+test("many that it does not know hide none that it knows, and are asked about one by one from then on", async () => {
+  const unknown: string[] = [];
+  for (let count = 0; count < 12; count += 1) unknown.push((await linked(minutesAgo(90))).resource);
+  const { resource, distribution } = await linked(minutesAgo(90));
+  gcore.say(resource, minutesAgo(10), { requests: 2, sent_bytes: 20 });
+  expect((await world.sync("gcore")).left_out.map((one) => one.resource)).toEqual(unknown);
+  expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+  const before = gcore.asked.length;
+  await world.sync("gcore");
+  const named = gcore.asked.slice(before).map(({ url }) => url.searchParams.getAll("resource"));
+  expect(named).toEqual([[resource], ...unknown.map((one) => [one])]);
 });
 
 test("credentials that are not accepted end it at once; what was counted stays", async () => {

@@ -9,9 +9,9 @@ import { type ProviderApi, ProviderError, type ProviderName } from "./statistics
 import { insertStatistics, sumUp } from "./statistics-store.ts";
 import { findProvider, recordFinding } from "./store.ts";
 
-/** So many requests in a row that were refused, or a third of it that failed: the provider is left alone until the next time. */
-const MISSES_MAX = 9;
-const MISSES_OF_FAILURE = 3;
+/** So many requests in a row that were refused, or three that failed: the provider is left alone until the next time. */
+const MISSES_MAX = 60;
+const MISSES_OF_FAILURE = 20;
 
 export interface SyncSettings extends ApiSettings {
   readonly db: Database;
@@ -153,6 +153,7 @@ async function leaveOut(run: Run, links: readonly LinkRecord[], piece: Piece, er
     return;
   }
   run.misses += 1;
+  if (run.misses >= MISSES_MAX) run.error = error.message;
   const [first] = links;
   if (links.length === 1 && first !== undefined) {
     run.leftOut.set(first.resource, error.message);
