@@ -12,7 +12,7 @@ import { prefetchSchedules } from "../domains/prefetch/index.ts";
 import { providerSchedules } from "../domains/provider/index.ts";
 import { purgeSchedules } from "../domains/purge/index.ts";
 import { reportSchedules } from "../domains/report/index.ts";
-import { usageSchedules } from "../domains/usage/index.ts";
+import { closingSchedules, usageSchedules } from "../domains/usage/index.ts";
 import { validationSchedules } from "../domains/validation/index.ts";
 import { idempotencySchedules } from "../http/idempotency-jobs.ts";
 import { startScheduler as startJobScheduler } from "../jobs/schedule.ts";
@@ -32,6 +32,7 @@ export async function startScheduler(config: ControlPlaneConfig, log: Logger): P
       ...validationSchedules,
       ...providerSchedules,
       ...usageSchedules,
+      ...closingSchedules,
       ...reportSchedules,
       ...acmeSchedules,
       ...idempotencySchedules,

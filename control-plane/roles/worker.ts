@@ -19,8 +19,8 @@ import { createCourier, createSender, notificationHandlers } from "../domains/no
 import { prefetchHandlers } from "../domains/prefetch/index.ts";
 import { providerHandlers } from "../domains/provider/index.ts";
 import { purgeHandlers } from "../domains/purge/index.ts";
-import { createMeasures, createReportQueries, reportHandlers } from "../domains/report/index.ts";
-import { usageHandlers } from "../domains/usage/index.ts";
+import { createMeasures, createReportQueries, isReconciled, reportHandlers } from "../domains/report/index.ts";
+import { closingHandlers, usageHandlers } from "../domains/usage/index.ts";
 import { validationHandlers } from "../domains/validation/index.ts";
 import { idempotencyHandlers } from "../http/idempotency-jobs.ts";
 import { startRelay } from "../jobs/relay.ts";
@@ -73,6 +73,10 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...expiryHandlers({ db, clock }),
     ...alertHandlers({ db, measures, publicUrl: publicUrlOf(config), clock, log }),
     ...usageHandlers({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
+    ...closingHandlers({
+      ...{ db, clickhouse, clock, log },
+      isReconciled: (period, signal) => isReconciled({ clickhouse }, period, signal),
+    }),
     ...providerHandlers({
       ...{ db, clickhouse, seal, clock, log },
       outgoing: { allowPrivateOrigins: config.ALLOW_PRIVATE_ORIGINS },

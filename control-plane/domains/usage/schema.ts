@@ -3,7 +3,7 @@ import { z } from "zod";
 import { regions } from "../../../edge-templates/index.ts";
 import { MONTH_PATTERN } from "./month.ts";
 
-export const monthText = z.string().regex(MONTH_PATTERN, { error: "must be a month such as 2026-11." });
+const monthText = z.string().regex(MONTH_PATTERN, { error: "must be a month such as 2026-11." });
 
 const MONTHS_MAX = 60;
 const MONTHS_DEFAULT = 12;
