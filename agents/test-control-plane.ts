@@ -22,7 +22,7 @@ interface Misbehaviour {
   /** Answered instead of the changes, once each, first in first out. */
   changes: ("409" | "410" | "503" | "cut" | "not json" | "silence")[];
   snapshot: ("cut" | "wrong digest" | "wrong body" | "503")[];
-  logs: ("503" | "cut after taking" | "400")[];
+  logs: ("503" | "cut after taking" | "400" | "413")[];
   report: "503"[];
 }
 
@@ -154,7 +154,7 @@ export async function startTestControlPlane(): Promise<TestControlPlane> {
   function takeLogs(request: IncomingMessage, body: Buffer, response: ServerResponse): void {
     retries.push(request.headers[BATCH_RETRY_HEADER] === "true");
     const fault = misbehave.logs.shift();
-    if (fault === "503" || fault === "400") {
+    if (fault === "503" || fault === "400" || fault === "413") {
       status(response, Number(fault));
       return;
     }

@@ -9,7 +9,7 @@ import { type LogFile, readRange } from "./files.ts";
 import type { Batch, Position } from "./position.ts";
 
 /** What ClickHouse stores at a time costs it a third per line of what single megabytes do. */
-const BATCH_BYTES_MAX = LOG_BATCH_BYTES_MAX;
+export const BATCH_BYTES_MAX = LOG_BATCH_BYTES_MAX;
 /** A rotated file that was not written for so long gets no more lines: every worker has opened the new one. */
 export const SETTLED_AFTER_MS = 60_000;
 const LINE_FEED = 0x0a;
@@ -21,14 +21,19 @@ export type Next =
   | { readonly kind: "nothing" };
 
 /** Oldest file first. */
-export async function nextBatch(files: readonly LogFile[], position: Position, nowMs: number): Promise<Next> {
+export async function nextBatch(
+  files: readonly LogFile[],
+  position: Position,
+  { bytesMax, nowMs }: { bytesMax: number; nowMs: number },
+): Promise<Next> {
   for (const file of files) {
     const start = sentOf(file, position);
     if (file.bytes <= start) continue;
-    const bytes = await readRange(file.path, start, Math.min(file.bytes, start + BATCH_BYTES_MAX));
+    const bytes = await readRange(file.path, start, Math.min(file.bytes, start + bytesMax));
     const length = bytes.lastIndexOf(LINE_FEED) + 1;
     if (length > 0) return batchOf(file.inode, start, bytes.subarray(0, length));
-    if (isEndless(bytes, file, nowMs)) return { kind: "skip", inode: file.inode, end: start + bytes.length };
+    const isEndless = bytes.length === bytesMax || (!file.isCurrent && nowMs - file.changedAtMs > SETTLED_AFTER_MS);
+    if (isEndless) return { kind: "skip", inode: file.inode, end: start + bytes.length };
   }
   return { kind: "nothing" };
 }
@@ -37,10 +42,6 @@ export async function nextBatch(files: readonly LogFile[], position: Position, n
 export function sentOf(file: LogFile, position: Position): number {
   const sent = position.files[file.inode] ?? 0;
   return sent > file.bytes ? 0 : sent;
-}
-
-function isEndless(bytes: Buffer, file: LogFile, nowMs: number): boolean {
-  return bytes.length === BATCH_BYTES_MAX || (!file.isCurrent && nowMs - file.changedAtMs > SETTLED_AFTER_MS);
 }
 
 function batchOf(inode: string, start: number, bytes: Buffer): Next {

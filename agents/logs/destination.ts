@@ -16,6 +16,8 @@ export interface LogDestination {
   send(batch: SentBatch, signal: AbortSignal): Promise<void>;
   /** It understood the batch and does not want it: waiting changes nothing. */
   isFinal(fault: unknown): boolean;
+  /** Smaller batches would be taken: an older control plane, or a proxy before it, has limits of its own. */
+  isTooLarge(fault: unknown): boolean;
   close(): Promise<void>;
 }
 
@@ -26,6 +28,7 @@ export function toControlPlane(controlPlane: Pick<ControlPlane, "sendLogs">): Lo
       await controlPlane.sendLogs({ id, gzip: await compress(lines), isRetry }, signal);
     },
     isFinal: (fault) => fault instanceof ControlPlaneRefusal && [400, 413, 422].includes(fault.status),
+    isTooLarge: (fault) => fault instanceof ControlPlaneRefusal && fault.status === 413,
     close: async () => {},
   };
 }

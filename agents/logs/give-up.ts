@@ -51,10 +51,24 @@ export async function withoutFile(file: LogFile, position: Position, nowMs: numb
   const from = timeOf(await readRange(file.path, start, Math.min(file.bytes, start + LINE_BYTES_MAX)), "first");
   const to = timeOf(await readRange(file.path, Math.max(start, file.bytes - LINE_BYTES_MAX), file.bytes), "last");
   const loss: Loss = { at: nowMs, from: from ?? to ?? file.changedAtMs, to: to ?? file.changedAtMs, lines };
-  return {
+  const left: Position = {
+    ...position,
     files: { ...position.files, [file.inode]: file.bytes },
     pending: position.pending?.inode === file.inode ? null : position.pending,
-    lost_lines: position.lost_lines + lines,
+  };
+  return withLoss(left, loss);
+}
+
+/** A batch that nobody takes is as good as gone for those who count. */
+export function withoutBatch(bytes: Buffer, lines: number, position: Position, nowMs: number): Position {
+  const from = timeOf(bytes.subarray(0, LINE_BYTES_MAX), "first") ?? nowMs;
+  return withLoss(position, { at: nowMs, from, to: timeOf(bytes.subarray(-LINE_BYTES_MAX), "last") ?? from, lines });
+}
+
+function withLoss(position: Position, loss: Loss): Position {
+  return {
+    ...position,
+    lost_lines: position.lost_lines + loss.lines,
     losses: [...position.losses, loss].slice(-LOG_LOSSES_MAX),
   };
 }

@@ -193,10 +193,19 @@ test("lines that wait are told with the time of the oldest, until they have arri
   await expect.poll(behind, { timeout: 10_000 }).toBeNull();
 }, 20_000);
 
-test("a batch that the control plane refuses for good is set aside, and those behind it arrive", async () => {
+test("a batch that is too large for whoever takes it goes in smaller ones", async () => {
+  controlPlane.misbehave.logs.push("413", "413");
+  const ids = await write(6_000, "x".repeat(1_000));
+  ship();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 6_000, 20_000))).toEqual(ids);
+  expect(Math.max(...[...controlPlane.batches.values()].map((text) => text.length))).toBeLessThan(2 * 1024 * 1024);
+});
+
+test("a batch that the control plane refuses for good is set aside and counted, and those behind it arrive", async () => {
   controlPlane.misbehave.logs.push("400", "400", "400", "400", "400");
   await write(3);
-  ship();
+  const counts = noShippingCounts();
+  ship({ counts });
   await expect
     .poll(() => readdir(folder).then((names) => names.filter((name) => name.startsWith("set-aside."))), {
       timeout: 18_000,
@@ -204,6 +213,7 @@ test("a batch that the control plane refuses for good is set aside, and those be
     .toHaveLength(1);
   const ids = await write(2);
   expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 2))).toEqual(ids);
+  await expect.poll(() => counts.lostLines).toBe(3);
 }, 40_000);
 
 test("the same bytes of another edge are another batch", async () => {

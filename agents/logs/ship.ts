@@ -7,10 +7,19 @@ import type { Logger } from "../../platform/log.ts";
 import { createBackOff } from "../back-off.ts";
 import type { LogStanding } from "../contract.ts";
 import { writeDurably } from "../durable-file.ts";
-import { batchId, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256, wholeLines } from "./batch.ts";
+import {
+  BATCH_BYTES_MAX,
+  batchId,
+  type Next,
+  nextBatch,
+  SETTLED_AFTER_MS,
+  sentOf,
+  sha256,
+  wholeLines,
+} from "./batch.ts";
 import type { LogDestination } from "./destination.ts";
 import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
-import { findTooMuch, LINE_BYTES_MAX, type Room, timeOf, unsentOf, withoutFile } from "./give-up.ts";
+import { findTooMuch, LINE_BYTES_MAX, type Room, timeOf, unsentOf, withoutBatch, withoutFile } from "./give-up.ts";
 import { type Batch, type Loss, type Position, readPosition, writePosition } from "./position.ts";
 
 export interface Shipping extends Room {
@@ -56,6 +65,8 @@ const LOOK_EVERY_MS = 1_000;
 /** A batch that is refused for what it is gets so many tries; then it is set aside, or nothing behind it would ever arrive. */
 const TRIES_WHEN_REFUSED = 5;
 const SET_ASIDE_MAX = 20;
+/** Longer than any line. */
+const BATCH_BYTES_MIN = 512 * 1024;
 
 /** Runs until the signal aborts. */
 export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise<void> {
@@ -65,6 +76,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   let onDisk = JSON.stringify(position);
   // What an earlier run left unanswered may have arrived.
   let tries = position.pending === null ? 0 : 1;
+  let bytesMax = BATCH_BYTES_MAX;
 
   async function save(next: Position): Promise<void> {
     position = next;
@@ -75,7 +87,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
 
   async function oneRound(): Promise<Outcome> {
     const left = await giveUpOldest(shipping, await rotated(shipping), position, save);
-    const next = await takeUp(left, position);
+    const next = await takeUp(left, position, bytesMax);
     tell(shipping.counts, { files: left, position, next });
     if (next.kind === "nothing") {
       await save(await tidied(left, position));
@@ -94,8 +106,16 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
     } else {
       await save({ ...position, pending: next.batch });
       tries += 1;
-      if (!(await deliver(shipping, next, tries, signal))) return "not taken";
-      shipping.counts.batches += 1;
+      const delivered = await deliver(shipping, next, tries, signal);
+      if (delivered === "not taken") return "not taken";
+      if (delivered === "too large") {
+        bytesMax = Math.max(BATCH_BYTES_MIN, Math.floor(next.bytes.length / 2));
+        await save({ ...position, pending: null });
+        tries = 0;
+        return "more";
+      }
+      if (delivered === "stored") shipping.counts.batches += 1;
+      else position = withoutBatch(next.bytes, delivered.setAside, position, Date.now());
     }
     // On disk with the next batch, or when there is none.
     position = doneWith(position, next.batch);
@@ -123,8 +143,12 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
 type Outcome = "more" | "idle" | "not taken";
 
 /** What was begun goes on before anything new. */
-async function takeUp(files: readonly LogFile[], position: Position): Promise<Next | { kind: "gone"; batch: Batch }> {
-  if (position.pending === null) return await nextBatch(files, position, Date.now());
+async function takeUp(
+  files: readonly LogFile[],
+  position: Position,
+  bytesMax: number,
+): Promise<Next | { kind: "gone"; batch: Batch }> {
+  if (position.pending === null) return await nextBatch(files, position, { bytesMax, nowMs: Date.now() });
   const batch = position.pending;
   const bytes = await findBytes(files, batch);
   return bytes === undefined ? { kind: "gone", batch } : { kind: "batch", batch, bytes };
@@ -189,29 +213,31 @@ function doneWith(position: Position, { inode, end }: Batch): Position {
   return { ...position, files: { ...position.files, [inode]: end }, pending: null };
 }
 
-/** True when it is stored, or when it was set aside. */
+type Delivered = "stored" | "not taken" | "too large" | { readonly setAside: number };
+
 async function deliver(
   shipping: Shipping,
   { batch, bytes }: { batch: Batch; bytes: Buffer },
   tries: number,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<Delivered> {
   const { lines, torn } = wholeLines(bytes);
   if (torn > 0 && tries === 1) shipping.log.warn({ torn }, "access-log lines were torn: they are left out");
-  if (lines.length === 0) return true;
+  if (lines.length === 0) return "stored";
   const edgeId = shipping.edgeId();
   const id = batchId(edgeId, batch, bytes);
   const { destination } = shipping;
   try {
     await destination.send({ id, edgeId, lines, isRetry: tries > 1 }, signal);
-    return true;
+    return "stored";
   } catch (error) {
     if (signal.aborted) throw error;
     if (tries === 1)
       shipping.log.warn({ error }, `${destination.name} does not take the access log for now; it waits on the disk`);
-    if (tries < TRIES_WHEN_REFUSED || !destination.isFinal(error)) return false;
+    if (destination.isTooLarge(error) && bytes.length > BATCH_BYTES_MIN) return "too large";
+    if (tries < TRIES_WHEN_REFUSED || !destination.isFinal(error)) return "not taken";
     await setAside(shipping, id, lines, error);
-    return true;
+    return { setAside: lines.length };
   }
 }
 

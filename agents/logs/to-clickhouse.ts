@@ -69,6 +69,7 @@ export function toClickHouse({
       await unlessAborted(store(sent, signal), signal);
     },
     isFinal: (fault) => fault instanceof ClickHouseError && UNREADABLE.has(fault.code),
+    isTooLarge: () => false,
     close: () => clickhouse.close(),
   };
 }
