@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Caller } from "../../http/caller.ts";
 import { startTestReceiver, type TestReceiver, verified } from "../notification/test-receiver.ts";
 import { alertToReply } from "./reply.ts";
@@ -8,6 +8,9 @@ const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
 const DAY_MINUTES = 24 * 60;
 const WEEK_MINUTES = 7 * DAY_MINUTES;
+
+// Mail, webhooks, databases and a process of its own, while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 60_000 });
 
 let world: AlertWorld;
 let receiver: TestReceiver;

@@ -12,6 +12,9 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const HOUR_MS = 60 * 60 * 1000;
 const SCRIPT = fileURLToPath(new URL("./judging-worker.fixture.ts", import.meta.url));
 
+// Mail, webhooks, databases and a process of its own, while other tests keep the machine busy.
+vi.setConfig({ testTimeout: 60_000 });
+
 let world: AlertWorld;
 let owner: Caller;
 let address: string;

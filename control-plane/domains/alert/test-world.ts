@@ -59,8 +59,8 @@ export async function openAlertWorld() {
       const row = { account_id: accountId, distribution_id: distributionId, edge_id: edgeId, bytes_out: 1_000 };
       const line = { ...row, time: (time / 1000).toFixed(3), cache_status: "MISS", origin_ms: 5 };
       const values = [
-        { ...line, status: 200, weight: requests - errors },
-        { ...line, status: 502, weight: errors },
+        { ...line, request_id: randomUUID(), status: 200, weight: requests - errors },
+        { ...line, request_id: randomUUID(), status: 502, weight: errors },
       ];
       await server.clickhouse.insert({
         ...{ table: "access_log", format: "JSONEachRow" },
