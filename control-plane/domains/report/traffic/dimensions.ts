@@ -32,7 +32,7 @@ export const groups = [
 export const operatorGroups = ["account_id", ...groups] as const;
 export type Group = (typeof operatorGroups)[number];
 
-export function columnOf(group: Group): Column {
+function columnOf(group: Group): Column {
   return group === "status_class" ? "status" : group;
 }
 
