@@ -94,6 +94,7 @@ FROM
         origin_requests AS fetches, origin_bytes AS fetched, status_1xx AS s1, status_2xx AS s2, status_3xx AS s3,
         status_4xx AS s4, status_5xx AS failed, toUInt64(asked - s1 - s2 - s3 - s4 - failed) AS untold
     FROM provider_minute FINAL
+    WHERE requests + bytes_out + origin_requests + origin_bytes > 0
 )
 ARRAY JOIN [
     ('all', whole, '', asked, true), ('all', own, '', asked, true),
@@ -109,7 +110,8 @@ ARRAY JOIN [
     ('status', whole, '3', s3, false), ('status', own, '3', s3, false),
     ('status', whole, '4', s4, false), ('status', own, '4', s4, false),
     ('status', whole, '5', failed, false), ('status', own, '5', failed, false)
-] AS key;
+] AS key
+WHERE key.5 OR key.4 > 0;
 CREATE VIEW IF NOT EXISTS provider_traffic_hour AS
 SELECT
     account_id, CAST(key.1 AS Enum8('all' = 1, 'edge_id' = 2, 'provider' = 3, 'country' = 4, 'status' = 5, 'cache_status' = 6, 'protocol' = 7,
@@ -126,6 +128,7 @@ FROM
         origin_requests AS fetches, origin_bytes AS fetched, status_1xx AS s1, status_2xx AS s2, status_3xx AS s3,
         status_4xx AS s4, status_5xx AS failed, toUInt64(asked - s1 - s2 - s3 - s4 - failed) AS untold
     FROM provider_hour FINAL
+    WHERE requests + bytes_out + origin_requests + origin_bytes > 0
 )
 ARRAY JOIN [
     ('all', whole, '', asked, true), ('all', own, '', asked, true),
@@ -141,7 +144,8 @@ ARRAY JOIN [
     ('status', whole, '3', s3, false), ('status', own, '3', s3, false),
     ('status', whole, '4', s4, false), ('status', own, '4', s4, false),
     ('status', whole, '5', failed, false), ('status', own, '5', failed, false)
-] AS key;
+] AS key
+WHERE key.5 OR key.4 > 0;
 CREATE VIEW IF NOT EXISTS provider_traffic_day AS
 SELECT
     account_id, CAST(key.1 AS Enum8('all' = 1, 'edge_id' = 2, 'provider' = 3, 'country' = 4, 'status' = 5, 'cache_status' = 6, 'protocol' = 7,
@@ -158,6 +162,7 @@ FROM
         origin_requests AS fetches, origin_bytes AS fetched, status_1xx AS s1, status_2xx AS s2, status_3xx AS s3,
         status_4xx AS s4, status_5xx AS failed, toUInt64(asked - s1 - s2 - s3 - s4 - failed) AS untold
     FROM provider_day FINAL
+    WHERE requests + bytes_out + origin_requests + origin_bytes > 0
 )
 ARRAY JOIN [
     ('all', whole, '', asked, true), ('all', own, '', asked, true),
@@ -173,7 +178,8 @@ ARRAY JOIN [
     ('status', whole, '3', s3, false), ('status', own, '3', s3, false),
     ('status', whole, '4', s4, false), ('status', own, '4', s4, false),
     ('status', whole, '5', failed, false), ('status', own, '5', failed, false)
-] AS key;
+] AS key
+WHERE key.5 OR key.4 > 0;
 
 -- All traffic, whoever carried it: what reports and bills read.
 CREATE VIEW IF NOT EXISTS reported_traffic_minute AS

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
-import { createMeasures, createReportQueries } from "../report/index.ts";
+import { createMeasures, createReportQueries, createReportService } from "../report/index.ts";
+import { trafficQuery } from "../report/traffic/schema.ts";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
 import { areProvidersBehind } from "./index.ts";
 import { syncProvider } from "./sync.ts";
@@ -272,10 +273,8 @@ test("reports count it: what is told as it is told, and nothing else", async () 
   gcore.say(resource, minutesAgo(200), { ...said, responses_2xx: 80, responses_4xx: 10, responses_5xx: 5 });
   gcore.say(resource, minutesAgo(10), { requests: 1 });
   await world.sync("gcore");
-  const measures = createMeasures({
-    queries: createReportQueries({ clickhouse: world.clickhouse.clickhouse }),
-    clock: () => START,
-  });
+  const queries = createReportQueries({ clickhouse: world.clickhouse.clickhouse });
+  const measures = createMeasures({ queries, clock: () => START });
   const period = { accountId: distribution.accountId, from: minutesAgo(300), to: minutesAgo(0) };
   const metrics = ["requests", "bytes", "hits", "byte_hit_ratio", "status_2xx", "status_4xx", "errors"] as const;
   const signal = AbortSignal.timeout(20_000);
@@ -286,4 +285,35 @@ test("reports count it: what is told as it is told, and nothing else", async () 
   }
   const later = { ...period, from: minutesAgo(10), metrics: ["requests" as const, "visitors" as const] };
   expect(await measures.measure(later, signal)).toEqual({ requests: 1, visitors: 0 });
+
+  const reports = createReportService({
+    ...{ queries, distributions: { get: () => Promise.reject(new Error("nobody asks for one")) } },
+    ...{ lostLines: async () => 0, clock: () => START },
+  });
+  const caller = { ...world.operator, accountId: distribution.accountId };
+  const hours = { from: minutesAgo(300).toISOString(), to: minutesAgo(0).toISOString(), interval: "hour" };
+  const query = (group: string) => trafficQuery.parse({ ...hours, metrics: "requests,bytes", group_by: group });
+  const byProvider = await reports.traffic(caller, query("provider"), signal);
+  expect(byProvider.groups).toMatchObject([{ group: "gcore", values: { requests: 101, bytes: 9_000 } }]);
+  const byClass = await reports.traffic(caller, query("status_class"), signal);
+  expect(byClass.groups?.map(({ group, values }) => [group, values.requests])).toEqual([
+    ["2xx", 80],
+    ["4xx", 10],
+    ["", 6],
+    ["5xx", 5],
+  ]);
+});
+
+test("a question about one account reads no other's rows", async () => {
+  const { resource, distribution } = await linked(minutesAgo(300));
+  gcore.say(resource, minutesAgo(200), { requests: 100 });
+  await world.sync("gcore");
+  const rows = await world.rows(
+    z.object({ explain: z.string() }),
+    `EXPLAIN indexes = 1 SELECT sum(requests) FROM reported_traffic_hour
+     WHERE account_id = '${distribution.accountId}' AND dimension = 'all' AND distribution_id = '${distribution.id}'
+       AND time >= toDateTime(${minutesAgo(300).getTime() / 1000}, 'UTC')`,
+  );
+  const plan = rows.map(({ explain }) => explain.trim()).join("\n");
+  expect(plan).toMatch(/\.provider_hour[\s\S]*PrimaryKey\s+Keys:\s+account_id\s+time/);
 });
