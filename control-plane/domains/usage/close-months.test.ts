@@ -3,10 +3,12 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { Caller } from "../../http/caller.ts";
+import { createTestServices, inputFor } from "../distribution/test-customer.ts";
 import { monthBefore, periodOf } from "./month.ts";
 import { LAST_MONTH, openUsageWorld, type UsageWorld } from "./test-world.ts";
 
 const { from, to } = periodOf(LAST_MONTH);
+const WHOLE_ACCOUNT = "00000000-0000-0000-0000-000000000000";
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const WAIT = { timeout: 15_000, interval: 20 };
@@ -136,6 +138,25 @@ test("edges with unsent lines of the month, or that are silent since, are waited
   expect(await stored()).toHaveLength(1);
 });
 
+test("other providers that have not told of the whole month are waited for as long", async () => {
+  const { record } = await createTestServices(world.db).distributions.create(owner, inputFor("carried.example.com"));
+  const now = new Date();
+  const times = { created_at: now, updated_at: now };
+  await world.db("provider").insert({
+    ...{ name: "gcore", is_enabled: true, settings: "{}", credentials_sealed: "{}", ...times },
+  });
+  await world.db("provider_link").insert({
+    ...{ id: randomUUID(), provider: "gcore", resource: "1", account_id: owner.accountId, distribution_id: record.id },
+    ...{ since: from, synced_until: new Date(to.getTime() - 1), created_at: now },
+  });
+  await close(72);
+  expect(await stored()).toEqual([]);
+  await world.db("provider_link").update({ synced_until: to });
+  await close(73);
+  expect(await stored()).toHaveLength(1);
+  await world.db("provider_link").delete();
+});
+
 test("a month is closed when all that is counted agrees with the lines, and not before, however long that takes", async () => {
   world.reconciliation.isDone = false;
   await close(30 * 24);
@@ -143,6 +164,26 @@ test("a month is closed when all that is counted agrees with the lines, and not 
   world.reconciliation.isDone = true;
   await close(30 * 24 + 1);
   expect(await stored()).toHaveLength(1);
+});
+
+test("what was counted wrongly is put right before it is billed", async () => {
+  world.reconciliation.isDone = "as it is";
+  await visit(1000);
+  const wrong = {
+    ...{ account_id: owner.accountId, dimension: "all", distribution_id: WHOLE_ACCOUNT, value: "" },
+    ...{ time: (from.getTime() + 5 * DAY_MS) / 1000, requests: 3, bytes_out: 77 },
+  };
+  await world.clickhouse.insert({ table: "traffic_day", values: [wrong], format: "JSONEachRow" });
+  await close(72);
+  expect(await stored()).toEqual([]);
+  expect(await read()).toMatchObject({ bytes: 1077 });
+  // What was put right is compared once more.
+  await vi.waitFor(async () => {
+    await world.reconcile();
+    await close(73);
+    expect(await stored()).toHaveLength(1);
+  }, WAIT);
+  expect(await read()).toMatchObject({ status: "closed", requests: 1, bytes: 1000 });
 });
 
 test("of an edge that is gone it is known where it stood", async () => {

@@ -2,6 +2,7 @@
 // lines. What comes later is reported, and not billed.
 import type { Logger } from "../../../platform/log.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
+import { areProvidersBehind } from "../provider/index.ts";
 import { type CloseVerdict, closeVerdict, isSettled } from "./close-rules.ts";
 import { insertClosing, isClosed } from "./closing-store.ts";
 import type { Counts } from "./counted.ts";
@@ -46,7 +47,7 @@ async function judge({ db, clock, isReconciled }: Closing, month: Month, signal:
   const now = clock();
   if (closeVerdict(period, now, { hasArrears: false, isReconciled: true }) === "early") return "early";
   return closeVerdict(period, now, {
-    hasArrears: await findEdgesInArrears(db, period.to),
+    hasArrears: (await findEdgesInArrears(db, period.to)) || (await areProvidersBehind(db, period.to)),
     isReconciled: await isReconciled(period, signal),
   });
 }

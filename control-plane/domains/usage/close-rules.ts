@@ -3,12 +3,12 @@ import { added, type MonthFigures, noSums } from "./figures.ts";
 import type { Period } from "./month.ts";
 
 const HOUR_MS = 3_600_000;
-/** Edges that were away bring their lines by then. */
+/** Edges that were away bring their lines by then, and other providers say what they carried. */
 const CLOSED_AFTER_MS = 72 * HOUR_MS;
-/** No edge holds up the invoices of all accounts for longer. */
-const WAITED_FOR_EDGES_MS = 7 * 24 * HOUR_MS;
+/** Nobody holds up the invoices of all accounts for longer. */
+const WAITED_FOR_ARREARS_MS = 7 * 24 * HOUR_MS;
 
-export type CloseVerdict = "early" | "edges" | "reconciliation" | "close";
+export type CloseVerdict = "early" | "arrears" | "reconciliation" | "close";
 
 export function closeVerdict(
   { to }: Period,
@@ -17,7 +17,7 @@ export function closeVerdict(
 ): CloseVerdict {
   const sinceMs = now.getTime() - to.getTime();
   if (sinceMs < CLOSED_AFTER_MS) return "early";
-  if (hasArrears && sinceMs < WAITED_FOR_EDGES_MS) return "edges";
+  if (hasArrears && sinceMs < WAITED_FOR_ARREARS_MS) return "arrears";
   return isReconciled ? "close" : "reconciliation";
 }
 
