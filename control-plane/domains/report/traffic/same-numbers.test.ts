@@ -131,7 +131,7 @@ test("roll-ups tell what the requests tell", async () => {
     }),
     { numRuns: 25 },
   );
-});
+}, 60_000);
 
 test("days and months begin where ClickHouse says that they do", async () => {
   const moments = fc.sample(
