@@ -346,6 +346,47 @@ test("an answer may be kept for a moment by whoever asked for it", async () => {
   expect((await get(`from=${DAY}&to=${DAY}T12:00:00Z`, "owner", { "if-none-match": etag })).status).toBe(304);
 });
 
+test("what another provider carried is counted with it, as far as that provider tells", async () => {
+  const carried = { account_id: owner.accountId, distribution_id: mine, provider: "gcore", resource: "7", pull: 1 };
+  const told = { requests: 10, hits: 6, bytes_out: 100, status_2xx: 8, status_4xx: 1 };
+  for (const [table, time] of [
+    ["provider_minute", "07:05"],
+    ["provider_hour", "07:00"],
+    ["provider_day", "00:00"],
+  ]) {
+    const values = [{ ...carried, ...told, time: `${DAY} ${time}:00` }];
+    await server.clickhouse.insert({ table: `${table}`, values, format: "JSONEachRow" });
+  }
+  await sendLogs(
+    batchOf([line({ account: owner.accountId, distribution: mine, time: secondsOf(`${DAY}T07:06:00Z`) })]),
+  );
+  // A process hears within half a minute that an account has other providers.
+  const fresh = await startApi(server.clickhouse);
+  const groups = async (query: string) => {
+    const url = `${fresh.url}/api/v1/reports/traffic?metrics=requests&distribution_id=${mine}&${query}`;
+    return replySchema.parse(await (await fetch(url)).json()).groups;
+  };
+  const hour = `from=${DAY}T07:00:00Z&to=${DAY}T08:00:00Z`;
+  const providers = [
+    { provider: "gcore", requests: 10 },
+    { provider: "gotipath", requests: 1 },
+  ];
+  expect(await groups(`${hour}&group_by=provider`)).toEqual(providers);
+  expect(await groups(`from=${DAY}T07:04:59.5Z&to=${DAY}T07:06:00.5Z&group_by=provider`)).toEqual(providers);
+  expect(await groups(`${hour}&group_by=status`)).toEqual([
+    { status: "2xx", requests: 8 },
+    { status: "", requests: 1 },
+    { status: "200", requests: 1 },
+    { status: "4xx", requests: 1 },
+  ]);
+  expect(await groups(`${hour}&group_by=status_class`)).toEqual([
+    { status_class: "2xx", requests: 9 },
+    { status_class: "", requests: 1 },
+    { status_class: "4xx", requests: 1 },
+  ]);
+  await fresh.part.stop();
+});
+
 test("lines that edges lost in the period are told, and nothing where none were", async () => {
   const period = `from=${DAY}T02:00:00Z&to=${DAY}T02:30:00Z`;
   expect((await getTraffic(period)).lost_lines).toBeUndefined();
