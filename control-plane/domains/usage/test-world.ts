@@ -1,11 +1,13 @@
 // Accounts with traffic in a real ClickHouse, a clock that can be set, and the routes of this domain on a real server. Tests only.
 import { randomUUID } from "node:crypto";
 import { createLogger } from "../../../platform/log.ts";
+import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse } from "../../database/test-clickhouse.ts";
 import type { Caller } from "../../http/caller.ts";
 import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Answer, ask } from "../../http/test-ask.ts";
+import type { JobHandler } from "../../jobs/define-job.ts";
 import { openNotificationWorld } from "../notification/test-world.ts";
 import { reconcile } from "../report/counted/reconcile.ts";
 import { isReconciled } from "../report/index.ts";
@@ -24,6 +26,13 @@ import type { DefaultQuotas } from "./quota-rules.ts";
 export const LAST_MONTH: Month = monthBefore(monthOf(new Date()));
 
 const JOB_TIMEOUT_MS = 20_000;
+const NOBODY_ANSWERS = "http://127.0.0.1:9";
+
+async function run(handlers: readonly JobHandler[], name: string, payload: unknown): Promise<void> {
+  const handler = handlers.find(({ job }) => job.name === name);
+  if (handler === undefined) throw new Error(`nobody here does ${name}`);
+  await handler.run(payload, AbortSignal.timeout(JOB_TIMEOUT_MS));
+}
 
 export interface Visit {
   readonly accountId: string;
@@ -54,10 +63,12 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const reconciliation: { isDone: boolean | "as it is" } = { isDone: true };
   const isDone = async (period: Period, signal: AbortSignal) =>
     reconciliation.isDone === "as it is" ? isReconciled({ clickhouse }, period, signal) : reconciliation.isDone;
-  const handlers = [
-    ...usageHandlers({ db, clickhouse, defaults, clock }),
-    ...closingHandlers({ db, clickhouse, clock, isReconciled: isDone, log }),
+  const handlersWith = (counted: ClickHouse) => [
+    ...usageHandlers({ db, clickhouse: counted, defaults, clock }),
+    ...closingHandlers({ db, clickhouse: counted, clock, isReconciled: isDone, log }),
   ];
+  const handlers = handlersWith(clickhouse);
+  const away = connectClickHouse(NOBODY_ANSWERS);
   const api = await startApiServer({
     routes: [...usageRoutes(usage), ...quotaRoutes(quotas)],
     authenticate: {
@@ -76,7 +87,7 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   });
 
   return {
-    ...{ told, db, clickhouse, server, clock, usage, url: api.url },
+    ...{ told, db, clickhouse, clock },
     /** Whether what is counted agrees with the lines: somebody's word, or the reconciler's. */
     reconciliation,
 
@@ -134,23 +145,22 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
     },
 
     /** As a worker does what is scheduled. */
-    async doJob(name: string, payload: unknown = {}, signal = AbortSignal.timeout(JOB_TIMEOUT_MS)): Promise<void> {
-      const handler = handlers.find(({ job }) => job.name === name);
-      if (handler === undefined) throw new Error(`nobody here does ${name}`);
-      await handler.run(payload, signal);
-    },
+    doJob: (name: string, payload: unknown = {}) => run(handlers, name, payload),
+
+    doJobWhileClickHouseIsAway: (name: string) => run(handlersWith(away.clickhouse), name, {}),
 
     /** What waits in the outbox for this domain, as a worker does it; the rest is left out. */
     async doOwnJobs(): Promise<void> {
       const rows = await db("outbox").where("job", "like", "usage.%").orderBy("seq");
       for (const { id, job, payload } of rows) {
-        await this.doJob(job, payload);
+        await run(handlers, job, payload);
         await db("outbox").where({ id }).delete();
       }
     },
 
     async stop(): Promise<void> {
       await api.part.stop();
+      await away.part.stop();
       await Promise.all([told.stop(), server.stop()]);
     },
   };
