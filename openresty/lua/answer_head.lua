@@ -74,10 +74,8 @@ end
 
 local function persists(version, lowered)
   if version ~= "1" then return false end
-  for value in gmatch(lowered, "\nconnection:([^\n]*)") do
-    if find(value, "close", 1, true) then return false end
-  end
-  return true
+  local from = find(lowered, "\nconnection:", 1, true)
+  return not (from and find(lowered, "\nconnection:[^\n]*close", from))
 end
 
 --- `head`: the lines with the empty one behind them; `method`: that of the request. Returns how the body `ends` (after its

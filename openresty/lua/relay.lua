@@ -10,8 +10,8 @@ local answer_head = require "answer_head"
 local ngx = ngx
 local exiting, now = ngx.worker.exiting, ngx.now
 local concat = table.concat
-local find, gsub, match, sub = string.find, string.gsub, string.match, string.sub
-local max, tonumber = math.max, tonumber
+local find, match, sub = string.find, string.match, string.sub
+local max, min, tonumber = math.max, math.min, tonumber
 
 local IS_ALWAYS_NEEDED = ngx.config.nginx_version < 1029000
 local HEAD_BYTES_MAX = 64 * 1024
@@ -20,6 +20,9 @@ local KEPT_SECONDS, KEPT_PER_SERVER, REQUESTS_PER_CONNECTION = 60, 64, 1000
 -- nginx ends an idle connection between it and the relay, not the relay: it would take that for a failure.
 local HOP_IDLE_SECONDS = 90
 local SEND_SECONDS = 60
+local REQUEST_PIECE_BYTES = 32 * 1024
+-- What a worker remembers to have read.
+local WISHES_MAX = 1000
 -- Connecting, a handshake, and the head; and a moment for the relay to say so itself.
 local MOMENT_SECONDS = 1
 
@@ -37,8 +40,11 @@ end
 
 --- The header by which the inner hop says whom to ask.
 function M.asked_for(server, address)
-  return concat({ address, server.port, server.tls, server.sni, server.connect_timeout, server.read_timeout,
-    server.connection }, " ")
+  if not server.relay_words then
+    server.relay_words = concat({ "", server.port, server.tls, server.sni, server.connect_timeout, server.read_timeout,
+      server.connection }, " ")
+  end
+  return address .. server.relay_words
 end
 
 --- How long nginx waits for it; it has the server's time-outs itself.
@@ -47,12 +53,34 @@ function M.patience(server) return 2 * server.connect_timeout + server.read_time
 --- Whether a server was too late for the relay: nginx itself has heard from the relay in time.
 function M.was_late(var) return var.upstream_http_x_edge_late ~= nil end
 
-local function read_wish(request)
+local function wish_of(text)
   local address, port, tls, sni, connect, read, connection =
-    match(request, "\r\nX%-Edge%-Relay: (%S+) (%d+) (%l+) (%S+) (%d+) (%d+) (%S+)\r\n")
+    match(text, "^(%S+) (%d+) (%l+) (%S+) (%d+) (%d+) (%S+)$")
   if not address then return nil end
   return { address = address, port = tonumber(port), tls = tls, sni = sni, connect = tonumber(connect), read = tonumber(read),
     pool = { pool = concat({ address, port, connection }, " "), pool_size = KEPT_PER_SERVER } }
+end
+
+-- By their text.
+local wishes, wishes_count = {}, 0
+
+local function remembered(text)
+  local wish = wishes[text]
+  if wish then return wish end
+  if wishes_count == WISHES_MAX then wishes, wishes_count = {}, 0 end
+  wish = wish_of(text)
+  wishes[text], wishes_count = wish, wishes_count + 1
+  return wish
+end
+
+local WISH_LINE = "\r\nX-Edge-Relay: "
+
+-- Whom the request is for, and the request without the line that says so.
+local function read_wish(request)
+  local from, to = find(request, WISH_LINE, 1, true)
+  if not from then return nil end
+  local stop = find(request, "\r\n", to, true)
+  return remembered(sub(request, to + 1, stop - 1)), sub(request, 1, from - 1) .. sub(request, stop)
 end
 
 -- A connection, and how often it was used before.
@@ -68,10 +96,17 @@ local function dial(wish)
   return sock, uses
 end
 
+-- nginx takes a bare line feed for the end of a line, too.
+local function empty_line(text, from)
+  local _, stop = find(text, "\n\r\n", from, true)
+  local _, bare = find(text, "\n\n", from, true)
+  return stop and bare and min(stop, bare) or stop or bare
+end
+
 -- Where the empty line behind the head ends; `text` is known not to have it before `from`.
 local function head_end(sock, text, from, deadline)
   while true do
-    local _, stop = find(text, "\n\r?\n", from)
+    local stop = empty_line(text, from)
     if stop then return text, stop end
     if #text > HEAD_BYTES_MAX then return nil, "too much of a head" end
     local piece, err = sock:receiveany(HEAD_BYTES_MAX)
@@ -119,9 +154,9 @@ end
 
 -- One request. Whether the hop may go on with another.
 local function relay(hop, request)
-  local wish = read_wish(request)
+  local wish, plain = read_wish(request)
   if not wish then return refuse(hop, "nobody is named") end
-  local head, rest, sock, uses = ask(wish, (gsub(request, "\r\nX%-Edge%-Relay:[^\r\n]*", "", 1)))
+  local head, rest, sock, uses = ask(wish, plain)
   if not head then return refuse(hop, rest) end
   local answer, err = answer_head.read(head, match(request, "^%u+"))
   if not answer then
@@ -133,6 +168,17 @@ local function relay(hop, request)
   return is_whole
 end
 
+-- The head of the next request, behind which nothing comes; nil when nginx has ended the connection.
+local function next_request(hop)
+  local text = ""
+  repeat
+    local piece = hop:receiveany(REQUEST_PIECE_BYTES)
+    if not piece then return nil end
+    text = text .. piece
+  until sub(text, -4) == "\r\n\r\n"
+  return text
+end
+
 --- Answers the requests of one connection: nginx has read the head of the first alone.
 function M.serve()
   local request = ngx.req.raw_header()
@@ -140,7 +186,7 @@ function M.serve()
   if not hop then return ngx.log(ngx.ERR, "the relay has no connection: ", err) end
   hop:settimeouts(SEND_SECONDS * 1000, SEND_SECONDS * 1000, HOP_IDLE_SECONDS * 1000)
   while relay(hop, request) and not exiting() do
-    request = hop:receiveuntil("\r\n\r\n", { inclusive = true })()
+    request = next_request(hop)
     if not request then return end
   end
 end
