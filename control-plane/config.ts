@@ -14,6 +14,11 @@ export const controlPlaneSchema = z.object({
   DATABASE_URL: setting.url("postgres:", "postgresql:"),
   REDIS_URL: setting.url("redis:", "rediss:"),
   CLICKHOUSE_URL: setting.url("http:", "https:"),
+  /** As system.clusters names it: the tables are made on all its servers. Unset: the URL's is the only one. */
+  CLICKHOUSE_CLUSTER: z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,100}$/, { error: "must be a cluster's name: letters, digits, and . _ -" })
+    .optional(),
   /** Files in MaxMind's format, read at the start: where viewers are, and whose network they come from. */
   GEOIP_DB: z.string().min(1).optional(),
   GEOIP_ASN_DB: z.string().min(1).optional(),

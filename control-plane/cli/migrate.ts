@@ -11,7 +11,7 @@ import { withServices } from "./operator.ts";
 import type { Environment } from "./running.ts";
 
 const migrateSchema = controlPlaneSchema
-  .pick({ DATABASE_URL: true, CLICKHOUSE_URL: true })
+  .pick({ DATABASE_URL: true, CLICKHOUSE_URL: true, CLICKHOUSE_CLUSTER: true })
   .extend(administratorSchema.shape);
 
 export function migrateCommand(terminal: Terminal): Command {
@@ -23,7 +23,7 @@ export function migrateCommand(terminal: Terminal): Command {
       const config = readConfig(migrateSchema, terminal.env);
       if (down === true) return { undone: await migrateDown(config.DATABASE_URL) };
       const postgres = await migrateUp(config.DATABASE_URL);
-      const clickhouse = await migrateClickHouse(config.CLICKHOUSE_URL);
+      const clickhouse = await migrateClickHouse(config.CLICKHOUSE_URL, { cluster: config.CLICKHOUSE_CLUSTER });
       return { postgres, clickhouse, administrator: await ensureAdministrator(terminal.env, config) };
     },
     present(answer) {

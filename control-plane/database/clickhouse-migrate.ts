@@ -4,18 +4,19 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { z } from "zod";
 import { type ClickHouse, connectClickHouse } from "./clickhouse.ts";
+import { renderForCluster } from "./clickhouse-cluster.ts";
 
 const MIGRATIONS_FOLDER = new URL("../../migrations/clickhouse/", import.meta.url);
 const FILE_NAME = /^\d{4}_\w+\.sql$/;
 /** Rows of a table that changes its shape are copied. */
 const MIGRATION_TIMEOUT_MS = 6 * 3600 * 1000;
-const LEDGER = `CREATE TABLE IF NOT EXISTS clickhouse_migration
+export const LEDGER = `CREATE TABLE IF NOT EXISTS clickhouse_migration
   (name String, hash String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3, 'UTC'))
   ENGINE = ReplacingMergeTree(applied_at) ORDER BY name`;
 
 const appliedSchema = z.array(z.object({ name: z.string(), hash: z.string() }));
 
-interface Migration {
+export interface Migration {
   readonly name: string;
   readonly hash: string;
   readonly statements: readonly Statement[];
@@ -27,19 +28,25 @@ export interface Statement {
   readonly condition: string | undefined;
 }
 
-/** Runs what has not run yet, in order, and answers their names. Two at once do no harm. */
-export async function migrateClickHouse(url: string): Promise<readonly string[]> {
+/**
+ * Runs what has not run yet, in order, and answers their names. Two at once do no harm. With `cluster`: on all servers of
+ * that cluster (clickhouse-cluster.ts).
+ */
+export async function migrateClickHouse(
+  url: string,
+  { cluster }: { readonly cluster?: string | undefined } = {},
+): Promise<readonly string[]> {
   const { clickhouse, part } = connectClickHouse(url, { requestTimeoutMs: MIGRATION_TIMEOUT_MS });
   try {
-    const pending = await findPending(clickhouse, await readMigrations());
-    for (const migration of pending) await applyMigration(clickhouse, migration);
+    const pending = await findPending(clickhouse, await readMigrations(), cluster);
+    for (const migration of pending) await applyMigration(clickhouse, migration, cluster);
     return pending.map((migration) => migration.name);
   } finally {
     await part.stop();
   }
 }
 
-async function readMigrations(): Promise<readonly Migration[]> {
+export async function readMigrations(): Promise<readonly Migration[]> {
   const names = (await readdir(MIGRATIONS_FOLDER)).filter((name) => FILE_NAME.test(name)).sort();
   return Promise.all(
     names.map(async (name) => {
@@ -73,8 +80,12 @@ export function statementsOf(text: string): readonly Statement[] {
     .filter((statement) => statement.text !== "");
 }
 
-async function findPending(clickhouse: ClickHouse, migrations: readonly Migration[]): Promise<readonly Migration[]> {
-  await clickhouse.command({ query: LEDGER });
+async function findPending(
+  clickhouse: ClickHouse,
+  migrations: readonly Migration[],
+  cluster: string | undefined,
+): Promise<readonly Migration[]> {
+  for (const query of rendered(LEDGER, cluster)) await clickhouse.command({ query });
   const answer = await clickhouse.query({
     query: "SELECT name, hash FROM clickhouse_migration FINAL",
     format: "JSONEachRow",
@@ -87,9 +98,22 @@ async function findPending(clickhouse: ClickHouse, migrations: readonly Migratio
   return migrations.filter(({ name }) => !applied.has(name));
 }
 
-async function applyMigration(clickhouse: ClickHouse, { name, hash, statements }: Migration): Promise<void> {
+/** What is sent for one statement of a migration. */
+export function rendered(statement: string, cluster: string | undefined): readonly string[] {
+  return cluster === undefined ? [statement] : renderForCluster(statement, cluster);
+}
+
+async function applyMigration(
+  clickhouse: ClickHouse,
+  { name, hash, statements }: Migration,
+  cluster: string | undefined,
+): Promise<void> {
   for (const { text, condition } of statements) {
-    if (condition === undefined || (await holds(clickhouse, condition))) await clickhouse.command({ query: text });
+    if (condition !== undefined && !(await holds(clickhouse, condition))) continue;
+    for (const query of rendered(text, cluster)) {
+      // Rows that are copied are on their shard when the statement is over.
+      await clickhouse.command({ query, clickhouse_settings: { distributed_foreground_insert: 1 } });
+    }
   }
   await clickhouse.insert({ table: "clickhouse_migration", values: [{ name, hash }], format: "JSONEachRow" });
 }

@@ -130,7 +130,7 @@ async function migrate(settings: UpSettings, urls: ServiceUrls, steps: Steps): P
     "tables",
     async () => ({
       postgres: await migrateUp(config.DATABASE_URL),
-      clickhouse: await migrateClickHouse(config.CLICKHOUSE_URL),
+      clickhouse: await migrateClickHouse(config.CLICKHOUSE_URL, { cluster: config.CLICKHOUSE_CLUSTER }),
     }),
     ({ postgres, clickhouse }) =>
       postgres.length + clickhouse.length === 0 ? "up to date" : `${postgres.length + clickhouse.length} migrations`,

@@ -64,13 +64,18 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
 
   /** Days of which lines were stored, or parts merged, since they were reconciled. */
   async function findChangedDays(): Promise<readonly Date[]> {
+    const name = await clusterName();
+    const [parts, table] =
+      name === ""
+        ? ["system.parts", "access_log"]
+        : [`clusterAllReplicas('${name}', system.parts)`, "access_log_local"];
     const found = await rows(
       z.object({ day: seconds }),
       `SELECT toUnixTimestamp(toDateTime(changed.date, 'UTC')) AS day
       FROM
       (
-        SELECT toDate(parseDateTimeBestEffort(partition)) AS date, max(modification_time) AS changed_at FROM system.parts
-        WHERE database = currentDatabase() AND table = 'access_log' AND active GROUP BY date
+        SELECT toDate(parseDateTimeBestEffort(partition)) AS date, max(modification_time) AS changed_at FROM ${parts}
+        WHERE database = currentDatabase() AND table = '${table}' AND active GROUP BY date
         UNION ALL
         SELECT toDate(hour) AS date, max(noted_at) AS changed_at FROM doubtful_hour GROUP BY date
       ) AS changed
@@ -173,8 +178,10 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
   /** Made anew: from a state of the heaviest nothing can be taken away. Whoever is killed in between finds it missing. */
   async function remakeTops(period: Period, accounts: readonly string[]): Promise<void> {
     const query_params = { accounts: [...accounts] };
+    const name = await clusterName();
+    const table = name === "" ? "top_account_day" : `top_account_day_local ON CLUSTER '${name}'`;
     await clickhouse.command({
-      query: `ALTER TABLE top_account_day DELETE WHERE ${within("top_day", period)} AND has({accounts:Array(UUID)}, account_id)`,
+      query: `ALTER TABLE ${table} DELETE WHERE ${within("top_day", period)} AND has({accounts:Array(UUID)}, account_id)`,
       query_params,
       clickhouse_settings: { mutations_sync: "2" },
       abort_signal: signal,
@@ -197,9 +204,20 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
         )`,
       query_params,
       // The same content may have been there before it was deleted.
-      clickhouse_settings: { ...settingsOf(undefined), insert_deduplicate: 0 },
+      clickhouse_settings: { ...settingsOf(undefined), insert_deduplicate: 0, distributed_foreground_insert: 1 },
       abort_signal: signal,
     });
+  }
+
+  let cluster: Promise<string> | undefined;
+  /** Empty: one server. On a cluster the lines lie in access_log_local, on each shard its own. */
+  function clusterName(): Promise<string> {
+    cluster ??= rows(
+      z.object({ cluster: z.string() }),
+      `SELECT extract(engine_full, '^Distributed\\\\(\\'([^\\']+)') AS cluster FROM system.tables
+      WHERE database = currentDatabase() AND name = 'access_log'`,
+    ).then(([found]) => found?.cluster ?? "");
+    return cluster;
   }
 
   const selects = new Map<string, string>();
@@ -212,8 +230,10 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
       { view },
     );
     if (found === undefined) throw new Error(`ClickHouse has no view ${view}`);
-    selects.set(view, found.as_select);
-    return found.as_select;
+    // What the view reads on its own shard is compared over all of them.
+    const select = found.as_select.replaceAll("_local AS ", " AS ");
+    selects.set(view, select);
+    return select;
   }
 
   /** What is to be added to the roll-up, key by key, so that it is what its view makes of the source today. */
@@ -275,6 +295,7 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
       abort_signal: signal,
       clickhouse_settings: {
         ...settingsOf({ rollUp, period, database: await databaseName() }),
+        distributed_foreground_insert: 1,
         insert_deduplicate: 1,
         insert_deduplication_token: `reconcile/${target}/${period.from.getTime()}/${fingerprint}`,
       },
