@@ -21,6 +21,14 @@ test.each(["http://control.example.com", "http://10.0.0.1:8080", "http://127.0.0
   },
 );
 
+test("a ClickHouse for log lines is asked over TLS, unless it is on this machine", () => {
+  const url = "https://user:password@clickhouse.example.com:8443/cdn";
+  expect(read({ LOG_CLICKHOUSE_URL: url }).LOG_CLICKHOUSE_URL).toBe(url);
+  expect(read({ LOG_CLICKHOUSE_URL: "http://127.0.0.1:8123" }).LOG_CLICKHOUSE_URL).toBe("http://127.0.0.1:8123");
+  expect(() => read({ LOG_CLICKHOUSE_URL: "http://10.0.0.1:8123" })).toThrow("must begin with https://");
+  expect(read({}).LOG_CLICKHOUSE_URL).toBeUndefined();
+});
+
 test("the platform's own listeners are addresses and ports; every address is a star", () => {
   const { FORBIDDEN_ORIGIN_ADDRESSES: forbidden } = read({
     FORBIDDEN_ORIGIN_ADDRESSES: "127.0.0.1:5432, 0.0.0.0:8080,[::]:8443,*:80",
