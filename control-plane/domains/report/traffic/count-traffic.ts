@@ -97,7 +97,7 @@ function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): 
   const shares = new Map<string, Share>();
   for (const lane of lanesOf(wanted)) {
     const plan = planOf(period, asked.starts, lane.tables, now);
-    if ("untold" in plan) throw invalidRequest([untoldFault(lane)]);
+    if ("untold" in plan) throw invalidRequest([untoldFault(lane, { period, starts: asked.starts, now })]);
     // What the same segments tell is asked at once.
     const key = JSON.stringify(plan.segments);
     shares.set(key, { lanes: [...(shares.get(key)?.lanes ?? []), lane], segments: plan.segments });
@@ -116,10 +116,30 @@ function untilMinute(to: Date, now: Date): Date {
   return new Date(Math.ceil(end / MINUTE_MS) * MINUTE_MS);
 }
 
-function untoldFault({ tables }: Lane): FieldFault {
+function untoldFault({ tables }: Lane, when: PlannedPeriod): FieldFault {
   const kept = tables.map(({ bucketMs, keptDays }) => `${bucketNames.get(bucketMs) ?? "more"} for ${keptDays} days`);
-  const detail = `is too long ago for what this report tells: that is kept by ${kept.join(", by ")}. Ask for a later period, or for intervals of UTC and without some of the metrics, groups or filters.`;
-  return { pointer: "?from", detail };
+  const whole = tables.flatMap(({ bucketMs }) => (bucketMs === null ? [] : [wholeBuckets(when.period, bucketMs)]));
+  const told = whole.reverse().find((period) => !("untold" in planOf(period, when.starts, tables, when.now)));
+  const cure =
+    told === undefined
+      ? "Ask for a later period, for days of UTC, or without some of the metrics, groups or filters."
+      : `Ask from ${told.from.toISOString()} to ${told.to.toISOString()}.`;
+  return {
+    pointer: "?from",
+    detail: `is too long ago for what is asked, which is kept by ${kept.join(", by ")}. ${cure}`,
+  };
+}
+
+interface PlannedPeriod {
+  readonly period: Period;
+  readonly starts: readonly Date[];
+  readonly now: Date;
+}
+
+/** The period with the whole of the buckets in which it begins and ends. */
+function wholeBuckets({ from, to }: Period, bucketMs: number): Period {
+  const [start, end] = [Math.floor(from.getTime() / bucketMs), Math.ceil(to.getTime() / bucketMs)];
+  return { from: new Date(start * bucketMs), to: new Date(end * bucketMs) };
 }
 
 const bucketNames = new Map([

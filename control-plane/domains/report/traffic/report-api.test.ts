@@ -239,6 +239,20 @@ test.each([
   expect(problem.errors).toMatchObject([{ pointer }]);
 });
 
+test("what reaches back further than is kept says what is, and which period would do", async () => {
+  const at = (days: number, time: string) =>
+    `${new Date(NOW.getTime() - days * 24 * 3_600_000).toISOString().slice(0, 10)}T${time}Z`;
+  const detail = async (query: string) => (await getProblem(query)).errors?.[0]?.detail;
+  expect(await detail(`from=${at(200, "10:30:17")}&to=${at(190, "10:00:00")}&interval=day`)).toMatch(
+    new RegExp(`hours of UTC for 400 days.*single requests for 90 days. Ask from ${at(200, "10:00:00.000")} to `),
+  );
+  expect(await detail(`from=${at(500, "10:30:00")}&interval=month`)).toContain(
+    `Ask from ${at(500, "00:00:00.000")} to`,
+  );
+  expect(await detail(`from=${at(2000, "00:00:00")}&interval=month`)).toContain("Ask for a later period");
+  expect(await detail(`from=${at(100, "00:00:00")}&interval=day&group_by=host`)).toContain("Ask for a later period");
+});
+
 test("more groups than may be told apart are the largest ones and the others", async () => {
   const of = { account: stranger.accountId, time: secondsOf(`${DAY}T11:00:00Z`) };
   const many = await createCopies(foreign, 500);
