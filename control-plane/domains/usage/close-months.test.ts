@@ -100,6 +100,11 @@ test("the database refuses to change or forget a closed month, whoever tries", a
 });
 
 test("every account that was there has a row, those without traffic too, and no other", async () => {
+  const gone = await world.account(`${name}-gone`, new Date(from.getTime() - 1));
+  await world
+    .db("account")
+    .where({ id: gone.accountId })
+    .update({ deleted_at: new Date(from.getTime() - 1) });
   const quiet = await world.account(`${name}-quiet`);
   const young = await world.account(`${name}-young`, to);
   const old = await world.account(`${name}-old`, new Date(from.getTime() - 1));
@@ -114,6 +119,7 @@ test("every account that was there has a row, those without traffic too, and no 
   expect(rows.find((row) => row.account_id === old.accountId)?.figures).toMatchObject({ bytes: 7 });
   expect(rows.find((row) => row.account_id === quiet.accountId)?.figures).toMatchObject({ bytes: 0, bandwidth_p95: 0 });
   expect(rows.map((row) => row.account_id)).not.toContain(young.accountId);
+  expect(rows.map((row) => row.account_id)).not.toContain(gone.accountId);
 });
 
 test("edges with unsent lines of the month, or that are silent since, are waited for, but for a week at most", async () => {

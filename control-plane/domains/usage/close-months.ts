@@ -59,7 +59,7 @@ async function closeMonth(closing: Closing, month: Month, signal: AbortSignal): 
   await inTransaction(db, noteEdges);
   for (let after: string | undefined; ; ) {
     signal.throwIfAborted();
-    const page = await findAccounts(db, { createdBefore: period.to, after, limit: PAGE_ROWS });
+    const page = await findAccounts(db, { period, after, limit: PAGE_ROWS });
     await closePage(closing, month, page, signal);
     after = page.at(-1)?.id;
     if (page.length < PAGE_ROWS) break;

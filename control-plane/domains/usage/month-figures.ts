@@ -15,8 +15,8 @@ import {
 import { areMinutesKept, daysOf, type Period } from "./month.ts";
 import { findDomains } from "./read-model.ts";
 
-/** The others of an account are added up. */
-const DISTRIBUTIONS_MAX = 5_000;
+/** Of the distributions of an account: the others are added up. */
+const NAMED_MAX = 5_000;
 
 export interface Counting {
   readonly reads: Reads;
@@ -52,13 +52,14 @@ export async function countAccounts(
   );
 }
 
-/** Of each of the accounts that has some: the largest first. */
+/** Of each of the accounts that has some: the largest first. `namedMax` is for tests. */
 export async function countDistributions(
-  { reads, counts, signal }: Counting,
+  { reads, counts, signal }: Omit<Counting, "now">,
   of: Accounts,
+  namedMax = NAMED_MAX,
 ): Promise<ReadonlyMap<string, readonly DistributionFigures[]>> {
   const counted = byAccount(await counts.distributions(of, signal));
-  const named = new Map([...counted].map(([account, rows]) => [account, rows.slice(0, DISTRIBUTIONS_MAX)]));
+  const named = new Map([...counted].map(([account, rows]) => [account, rows.slice(0, namedMax)]));
   const ids = [...named.values()].flat().map(({ distribution_id: id }) => id);
   const domains = await findDomains(reads, ids);
   return new Map(
@@ -67,7 +68,7 @@ export async function countDistributions(
         ...{ distribution_id: row.distribution_id, domain: domains.get(row.distribution_id) ?? null },
         ...sumsOf(row),
       }));
-      const others = (counted.get(account) ?? []).slice(DISTRIBUTIONS_MAX);
+      const others = (counted.get(account) ?? []).slice(namedMax);
       if (others.length > 0) figures.push({ distribution_id: null, domain: null, ...others.reduce(added, noSums) });
       return [account, figures];
     }),

@@ -1,23 +1,20 @@
 // What is read across owners: which accounts there are, and what distributions are called.
 import { z } from "zod";
 import type { Reads } from "../../database/transaction.ts";
+import type { Period } from "./month.ts";
 
-const accountRow = z.object({
-  id: z.uuid(),
-  name: z.string(),
-  created_at: z.date(),
-  deleted_at: z.date().nullable(),
-});
+const accountRow = z.object({ id: z.uuid(), name: z.string() });
 export type AccountRow = z.output<typeof accountRow>;
 
-/** Those that are or were, of before that time, by their ids. */
+/** Those that there were in that time, also if they were deleted since, by their ids. */
 export async function findAccounts(
   reads: Reads,
-  { createdBefore, after, limit }: { createdBefore: Date; after: string | undefined; limit: number },
+  { period, after, limit }: { period: Period; after: string | undefined; limit: number },
 ): Promise<readonly AccountRow[]> {
   const query = reads("account")
-    .select("id", "name", "created_at", "deleted_at")
-    .where("created_at", "<", createdBefore)
+    .select("id", "name")
+    .where("created_at", "<", period.to)
+    .where((either) => either.whereNull("deleted_at").orWhere("deleted_at", ">=", period.from))
     .orderBy("id")
     .limit(limit);
   if (after !== undefined) query.where("id", ">", after);

@@ -109,7 +109,7 @@ export function createUsageService({
     signal: AbortSignal,
   ): Promise<Page<AccountUsage>> {
     const period = pastPeriodOf(month);
-    const found = await findAccounts(db, { createdBefore: period.to, after: cursor, limit: limit + 1 });
+    const found = await findAccounts(db, { period, after: cursor, limit: limit + 1 });
     const shown = found.slice(0, limit);
     const ids = shown.map(({ id }) => id);
     const closed = new Map((await findClosedAccounts(db, month, ids)).map((one) => [one.accountId, one]));

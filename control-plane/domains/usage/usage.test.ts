@@ -4,7 +4,9 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import type { Caller } from "../../http/caller.ts";
 import { createTestServices, inputFor } from "../distribution/test-customer.ts";
+import { createCounts } from "./counted.ts";
 import { monthOf, periodOf } from "./month.ts";
+import { countDistributions } from "./month-figures.ts";
 import { LAST_MONTH, openUsageWorld, type UsageWorld } from "./test-world.ts";
 
 const { from, to } = periodOf(LAST_MONTH);
@@ -86,6 +88,20 @@ test("distributions come with their domains, the largest first, also those that 
     { distribution_id: large, domain: "large.example.com", bytes: 60, requests: 1 },
     { distribution_id: small, domain: "small.example.com", bytes: 10, requests: 2 },
   ]);
+});
+
+test("of more distributions than are named the largest are, and the others added up", async () => {
+  const { accountId } = owner;
+  await world.visit([10, 30, 20, 40].map((bytes) => ({ accountId, bytes, distributionId: randomUUID(), time: from })));
+  const counting = { reads: world.db, counts: createCounts(world.clickhouse), signal: AbortSignal.timeout(10_000) };
+  const of = { accountIds: [accountId], period: periodOf(LAST_MONTH) };
+  const named = (await countDistributions(counting, of, 2)).get(accountId);
+  expect(named?.map(({ bytes, requests }) => [bytes, requests])).toEqual([
+    [40, 1],
+    [30, 1],
+    [30, 2],
+  ]);
+  expect(named?.at(-1)).toMatchObject({ distribution_id: null, domain: null });
 });
 
 test("bytes are told by the regions of the edges that sent them; where nobody said, as other", async () => {
