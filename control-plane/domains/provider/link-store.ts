@@ -78,18 +78,20 @@ export async function findLinksToSync(
   reads: Reads,
   { provider, endedAfter }: { provider: ProviderName; endedAfter: Date },
 ): Promise<readonly LinkRecord[]> {
-  return ProviderLinkModel.query(reads)
-    .where({ provider })
-    .where((open) =>
-      open
-        .whereNull("until")
-        .orWhere("until", ">", endedAfter)
-        .orWhereNull("synced_until")
-        .orWhereRaw("synced_until < until"),
-    )
-    // Who is nearly up to date comes first: whose past is taken over takes long, and each run goes on with it.
-    .orderByRaw("synced_until desc nulls last, resource, since")
-    .limit(LINKS_MAX);
+  return (
+    ProviderLinkModel.query(reads)
+      .where({ provider })
+      .where((open) =>
+        open
+          .whereNull("until")
+          .orWhere("until", ">", endedAfter)
+          .orWhereNull("synced_until")
+          .orWhereRaw("synced_until < until"),
+      )
+      // Who is nearly up to date comes first: whose past is taken over takes long, and each run goes on with it.
+      .orderByRaw("synced_until desc nulls last, resource, since")
+      .limit(LINKS_MAX)
+  );
 }
 
 /** Whether an enabled provider has not yet told of everything before this that it carried for us. */

@@ -1,13 +1,9 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
-import { z } from "zod";
-import { createMeasures, createReportQueries, createReportService } from "../report/index.ts";
-import { trafficQuery } from "../report/traffic/schema.ts";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
 import { areProvidersBehind } from "./index.ts";
 import { syncProvider } from "./sync.ts";
 import { type Cut, openCutWay } from "./test-cut.ts";
 import { openProviderWorld, type ProviderWorld } from "./test-world.ts";
-import { ACCESS_KEY, CUSTOMER_ID, startTestTmSwift } from "./tm-swift/test-tm-swift.ts";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
@@ -46,27 +42,6 @@ function link(resource: string, distributionId: string, since?: Date) {
   return world.links.put(world.operator, { provider: "gcore", resource }, { distribution_id: distributionId, since });
 }
 
-const sumsRow = z.object({ requests: z.coerce.number(), bytes_out: z.coerce.number() });
-
-/** What the reports read, by each of the three tables. */
-async function reported({ id, accountId }: { id: string; accountId: string }) {
-  const sums = await Promise.all(
-    ["minute", "hour", "day"].flatMap((table) =>
-      [id, "00000000-0000-0000-0000-000000000000"].map(async (distributionId) => {
-        const [row] = await world.rows(
-          sumsRow,
-          `SELECT sum(requests) AS requests, sum(bytes_out) AS bytes_out FROM reported_traffic_${table}
-           WHERE account_id = '${accountId}' AND dimension = 'all' AND distribution_id = '${distributionId}'`,
-        );
-        return row ?? { requests: 0, bytes_out: 0 };
-      }),
-    ),
-  );
-  const [first] = sums;
-  for (const other of sums) expect(other).toEqual(first);
-  return first;
-}
-
 test("what Gcore says of a resource is the distribution's traffic, however often it is asked", async () => {
   const { resource, distribution } = await linked(minutesAgo(120));
   gcore.say(resource, minutesAgo(60), { requests: 100, sent_bytes: 5_000, responses_2xx: 90, responses_5xx: 4 });
@@ -80,10 +55,10 @@ test("what Gcore says of a resource is the distribution's traffic, however often
     bytes_out: 5_700,
     error: null,
   });
-  expect(await reported(distribution)).toEqual({ requests: 110, bytes_out: 5_700 });
+  expect(await world.reported(distribution)).toEqual({ requests: 110, bytes_out: 5_700 });
   await world.sync("gcore");
   await Promise.all([world.sync("gcore"), world.sync("gcore")]);
-  expect(await reported(distribution)).toEqual({ requests: 110, bytes_out: 5_700 });
+  expect(await world.reported(distribution)).toEqual({ requests: 110, bytes_out: 5_700 });
 });
 
 test("what it revises later replaces what was counted, up or down, and its hour and day", async () => {
@@ -93,11 +68,11 @@ test("what it revises later replaces what was counted, up or down, and its hour 
   await world.sync("gcore");
   gcore.say(resource, minutesAgo(10), { requests: 3, sent_bytes: 90 });
   await world.sync("gcore");
-  expect(await reported(distribution)).toEqual({ requests: 53, bytes_out: 1_090 });
+  expect(await world.reported(distribution)).toEqual({ requests: 53, bytes_out: 1_090 });
   gcore.say(resource, minutesAgo(200), { requests: 60, sent_bytes: 2_000 });
   world.setTime(new Date(START.getTime() + 7 * HOUR_MS));
   await world.sync("gcore");
-  expect(await reported(distribution)).toEqual({ requests: 63, bytes_out: 2_090 });
+  expect(await world.reported(distribution)).toEqual({ requests: 63, bytes_out: 2_090 });
 });
 
 test("how far all providers have told is known: also of links that have ended, and not of what came after", async () => {
@@ -127,8 +102,8 @@ test("a resource that moves to another distribution changes the future only", as
   gcore.say(resource, minutesAgo(30), { requests: 21, sent_bytes: 210 });
   world.setTime(new Date(START.getTime() + 15 * MINUTE_MS));
   await world.sync("gcore");
-  expect(await reported(former)).toEqual({ requests: 22, bytes_out: 220 });
-  expect(await reported(latter)).toEqual({ requests: 5, bytes_out: 50 });
+  expect(await world.reported(former)).toEqual({ requests: 22, bytes_out: 220 });
+  expect(await world.reported(latter)).toEqual({ requests: 5, bytes_out: 50 });
 });
 
 const STEPS: readonly Cut[] = [0, 1, 2].flatMap((at) => [
@@ -149,7 +124,7 @@ test("who is killed at any step counts nothing twice and loses nothing, though i
     await way.stop();
     gcore.say(resource, minutesAgo(10), { requests: 44, sent_bytes: 390 });
     await world.sync("gcore");
-    expect(await reported(distribution), JSON.stringify(cut)).toEqual({ requests: 74, bytes_out: 690 });
+    expect(await world.reported(distribution), JSON.stringify(cut)).toEqual({ requests: 74, bytes_out: 690 });
   }
 });
 
@@ -164,9 +139,9 @@ test("who is killed while the provider has not answered has changed nothing", as
   await expect.poll(() => gcore.asked.length).toBeGreaterThan(before);
   killed.abort(reason);
   await expect(running).rejects.toBe(reason);
-  expect(await reported(distribution)).toEqual({ requests: 0, bytes_out: 0 });
+  expect(await world.reported(distribution)).toEqual({ requests: 0, bytes_out: 0 });
   await world.sync("gcore");
-  expect(await reported(distribution)).toEqual({ requests: 30, bytes_out: 300 });
+  expect(await world.reported(distribution)).toEqual({ requests: 30, bytes_out: 300 });
 });
 
 test("an answer that was asked for earlier replaces none that was asked for later, whoever comes last", async () => {
@@ -181,7 +156,7 @@ test("an answer that was asked for earlier replaces none that was asked for late
   way.release();
   await overtaken;
   await way.stop();
-  expect(await reported(distribution)).toEqual({ requests: 9, bytes_out: 90 });
+  expect(await world.reported(distribution)).toEqual({ requests: 9, bytes_out: 90 });
 });
 
 test("a resource that the provider does not know is left out, with the reason; all others are taken over", async () => {
@@ -194,7 +169,8 @@ test("a resource that the provider does not know is left out, with the reason; a
     error: null,
     left_out: [{ resource: unknown.resource, error: reason }],
   });
-  for (const { distribution } of known) expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+  for (const { distribution } of known)
+    expect(await world.reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
   const [link] = await world.links.list({ provider: "gcore", resource: unknown.resource }, { limit: 1 });
   expect(link).toMatchObject({ syncError: reason, syncedUntil: null });
   expect(await world.providers.get("gcore")).toMatchObject({
@@ -202,7 +178,7 @@ test("a resource that the provider does not know is left out, with the reason; a
   });
   gcore.say(unknown.resource, minutesAgo(10), { requests: 6, sent_bytes: 60 });
   expect(await world.sync("gcore")).toMatchObject({ outcome: "synced" });
-  expect(await reported(unknown.distribution)).toEqual({ requests: 6, bytes_out: 60 });
+  expect(await world.reported(unknown.distribution)).toEqual({ requests: 6, bytes_out: 60 });
 });
 
 test("many that it does not know hide none that it knows, and are asked about one by one from then on", async () => {
@@ -211,7 +187,7 @@ test("many that it does not know hide none that it knows, and are asked about on
   const { resource, distribution } = await linked(minutesAgo(90));
   gcore.say(resource, minutesAgo(10), { requests: 2, sent_bytes: 20 });
   expect((await world.sync("gcore")).left_out.map((one) => one.resource)).toEqual(unknown);
-  expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+  expect(await world.reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
   const before = gcore.asked.length;
   await world.sync("gcore");
   const named = gcore.asked.slice(before).map(({ url }) => url.searchParams.getAll("resource"));
@@ -228,7 +204,7 @@ test("credentials that are not accepted end it at once; what was counted stays",
   expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", points: 0, error });
   expect(gcore.asked).toHaveLength(before + 1);
   expect(await world.providers.get("gcore")).toMatchObject({ statistics_error: error });
-  expect(await reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
+  expect(await world.reported(distribution)).toEqual({ requests: 2, bytes_out: 20 });
 });
 
 test("a provider that fails again and again is left alone; one that is disabled or unknown is not asked", async () => {
@@ -238,82 +214,4 @@ test("a provider that fails again and again is left alone; one that is disabled 
   expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", error: "Gcore answered 503." });
   expect(gcore.asked.length - before).toBeLessThanOrEqual(12);
   expect(await world.sync("tm_swift")).toMatchObject({ outcome: "not_configured", points: 0 });
-});
-
-test("TM Swift's domains count with its own name, by hours, days and reports of a provider", async () => {
-  const swift = await startTestTmSwift(() => START);
-  const input = {
-    is_enabled: true,
-    ...ACCESS_KEY,
-    customer_id: CUSTOMER_ID,
-    base_url: swift.url,
-    delivery_url: swift.url,
-  };
-  await world.providers.put(world.operator, "tm_swift", input, () => {});
-  const distribution = await world.distribution();
-  const place = { provider: "tm_swift" as const, resource: "www.example.com" };
-  await world.links.put(world.operator, place, { distribution_id: distribution.id, since: minutesAgo(40 * 60) });
-  swift.say("www.example.com", minutesAgo(30 * 60), { volume: 700, hitVolume: 500, requests: 7, hits: 5 });
-  swift.say("www.example.com", minutesAgo(5), { volume: 70, requests: 1, originCodes: { 200: 1 } });
-  expect(await world.sync("tm_swift")).toMatchObject({ outcome: "synced", points: 2, requests: 8, bytes_out: 770 });
-  expect(await reported(distribution)).toEqual({ requests: 8, bytes_out: 770 });
-  const rows = await world.rows(
-    z.object({ value: z.string(), hits: z.coerce.number(), origin: z.coerce.number() }),
-    `SELECT value, sum(hits) AS hits, sum(origin_requests) AS origin FROM reported_traffic_day
-     WHERE account_id = '${distribution.accountId}' AND dimension = 'provider' AND distribution_id = '${distribution.id}'
-     GROUP BY value`,
-  );
-  expect(rows).toEqual([{ value: "tm_swift", hits: 5, origin: 1 }]);
-  await swift.stop();
-});
-
-test("reports count it: what is told as it is told, and nothing else", async () => {
-  const { resource, distribution } = await linked(minutesAgo(300));
-  const said = { requests: 100, responses_hit: 60, sent_bytes: 9_000, upstream_bytes: 2_000 };
-  gcore.say(resource, minutesAgo(200), { ...said, responses_2xx: 80, responses_4xx: 10, responses_5xx: 5 });
-  gcore.say(resource, minutesAgo(10), { requests: 1 });
-  await world.sync("gcore");
-  const queries = createReportQueries({ clickhouse: world.clickhouse.clickhouse });
-  const measures = createMeasures({ queries, clock: () => START });
-  const period = { accountId: distribution.accountId, from: minutesAgo(300), to: minutesAgo(0) };
-  const metrics = ["requests", "bytes", "hits", "byte_hit_ratio", "status_2xx", "status_4xx", "errors"] as const;
-  const signal = AbortSignal.timeout(20_000);
-  const counted = { requests: 101, bytes: 9_000, hits: 60, status_2xx: 80, status_4xx: 10, errors: 5 };
-  for (const of of [{}, { distributionId: distribution.id }]) {
-    const measured = await measures.measure({ ...period, ...of, metrics: [...metrics] }, signal);
-    expect(measured).toMatchObject({ ...counted, byte_hit_ratio: expect.closeTo(7 / 9) });
-  }
-  const later = { ...period, from: minutesAgo(10), metrics: ["requests" as const, "visitors" as const] };
-  expect(await measures.measure(later, signal)).toEqual({ requests: 1, visitors: 0 });
-
-  const reports = createReportService({
-    ...{ queries, distributions: { get: () => Promise.reject(new Error("nobody asks for one")) } },
-    ...{ lostLines: async () => 0, clock: () => START },
-  });
-  const caller = { ...world.operator, accountId: distribution.accountId };
-  const hours = { from: minutesAgo(300).toISOString(), to: minutesAgo(0).toISOString(), interval: "hour" };
-  const query = (group: string) => trafficQuery.parse({ ...hours, metrics: "requests,bytes", group_by: group });
-  const byProvider = await reports.traffic(caller, query("provider"), signal);
-  expect(byProvider.groups).toMatchObject([{ group: "gcore", values: { requests: 101, bytes: 9_000 } }]);
-  const byClass = await reports.traffic(caller, query("status_class"), signal);
-  expect(byClass.groups?.map(({ group, values }) => [group, values.requests])).toEqual([
-    ["2xx", 80],
-    ["4xx", 10],
-    ["", 6],
-    ["5xx", 5],
-  ]);
-});
-
-test("a question about one account reads no other's rows", async () => {
-  const { resource, distribution } = await linked(minutesAgo(300));
-  gcore.say(resource, minutesAgo(200), { requests: 100 });
-  await world.sync("gcore");
-  const rows = await world.rows(
-    z.object({ explain: z.string() }),
-    `EXPLAIN indexes = 1 SELECT sum(requests) FROM reported_traffic_hour
-     WHERE account_id = '${distribution.accountId}' AND dimension = 'all' AND distribution_id = '${distribution.id}'
-       AND time >= toDateTime(${minutesAgo(300).getTime() / 1000}, 'UTC')`,
-  );
-  const plan = rows.map(({ explain }) => explain.trim()).join("\n");
-  expect(plan).toMatch(/\.provider_hour[\s\S]*PrimaryKey\s+Keys:\s+account_id\s+time/);
 });

@@ -1,5 +1,6 @@
 // Providers on a real database and a real ClickHouse, with stand-ins for the companies themselves. Tests only.
 import { randomUUID } from "node:crypto";
+import { expect } from "vitest";
 import { z } from "zod";
 import { createSeal } from "../../../platform/seal.ts";
 import { createTestClickHouse } from "../../database/test-clickhouse.ts";
@@ -13,6 +14,10 @@ export type ProviderWorld = Awaited<ReturnType<typeof openProviderWorld>>;
 export const TEST_MASTER_KEY = "07".repeat(32);
 const seal = createSeal(Buffer.from(TEST_MASTER_KEY, "hex"));
 
+const WHOLE_ACCOUNT = "00000000-0000-0000-0000-000000000000";
+const reportedRow = z.object({ requests: z.coerce.number(), bytes_out: z.coerce.number() });
+type Reported = z.output<typeof reportedRow>;
+
 export async function openProviderWorld(start: Date) {
   const [database, clickhouse] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
   const { db } = database;
@@ -21,11 +26,8 @@ export async function openProviderWorld(start: Date) {
   const policy = { allowPrivateOrigins: true };
   const operator = await insertPerson(db, "operator");
   const services = createTestServices(db);
-  const waits: number[] = [];
-  const patience: Pick<AskSettings, "wait" | "timeoutMs"> = {
-    wait: async (ms) => void waits.push(ms),
-    timeoutMs: 2_000,
-  };
+  // What is tried again is tried at once.
+  const patience: Pick<AskSettings, "wait"> = { wait: async () => {} };
   const countEdges = async () => ({ nodes: 0, live: 0 });
   const settings = { db, clickhouse: clickhouse.clickhouse, seal, clock, outgoing: policy, patience };
   return {
@@ -34,7 +36,6 @@ export async function openProviderWorld(start: Date) {
     clickhouse,
     operator,
     settings,
-    waits,
     providers: createProviderService({ db, seal, clock, policy, countEdges }),
     links: createProviderLinkService({ db, clock }),
     setTime(to: Date): void {
@@ -50,6 +51,19 @@ export async function openProviderWorld(start: Date) {
     async rows<Row extends z.ZodType>(row: Row, query: string): Promise<z.output<Row>[]> {
       const answer = await clickhouse.clickhouse.query({ query, format: "JSONEachRow" });
       return z.array(row).parse(await answer.json());
+    },
+    /** What reports read of the distribution: the same in each of the three tables, and for its whole account. */
+    async reported({ id, accountId }: { id: string; accountId: string }): Promise<Reported | undefined> {
+      const sums: Reported[] = [];
+      for (const table of ["minute", "hour", "day"]) {
+        for (const distributionId of [id, WHOLE_ACCOUNT]) {
+          const query = `SELECT sum(requests) AS requests, sum(bytes_out) AS bytes_out FROM reported_traffic_${table}
+            WHERE account_id = '${accountId}' AND dimension = 'all' AND distribution_id = '${distributionId}'`;
+          sums.push(...(await this.rows(reportedRow, query)));
+        }
+      }
+      for (const other of sums) expect(other).toEqual(sums[0]);
+      return sums[0];
     },
     sync: (provider: ProviderName, from?: Date, signal = AbortSignal.timeout(60_000)) =>
       syncProvider(settings, { provider, from }, signal),
