@@ -86,7 +86,8 @@ export function createReportQueries({
     ttl: ELSEWHERE_TTL_MS,
     async fetchMethod() {
       const query = "SELECT DISTINCT toString(account_id) AS id FROM provider_day";
-      const signal = AbortSignal.timeout(secondsMax * 1000);
+      // Many may wait for this one: it ends by its limit of time, not when one of them goes away.
+      const { signal } = new AbortController();
       const found = await rows(z.object({ id: z.string() }), { query, accountId: PLATFORM, signal });
       return new Set(found.map(({ id }) => id));
     },
