@@ -450,6 +450,16 @@ create table "edge_group_version" (
   constraint edge_group_version_group_id_foreign FOREIGN KEY (group_id) REFERENCES edge_group(id) ON DELETE CASCADE
 );
 
+create table "edge_log_loss" (
+  edge_id uuid not null,
+  lost_at timestamp with time zone not null,
+  written_from timestamp with time zone not null,
+  written_to timestamp with time zone not null,
+  lines bigint not null,
+  constraint edge_log_loss_pkey PRIMARY KEY (edge_id, lost_at)
+);
+CREATE INDEX edge_log_loss_written_to_index ON public.edge_log_loss USING btree (written_to);
+
 create table "edge_node" (
   id uuid not null,
   group_id uuid not null,
@@ -463,6 +473,7 @@ create table "edge_node" (
   address text,
   state text not null default 'active'::text,
   version bigint not null default '1'::bigint,
+  log_behind_since timestamp with time zone,
   public_key text,
   constraint edge_node_group_id_name_unique UNIQUE (group_id, name),
   constraint edge_node_pkey PRIMARY KEY (id),
@@ -470,6 +481,7 @@ create table "edge_node" (
   constraint edge_node_state_check CHECK ((state = ANY (ARRAY['active'::text, 'draining'::text, 'maintenance'::text])))
 );
 CREATE INDEX edge_node_group_id_index ON public.edge_node USING btree (group_id);
+CREATE INDEX edge_node_log_behind ON public.edge_node USING btree (log_behind_since) WHERE (log_behind_since IS NOT NULL);
 
 create table "edge_secret_use" (
   scope uuid not null,
