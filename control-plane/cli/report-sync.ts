@@ -3,7 +3,6 @@
 import type { Command } from "commander";
 import { Option } from "commander";
 import { z } from "zod";
-import { StartError } from "../../platform/embedded/start-error.ts";
 import { type ProviderSync, providerNames, SYNC_DAYS_MAX, type SyncProgress } from "../domains/provider/index.ts";
 import { answeringCommand, type Terminal } from "./command.ts";
 import { withServices } from "./operator.ts";
@@ -27,10 +26,11 @@ export function reportSyncCommand(terminal: Terminal): Command {
           "--from <time>",
           `as far back as this: a time (2026-05-01, 2026-05-01T12:00Z) or how long ago (36h, 7d; at most ${SYNC_DAYS_MAX}d)`,
         )
-        .addOption(new Option("--provider <name>", "this one alone").choices([...providerNames])),
+        .addOption(new Option("--provider <name>", "this one alone").choices([...providerNames]))
+        .hook("preAction", assertFrom),
     async run(_args, options) {
       const asked = optionsSchema.parse(options);
-      const from = asked.from === undefined ? undefined : startOf(asked.from, new Date());
+      const from = asked.from === undefined ? undefined : timeAgo(asked.from, new Date());
       const providers = asked.provider === undefined ? providerNames : [asked.provider];
       const progress = asked.json === true || !terminal.output.isTTY ? undefined : showing(terminal);
       return withServices(terminal.env, async ({ services }) => {
@@ -46,16 +46,17 @@ export function reportSyncCommand(terminal: Terminal): Command {
   });
 }
 
-function startOf(text: string, now: Date): Date {
-  const from = timeAgo(text, now);
-  if (from === undefined) {
-    throw new StartError(`--from ${text} is no time: write it as 2026-05-01, 2026-05-01T12:00Z, 36h or 7d.`);
-  }
-  if (from > now) throw new StartError(`--from ${text} lies in the future.`);
-  if (now.getTime() - from.getTime() > SYNC_DAYS_MAX * DAY_MS) {
-    throw new StartError(`--from ${text} is too long ago: values of five minutes are kept for ${SYNC_DAYS_MAX} days.`);
-  }
-  return from;
+function assertFrom(command: Command): void {
+  const { from } = optionsSchema.parse(command.opts());
+  const fault = from === undefined ? undefined : fromFault(timeAgo(from, new Date()), new Date());
+  if (fault !== undefined) command.error(`--from ${from} ${fault}`);
+}
+
+function fromFault(from: Date | undefined, now: Date): string | undefined {
+  if (from === undefined) return "is no time: write it as 2026-05-01, 2026-05-01T12:00Z, 36h or 7d.";
+  if (from > now) return "lies in the future.";
+  const isKept = now.getTime() - from.getTime() <= SYNC_DAYS_MAX * DAY_MS;
+  return isKept ? undefined : `is too long ago: values of five minutes are kept for ${SYNC_DAYS_MAX} days.`;
 }
 
 /** On one line, which the next one overwrites. */
