@@ -347,7 +347,7 @@ export type Refusal = z.infer<typeof refusalSchema>;
 const unixMs = z.int().min(0).max(8_640_000_000_000);
 
 export const LOG_LOSSES_MAX = 50;
-export const logStandingSchema = z.object({
+const logStandingSchema = z.object({
   /** When the oldest line was written that has not arrived; null: all but the newest seconds has. */
   behind_since: unixMs.nullable(),
   unsent_bytes: z.int().min(0),

@@ -1,6 +1,6 @@
 // What sort of thing was served, from the answer's content type; from the path where the type says nothing, as in a 304.
 
-export const contentKinds = [
+const contentKinds = [
   "page",
   "image",
   "style",

@@ -43,7 +43,7 @@ const tools: ReadonlyMap<string, string> = new Map(
   ].map((name) => [name.toLowerCase(), name]),
 );
 
-export const OTHER_BOT = "other bot";
+const OTHER_BOT = "other bot";
 const OTHER = "other";
 
 /** All that user_agent_family can be. */

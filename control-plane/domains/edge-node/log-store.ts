@@ -17,7 +17,7 @@ export async function insertLogLosses(tx: Tx, edgeId: string, losses: LogStandin
     .ignore();
 }
 
-export interface LogBehind {
+interface LogBehind {
   readonly edgeId: string;
   /** When the oldest line was written that has not arrived. */
   readonly since: Date;
