@@ -6595,7 +6595,7 @@ export interface components {
         /**
          * @example {
          *       "key_id": "6vE59B1z4p174N25",
-         *       "key_secret": "…",
+         *       "key_secret": "28G5nC2zw143m25026n9H11PwNYs4576",
          *       "customer_id": "16939"
          *     }
          */
