@@ -42,13 +42,26 @@ export class ApiProblem extends Error {
   }
 }
 
-/** The answer's body; a problem is thrown. */
-export function answerOf<Data>(result: {
+interface Result<Data> {
   readonly data?: Data;
   readonly error?: Partial<Schemas["Problem"]>;
   readonly response: Response;
-}): NonNullable<Data> {
+}
+
+/** The answer's JSON; a problem is thrown. */
+export function answerOf<Data>(result: Result<Data>): Exclude<NonNullable<Data>, string> {
   const { data, error, response } = result;
   if (!response.ok || data === undefined || data === null) throw new ApiProblem(response.status, error ?? {});
-  return data;
+  if (isJson(data)) return data;
+  throw new Error("the answer was asked for as text: textOf reads that");
+}
+
+/** The answer's text, of what was asked for with `parseAs: "text"`: CSV, a picture. A problem is thrown. */
+export function textOf({ data, error, response }: Result<unknown>): string {
+  if (response.ok && typeof data === "string") return data;
+  throw new ApiProblem(response.status, error ?? {});
+}
+
+function isJson<Data>(data: Data): data is Exclude<Data, string> {
+  return typeof data !== "string";
 }

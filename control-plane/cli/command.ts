@@ -25,7 +25,7 @@ export function answeringCommand<Answer>(
     summary: string;
     declare?: (command: Command) => void;
     run: (args: readonly string[], options: Readonly<Record<string, unknown>>) => Promise<Answer>;
-    present: (answer: Answer) => string;
+    present: (answer: Answer, options: Readonly<Record<string, unknown>>) => string;
     /** Whether what is answered is that it failed. */
     isFailure?: (answer: Answer) => boolean;
   },
@@ -36,7 +36,7 @@ export function answeringCommand<Answer>(
   return command.action(async () => {
     const options = command.opts();
     const answer = await declaration.run(command.args, options);
-    const text = options.json === true ? JSON.stringify(answer, null, 2) : declaration.present(answer);
+    const text = options.json === true ? JSON.stringify(answer, null, 2) : declaration.present(answer, options);
     terminal.output.write(`${text}\n`);
     if (declaration.isFailure?.(answer) === true) process.exitCode = EXIT_FAILED;
   });

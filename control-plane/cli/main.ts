@@ -13,6 +13,7 @@ import { jobsFailedCommand } from "./jobs-failed.ts";
 import { keysRotateCommand } from "./keys-rotate.ts";
 import { migrateCommand } from "./migrate.ts";
 import { purgeCommand } from "./purge.ts";
+import { reportCommand } from "./report.ts";
 import { reportSyncCommand } from "./report-sync.ts";
 import { roleCommands } from "./role-start.ts";
 import { withRunning } from "./running.ts";
@@ -44,6 +45,7 @@ program
   .addCommand(purgeCommand(beside))
   .addCommand(reportSyncCommand(beside))
   .addCommand(cdnDebugCommand(beside))
+  .addCommand(reportCommand(beside))
   .addCommand(edgeEnrolCommand(beside))
   .addCommand(edgesCommand(beside))
   .addCommand(jobsFailedCommand(beside))

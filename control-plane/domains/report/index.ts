@@ -1,5 +1,7 @@
 // Reports: access-log lines in, traffic out. The only door of this domain.
 
+export { drawSeries, type TerminalStyle } from "./chart/terminal.ts";
+export { quantityOf, told, unitFor } from "./chart/units.ts";
 export { reportHandlers, reportSchedules } from "./counted/handlers.ts";
 export { isReconciled } from "./counted/reconcile.ts";
 export { liveRoutes } from "./live/routes.ts";
@@ -8,7 +10,9 @@ export { createAccessLogService } from "./log/access-log-service.ts";
 export { reportRoutes } from "./routes.ts";
 export { topRoutes } from "./top/routes.ts";
 export { createTopService } from "./top/service.ts";
+export { groups as trafficGroups } from "./traffic/dimensions.ts";
 export { createMeasures, type Measures, scopeKey } from "./traffic/measures.ts";
 export { type Metric, metrics } from "./traffic/metrics.ts";
 export { createReportQueries } from "./traffic/report-queries.ts";
 export { createReportService } from "./traffic/service.ts";
+export { isTimeZone } from "./traffic/zone.ts";

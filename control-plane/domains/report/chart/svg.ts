@@ -168,11 +168,16 @@ function seriesOf({ name, color, values }: Series, panel: Panel, index: number) 
   const isAmount = panel.isStacked || panel.series.length === 1;
   const addsUp = panel.quantity !== "ratio" && panel.quantity !== "milliseconds";
   if (isAmount && addsUp && values.length <= BARS_MAX) return { ...common, type: "bar", barCategoryGap: "20%" };
-  const isAlone = values.length === 1;
   return {
-    ...{ ...common, type: "line", showSymbol: isAlone, symbolSize: 4, lineStyle: { color, width: 1.5 } },
+    ...{ ...common, type: "line", symbolSize: 4, lineStyle: { color, width: 1.5 } },
+    // A point without neighbours has no line.
+    data: data.map((value, at) => ({ value, symbol: isAlone(data, at) ? "circle" : "none" })),
     ...(isAmount && addsUp ? { areaStyle: { color, opacity: panel.isStacked ? 0.75 : 0.25 } } : {}),
   };
+}
+
+function isAlone(data: readonly (number | null)[], at: number): boolean {
+  return (data[at - 1] ?? null) === null && (data[at + 1] ?? null) === null;
 }
 
 function unitOf({ quantity, series, isStacked }: Panel) {
