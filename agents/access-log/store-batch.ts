@@ -61,6 +61,8 @@ async function insertRows(clickhouse: ClickHouseClient, rows: readonly AccessLog
       // Threads that parse apart may cut other blocks each time.
       input_format_parallel_parsing: 0,
       max_insert_block_size: String(BLOCK_ROWS),
+      // The views have each their own tables and tokens: which is first makes no difference, and the agent waits for all.
+      parallel_view_processing: 1,
       // On a cluster: acknowledged when the shard has it.
       distributed_foreground_insert: 1,
       max_execution_time: INSERT_SECONDS_MAX,

@@ -3,7 +3,15 @@ import { createHash, randomBytes, randomInt, randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { AccessLogRow, LogBatch } from "../../../../agents/contract.ts";
 import type { ClickHouse } from "../../../database/clickhouse.ts";
-import { HIT_STATUSES, TTFB_BUCKET, trafficTables, WHOLE_ACCOUNT } from "./tables.ts";
+import {
+  type Dimension,
+  dimensions,
+  HIT_STATUSES,
+  sums,
+  type TrafficTable,
+  trafficTables,
+  WHOLE_ACCOUNT,
+} from "./tables.ts";
 
 export interface TestBatch {
   readonly batch: LogBatch;
@@ -41,7 +49,7 @@ export function batchAt(times: readonly Date[], changes: Partial<AccessLogRow> =
       query: "",
       status: pick([200, 200, 304, 404, 500, 502]),
       cache_status: isHit ? pick(["HIT", "STALE", "UPDATING", "REVALIDATED"]) : pick(["MISS", "BYPASS", "NONE"]),
-      bytes_out: randomInt(2 ** 40),
+      bytes_out: randomInt(2 ** 30),
       bytes_in: randomInt(1000),
       origin_bytes: isHit ? 0 : randomInt(2 ** 30),
       duration_ms: randomInt(1000),
@@ -62,69 +70,147 @@ export function batchAt(times: readonly Date[], changes: Partial<AccessLogRow> =
   return { batch, rows };
 }
 
-const HITS = `cache_status IN (${HIT_STATUSES.map((status) => `'${status}'`).join(", ")})`;
-const SUMS = `sum(weight) AS a, sum(if(${HITS}, weight, 0)) AS b, sum(if(status >= 500, weight, 0)) AS c,
-  sum(bytes_out * weight) AS d, sum(if(${HITS}, bytes_out * weight, 0)) AS e, sum(bytes_in * weight) AS f,
-  sum(if(isNull(origin_ms), 0, weight)) AS g, sum(origin_bytes * weight) AS h`;
-const COUNTED = `sum(requests) AS a, sum(hits) AS b, sum(errors) AS c, sum(bytes_out) AS d, sum(hit_bytes) AS e,
-  sum(bytes_in) AS f, sum(origin_requests) AS g, sum(origin_bytes) AS h`;
+const lineSchema = z.object({
+  ...{ account_id: z.string(), distribution_id: z.string(), ms: z.number(), edge_id: z.string(), provider: z.string() },
+  ...{
+    country: z.string(),
+    status: z.number(),
+    cache_status: z.string(),
+    protocol: z.string(),
+    content_kind: z.string(),
+  },
+  ...{ ttfb_ms: z.number(), url: z.string(), referrer_host: z.string(), user_agent_family: z.string() },
+  ...{ origin_ms: z.number().nullable(), weight: z.number() },
+  ...{ bytes_out: z.number(), bytes_in: z.number(), origin_bytes: z.number() },
+});
+type Line = z.output<typeof lineSchema>;
 
-function pairs(): { name: string; lines: string; counted: string }[] {
-  const found: { name: string; lines: string; counted: string }[] = [];
-  for (const { name, seconds, distributionDimensions } of trafficTables) {
-    const values = {
-      ...{ all: "''", edge_id: "edge_id", provider: "provider", country: "country", status: "status" },
-      ...{ cache_status: "cache_status", protocol: "protocol", content_kind: "content_kind", ttfb: TTFB_BUCKET },
-    };
-    for (const [dimension, value] of Object.entries(values)) {
-      const isForDistributions = distributionDimensions.some((one) => one === dimension);
-      for (const scope of isForDistributions ? ["distribution", "account"] : ["account"]) {
-        const distribution = scope === "account" ? `toUUID('${WHOLE_ACCOUNT}')` : "distribution_id";
-        found.push({
-          name: `${name} by ${dimension} of each ${scope}`,
-          lines: `SELECT account_id, ${distribution} AS d_id, toDateTime(intDiv(toUnixTimestamp(time), ${seconds}) * ${seconds}, 'UTC') AS t,
-            toString(${value}) AS v, ${SUMS} FROM access_log GROUP BY account_id, d_id, t, v`,
-          counted: `SELECT account_id, distribution_id AS d_id, time AS t, toString(value) AS v, ${COUNTED} FROM ${name}
-            WHERE dimension = '${dimension}' AND (distribution_id = '${WHOLE_ACCOUNT}') = ${scope === "account"}
-            GROUP BY account_id, d_id, t, v HAVING (a, b, c, d, e, f, g, h) != (0, 0, 0, 0, 0, 0, 0, 0)`,
-        });
+const LINES = `SELECT account_id, distribution_id, toUnixTimestamp64Milli(time) AS ms, edge_id, provider, country, status, cache_status,
+  protocol, content_kind, ttfb_ms, concat(host, path) AS url, referrer_host, user_agent_family, origin_ms, weight, bytes_out,
+  bytes_in, origin_bytes FROM access_log`;
+
+const countedSchema = z.object({ key: z.string(), sums: z.array(z.number()) });
+
+async function read<Row extends z.ZodType>(clickhouse: ClickHouse, row: Row, query: string): Promise<z.output<Row>[]> {
+  const answer = await clickhouse.query({
+    query,
+    format: "JSONEachRow",
+    clickhouse_settings: { output_format_json_quote_64bit_integers: 0 },
+  });
+  return z.array(row).parse(await answer.json());
+}
+
+function sumsOf(line: Line): readonly number[] {
+  const hit = HIT_STATUSES.some((status) => status === line.cache_status) ? line.weight : 0;
+  return [
+    line.weight,
+    hit,
+    line.status >= 500 ? line.weight : 0,
+    line.bytes_out * line.weight,
+    line.bytes_out * hit,
+    line.bytes_in * line.weight,
+    line.origin_ms === null ? 0 : line.weight,
+    line.origin_bytes * line.weight,
+  ];
+}
+
+/** The middle of its bucket: exact below 32, then 16 buckets to each doubling. */
+export function bucketOf(ms: number): number {
+  if (ms < 32) return ms;
+  const width = 2 ** (Math.floor(Math.log2(ms)) - 4);
+  return Math.floor(ms / width) * width + Math.floor(width / 2);
+}
+
+function valuesOf(line: Line): Readonly<Record<Dimension, string>> {
+  const { edge_id, provider, country, cache_status, protocol, content_kind } = line;
+  const [status, ttfb] = [String(line.status), String(bucketOf(line.ttfb_ms))];
+  return { all: "", edge_id, provider, country, status, cache_status, protocol, content_kind, ttfb };
+}
+
+type Counted = Map<string, readonly number[]>;
+
+function add(counted: Counted, key: string, sums: readonly number[]): void {
+  const before = counted.get(key);
+  counted.set(key, before === undefined ? sums : before.map((sum, index) => sum + (sums[index] ?? 0)));
+}
+
+function countTraffic(lines: readonly Line[], { seconds, distributionDimensions }: TrafficTable): Counted {
+  const counted: Counted = new Map();
+  for (const line of lines) {
+    const time = Math.floor(line.ms / 1000 / seconds) * seconds;
+    const values = valuesOf(line);
+    for (const dimension of dimensions) {
+      const end = `${time} ${dimension} ${values[dimension]}`;
+      add(counted, `${line.account_id} ${WHOLE_ACCOUNT} ${end}`, sumsOf(line));
+      if (distributionDimensions.includes(dimension)) {
+        add(counted, `${line.account_id} ${line.distribution_id} ${end}`, sumsOf(line));
       }
     }
   }
-  const tops = { url: "concat(host, path)", referrer: "referrer_host", user_agent: "user_agent_family" };
-  for (const [what, value] of Object.entries({ ...tops, error: "concat(toString(status), ' ', host, path)" })) {
-    found.push({
-      name: `top_day by ${what}`,
-      lines: `SELECT account_id, distribution_id, toDate(time) AS t, ${value} AS v, sum(weight) AS a, sum(bytes_out * weight) AS d
-        FROM access_log WHERE v != '' ${what === "error" ? "AND status >= 400" : ""} GROUP BY account_id, distribution_id, t, v`,
-      counted: `SELECT account_id, distribution_id, day AS t, value AS v, sum(requests) AS a, sum(bytes_out) AS d
-        FROM top_day WHERE what = '${what}' AND distribution_id != '${WHOLE_ACCOUNT}'
-        GROUP BY account_id, distribution_id, t, v HAVING (a, d) != (0, 0)`,
-    });
-  }
-  found.push({
-    name: "top_account_day",
-    lines: `SELECT account_id, toDate(time) AS t, sum(weight) AS a FROM access_log GROUP BY account_id, t`,
-    counted: `SELECT account_id, day AS t, sum(requests) AS a FROM top_account_day WHERE what = 'url' GROUP BY account_id, t HAVING a != 0`,
-  });
-  return found;
+  return counted;
 }
 
-const SIDES = z.array(z.object({ name: z.string(), keys: z.coerce.number() }));
+function countTops(lines: readonly Line[]): Counted {
+  const counted: Counted = new Map();
+  for (const line of lines) {
+    const day = Math.floor(line.ms / 86_400_000);
+    const sums = [line.weight, line.bytes_out * line.weight];
+    const count = (scope: string, what: string, value: string) =>
+      add(counted, `${line.account_id} ${scope} ${day} ${what} ${value}`, sums);
+    count(line.distribution_id, "url", line.url);
+    if (line.status >= 400) count(line.distribution_id, "error", `${line.status} ${line.url}`);
+    for (const scope of [line.distribution_id, WHOLE_ACCOUNT]) {
+      if (line.referrer_host !== "") count(scope, "referrer", line.referrer_host);
+      if (line.user_agent_family !== "") count(scope, "user_agent", line.user_agent_family);
+    }
+  }
+  return counted;
+}
+
+function countHeaviest(lines: readonly Line[]): Counted {
+  const counted: Counted = new Map();
+  for (const line of lines) add(counted, `${line.account_id} ${Math.floor(line.ms / 86_400_000)}`, [line.weight]);
+  return counted;
+}
+
+const SUMS = `[${sums.map((name) => `sum(${name})`).join(", ")}] AS sums`;
+const TRAFFIC_KEY =
+  "concat(toString(account_id), ' ', toString(distribution_id), ' ', toString(toUnixTimestamp(time)), ' ', toString(dimension), ' ', value) AS key";
+const TOP_KEY =
+  "concat(toString(account_id), ' ', toString(distribution_id), ' ', toString(toUInt32(day)), ' ', toString(what), ' ', value) AS key";
 
 /** What does not say what the lines say: empty, if all is well. */
 export async function differences(clickhouse: ClickHouse): Promise<readonly string[]> {
-  const query = pairs()
-    .map(
-      ({ name, lines, counted }) => `SELECT '${name}' AS name, count() AS keys FROM
-        ((SELECT * FROM (${lines}) EXCEPT SELECT * FROM (${counted})) UNION ALL (SELECT * FROM (${counted}) EXCEPT SELECT * FROM (${lines})))`,
-    )
-    .join("\nUNION ALL ");
-  const answer = await clickhouse.query({ query, format: "JSONEachRow" });
-  return SIDES.parse(await answer.json())
-    .filter(({ keys }) => keys > 0)
-    .map(({ name, keys }) => `${name}: ${keys}`)
-    .sort();
+  const lines = await read(clickhouse, lineSchema, LINES);
+  const tables = [
+    ...trafficTables.map((table) => ({
+      name: table.name,
+      query: `SELECT ${TRAFFIC_KEY}, ${SUMS} FROM ${table.name} GROUP BY key`,
+      expected: countTraffic(lines, table),
+    })),
+    {
+      name: "top_day",
+      query: `SELECT ${TOP_KEY}, [sum(requests), sum(bytes_out)] AS sums FROM top_day GROUP BY key`,
+      expected: countTops(lines),
+    },
+    {
+      name: "top_account_day",
+      query: `SELECT concat(toString(account_id), ' ', toString(toUInt32(day))) AS key, [sum(requests)] AS sums
+        FROM top_account_day WHERE what = 'url' GROUP BY key`,
+      expected: countHeaviest(lines),
+    },
+  ];
+  const found = await Promise.all(
+    tables.map(async ({ name, query, expected }) => {
+      const rows = await read(clickhouse, countedSchema, query);
+      // What was taken away leaves a row of zeros.
+      const counted = rows.filter((row) => row.sums.some((sum) => sum !== 0));
+      const wrong = counted.filter(({ key, sums: own }) => String(expected.get(key)) !== String(own));
+      const missing = expected.size - counted.filter(({ key }) => expected.has(key)).length;
+      return wrong.length + missing === 0 ? [] : [`${name}: ${wrong.length} wrong, ${missing} missing`];
+    }),
+  );
+  return found.flat();
 }
 
 const rowsSchema = z.tuple([z.object({ rows: z.coerce.number(), lines: z.coerce.number() })]);
