@@ -411,4 +411,4 @@ export { type AccessLogLine, accessLogLineSchema } from "./access-log/line.ts";
 export { type FindPlace, openPlaces } from "./access-log/places.ts";
 export type { AccessLogRow, LogBatch } from "./access-log/row.ts";
 export { ACCESS_LOG_KEPT_DAYS, createRows, type MakeRows } from "./access-log/rows.ts";
-export { batchNumberOf, INSERT_SECONDS_MAX, storeBatch } from "./access-log/store-batch.ts";
+export { batchNumberOf, storeBatch } from "./access-log/store-batch.ts";

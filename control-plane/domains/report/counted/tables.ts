@@ -73,6 +73,3 @@ export const TTFB_ERROR = 1 / 32;
 /** How lines are put into the dimension `ttfb`: the middle of the bucket, in milliseconds. */
 export const TTFB_BUCKET = `intDiv(ttfb_ms, greatest(1, intDiv(roundToExp2(ttfb_ms), 16)))
   * greatest(1, intDiv(roundToExp2(ttfb_ms), 16)) + intDiv(greatest(1, intDiv(roundToExp2(ttfb_ms), 16)), 2)`;
-
-/** Elements of top_account_day.top: `<distribution> <value>`; a count is too high by at most the day's requests / this. */
-export const TOP_COUNTERS = 3_000;

@@ -115,7 +115,7 @@ function sumsOf(line: Line): readonly number[] {
 }
 
 /** The middle of its bucket: exact below 32, then 16 buckets to each doubling. */
-export function bucketOf(ms: number): number {
+function bucketOf(ms: number): number {
   if (ms < 32) return ms;
   const width = 2 ** (Math.floor(Math.log2(ms)) - 4);
   return Math.floor(ms / width) * width + Math.floor(width / 2);
