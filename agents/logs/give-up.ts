@@ -13,23 +13,22 @@ export interface Room {
   readonly folder: string;
   /** Above this, unsent lines are given up. */
   readonly unsentBytesMax: number;
-  /** Below this, too, whoever has filled the disk. */
+  /** Below this, too, whoever has filled the disk, while nobody takes them. */
   readonly diskFreeBytesMin: number;
 }
 
 /** nginx writes to a file that was renamed until it has opened the new one. */
 const LET_GO_AFTER_MS = 2_000;
 
-/** The file to give up; `rotate`: only the one that nginx writes is left; undefined: there is room. */
+/** `isStuck`: nobody takes the lines now. The file to give up; `rotate`: only the one that nginx writes is left; undefined: there is room. */
 export async function findTooMuch(
   room: Room,
   files: readonly LogFile[],
-  position: Position,
-  nowMs: number,
+  { position, isStuck, nowMs }: { position: Position; isStuck: boolean; nowMs: number },
 ): Promise<LogFile | "rotate" | undefined> {
   const waiting = files.filter((file) => file.bytes > sentOf(file, position));
   const isTooMuch = unsentOf(files, position) > room.unsentBytesMax;
-  if (waiting.length === 0 || (!isTooMuch && !(await isDiskShort(room)))) return undefined;
+  if (waiting.length === 0 || (!isTooMuch && !(isStuck && (await isDiskShort(room))))) return undefined;
   const [oldest] = waiting.filter((file) => !file.isCurrent);
   if (oldest === undefined) return isTooMuch ? undefined : "rotate";
   return nowMs - oldest.changedAtMs > LET_GO_AFTER_MS ? oldest : undefined;

@@ -77,6 +77,8 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   // What an earlier run left unanswered may have arrived.
   let tries = position.pending === null ? 0 : 1;
   let bytesMax = BATCH_BYTES_MAX;
+  // What goes out as it comes needs no room.
+  let isStuck = false;
 
   async function save(next: Position): Promise<void> {
     position = next;
@@ -86,7 +88,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   }
 
   async function oneRound(): Promise<Outcome> {
-    const left = await giveUpOldest(shipping, await rotated(shipping), position, save);
+    const left = await giveUpOldest(shipping, await rotated(shipping), { position, isStuck, save });
     const next = await takeUp(left, position, bytesMax);
     tell(shipping.counts, { files: left, position, next });
     if (next.kind === "nothing") {
@@ -126,7 +128,8 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   while (!signal.aborted) {
     try {
       const outcome = await oneRound();
-      if (outcome === "not taken") {
+      isStuck = outcome === "not taken";
+      if (isStuck) {
         await backOff.wait(signal);
         continue;
       }
@@ -134,6 +137,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
       if (outcome === "idle") await delay(LOOK_EVERY_MS, undefined, { signal });
     } catch (error) {
       if (signal.aborted) return;
+      isStuck = true;
       shipping.log.error({ error }, "the access log cannot be read or noted down");
       await backOff.wait(signal).catch(() => {});
     }
@@ -180,10 +184,10 @@ async function rotated({ folder, rotateBytes, reopen }: Shipping): Promise<LogFi
 async function giveUpOldest(
   shipping: Shipping,
   files: LogFile[],
-  position: Position,
-  save: (next: Position) => Promise<void>,
+  state: { position: Position; isStuck: boolean; save: (next: Position) => Promise<void> },
 ): Promise<readonly LogFile[]> {
-  const tooMuch = await findTooMuch(shipping, files, position, Date.now());
+  const { position, save } = state;
+  const tooMuch = await findTooMuch(shipping, files, { ...state, nowMs: Date.now() });
   if (tooMuch === undefined) return files;
   if (tooMuch === "rotate") {
     await rotate(shipping.folder, Date.now());
