@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
-import type { DomainReport } from "./report.ts";
-import { describeReport } from "./report-text.ts";
+import { type DomainReport, describeReport } from "./report-text.ts";
 
 const style = { columns: 80, hasColors: false, hasUnicode: true };
 const hours = Array.from({ length: 24 }, (_, hour) => new Date(Date.UTC(2026, 4, 1, hour)).toISOString());

@@ -1,12 +1,29 @@
 // A report of traffic as a person reads it in a terminal: a picture, what it comes to, and the URLs asked for most.
-import { drawSeries, quantityOf, type TerminalStyle, told, unitFor } from "../domains/report/index.ts";
-import type { DomainReport } from "./report.ts";
+import type { Schemas } from "../../client/index.ts";
+import {
+  drawSeries,
+  type Metric,
+  quantityOf,
+  type TerminalStyle,
+  told,
+  type trafficGroups,
+  unitFor,
+} from "../domains/report/index.ts";
+
+export interface DomainReport {
+  /** Null: all distributions of the account. */
+  readonly domain: string | null;
+  readonly metric: Metric;
+  readonly traffic: Traffic;
+  /** Told apart, where that was asked for. */
+  readonly groups: { readonly by: (typeof trafficGroups)[number]; readonly traffic: Traffic } | null;
+  readonly top_urls: Schemas["TopReport"];
+}
 
 const HEIGHT = 10;
 const GROUP_HEIGHT = 4;
 
-type Traffic = DomainReport["traffic"];
-type Metric = DomainReport["metric"];
+type Traffic = Schemas["TrafficReport"];
 type Numbers = Traffic["total"];
 
 export function describeReport(report: DomainReport, style: TerminalStyle): string {
@@ -42,7 +59,6 @@ function wholePicture(traffic: Traffic, metric: Metric, style: TerminalStyle): s
 /** One below the other, on the same scale. */
 function groupPictures(groups: NonNullable<DomainReport["groups"]>, metric: Metric, style: TerminalStyle): string[] {
   const { by, traffic } = groups;
-  if (by === undefined) return [];
   const largest = largestOf(traffic.data.map((point) => numberIn(point, metric)));
   const pictures = (traffic.groups ?? []).flatMap((group) => {
     const points = traffic.data.filter((point) => point[by] === group[by]);

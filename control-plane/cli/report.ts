@@ -6,7 +6,7 @@ import { StartError } from "../../platform/embedded/start-error.ts";
 import { isTimeZone, metrics, type TerminalStyle, trafficGroups } from "../domains/report/index.ts";
 import { withApi } from "./api.ts";
 import { answeringCommand, type Terminal } from "./command.ts";
-import { describeReport } from "./report-text.ts";
+import { type DomainReport, describeReport } from "./report-text.ts";
 import { timeAgo } from "./time-ago.ts";
 
 const TOP_URLS = 5;
@@ -21,16 +21,6 @@ const optionsSchema = z.object({
 });
 
 type Traffic = Schemas["TrafficReport"];
-
-export interface DomainReport {
-  /** Null: all distributions of the account. */
-  readonly domain: string | null;
-  readonly metric: z.output<typeof optionsSchema>["metric"];
-  readonly traffic: Traffic;
-  /** Told apart, where that was asked for. */
-  readonly groups: { readonly by: z.output<typeof optionsSchema>["by"]; readonly traffic: Traffic } | null;
-  readonly top_urls: Schemas["TopReport"];
-}
 
 type Answer = { readonly csv: string } | DomainReport;
 
@@ -81,7 +71,11 @@ async function read(api: ApiClient, query: Query, { metric, by }: Options) {
     by === undefined ? null : traffic({ metrics: metric, ...toldApart({ by }) }),
     top,
   ]);
-  return { traffic: whole, groups: apart === null ? null : { by, traffic: apart }, top_urls: answerOf(urls) };
+  return {
+    traffic: whole,
+    groups: apart === null || by === undefined ? null : { by, traffic: apart },
+    top_urls: answerOf(urls),
+  };
 }
 
 function toldApart({ by }: Pick<Options, "by">): Apart {
