@@ -14,7 +14,14 @@ const values = fc.oneof(
   fc.constantFrom<unknown>(
     ...[undefined, null, "", "0", "1700000000.123", "1700000000.1234", "17000000000", -0, 0, 1, 65_535, 65_536],
     ...[2 ** 32 - 1, 2 ** 32, 2 ** 43, 2 ** 43 + 1, 2 ** 53, 1e300, Number.NaN, Number.POSITIVE_INFINITY, true, [], {}],
-    ...["0".repeat(32), "G".repeat(32), "00000000-0000-0000-0000-000000000000", "6F1E3F0E-64C5-4B52-9A0C-1D1A2A0F1F11"],
+    ...[
+      "0".repeat(64),
+      "0".repeat(65),
+      "0".repeat(32),
+      "G".repeat(32),
+      "00000000-0000-0000-0000-000000000000",
+      "6F1E3F0E-64C5-4B52-9A0C-1D1A2A0F1F11",
+    ],
   ),
 );
 const changes = fc.array(fc.tuple(fields, values), { maxLength: 3 });

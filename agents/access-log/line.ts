@@ -8,6 +8,8 @@ const UINT32_MAX = 2 ** 32 - 1;
 /** 8 TiB in one answer: more is no traffic. */
 const BYTES_MAX = 2 ** 43;
 
+const ADDRESS_LENGTH_MAX = 64;
+
 const TIME = /^\d{1,10}(\.\d{1,3})?$/;
 const REQUEST_ID = /^[0-9a-f]{32}$/;
 const ID = z.regexes.uuid();
@@ -46,7 +48,7 @@ export const accessLogLineSchema = z.object({
   content_type: z.string().default(""),
   referrer_host: z.string(),
   user_agent: z.string(),
-  client: z.string(),
+  client: z.string().max(ADDRESS_LENGTH_MAX),
   /** How many requests this line stands for: more than one where a group logs a sample. */
   weight: z.int().min(1).max(UINT16_MAX).default(1),
 });
@@ -133,7 +135,8 @@ function isDescribed(line: Fields): boolean {
     (content_type === undefined || isText(content_type)) &&
     isText(referrer_host) &&
     isText(user_agent) &&
-    isText(client)
+    isText(client) &&
+    client.length <= ADDRESS_LENGTH_MAX
   );
 }
 

@@ -56,12 +56,18 @@ export function createUserAgentFamilies(): (text: string) => string {
   const known = new LRUCache<string, string>({ max: KNOWN_MAX });
   return (text) => {
     if (text === "") return "";
-    const kept = known.get(text);
+    const begin = text.length <= TEXT_MAX ? text : beginningOf(text);
+    const kept = known.get(begin);
     if (kept !== undefined) return kept;
-    const family = familyOf(text.slice(0, TEXT_MAX));
-    known.set(text, family);
+    const family = familyOf(begin);
+    known.set(begin, family);
     return family;
   };
+}
+
+/** A copy: a slice would keep the whole text in memory. */
+function beginningOf(text: string): string {
+  return Buffer.from(text.slice(0, TEXT_MAX)).toString();
 }
 
 function familyOf(text: string): string {
