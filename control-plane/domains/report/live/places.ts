@@ -1,7 +1,7 @@
 // How many streams one account may have open in this process: each holds a connection and a query a second.
 import { defineProblem, Problem } from "../../../../platform/problem.ts";
 
-export const STREAMS_MAX = 20;
+const STREAMS_MAX = 20;
 
 export const tooManyStreams = defineProblem("too-many-streams", 429, "Too many streams are open");
 

@@ -8,7 +8,7 @@ import type { LiveService } from "./service.ts";
 
 const SECONDS_MAX = 3_600;
 
-export const liveQuery = z.object({
+const liveQuery = z.object({
   distribution_id: givenId.optional().meta({ description: "Default: all of the account's." }),
   seconds: z
     .string()

@@ -17,7 +17,7 @@ export interface Second extends SecondCounts {
   readonly time: Date;
 }
 
-export const WINDOW_SECONDS = 60;
+const WINDOW_SECONDS = 60;
 
 const nothing: SecondCounts = {
   ...{ requests: 0, bytes: 0, hits: 0 },
