@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import type { Caller } from "../../http/caller.ts";
 import { startTestReceiver, type TestReceiver, verified } from "../notification/test-receiver.ts";
+import { type JudgementSettings, judgeAll } from "./judgement.ts";
 import { alertToReply } from "./reply.ts";
 import { type AlertWorld, openAlertWorld } from "./test-world.ts";
 
@@ -15,6 +16,7 @@ vi.setConfig({ testTimeout: 60_000 });
 let world: AlertWorld;
 let receiver: TestReceiver;
 let owner: Caller;
+let stranger: Caller;
 beforeAll(async () => {
   [world, receiver] = await Promise.all([openAlertWorld(), startTestReceiver()]);
 });
@@ -25,6 +27,7 @@ afterAll(async () => {
 beforeEach(async (context) => {
   world.resetTime();
   owner = await world.owner(`owner-${context.task.id}`);
+  stranger = await world.owner(`stranger-${context.task.id}`);
 });
 afterEach(async () => {
   await world.db("alert").delete();
@@ -192,6 +195,39 @@ test("while edges cannot send their lines nobody is told of a drop, or that erro
   await world.minute();
   expect([await world.history(fails), await world.history(drops)]).toEqual([["raised", "resolved"], ["raised"]]);
 });
+
+test("an edge that cannot send its lines is no matter to those whom its group does not carry", async () => {
+  const [shop, elsewhere] = [await world.distribution(owner), await world.distribution(stranger)];
+  await world.db("deployment").where({ distribution_id: elsewhere }).delete();
+  const few = { type: "threshold", metric: "requests", direction: "below", value: 10 };
+  const carried = await world.create(owner, { distribution_id: shop, condition: few });
+  const other = await world.create(stranger, { distribution_id: elsewhere, condition: few });
+  await world.edgeTells(new Date(world.clock().getTime() - HOUR_MS));
+  await world.judge();
+  expect([await world.history(carried), await world.history(other)]).toEqual([[], ["raised"]]);
+});
+
+test("what is too much to measure for one account leaves the others judged", async () => {
+  const [shop, theirs] = [await world.distribution(owner), await world.distribution(stranger)];
+  const few = { type: "threshold", metric: "visitors", direction: "below", value: 10 };
+  const [unmeasured, judged] = [
+    await world.create(owner, { distribution_id: shop, condition: few }),
+    await world.create(stranger, { distribution_id: theirs, condition: few }),
+  ];
+  await world.edgeTells(null);
+  await judgeAll({ ...world.settings, measures: tooMuchOf(owner.accountId) }, AbortSignal.timeout(20_000));
+  expect([await world.history(unmeasured), await world.history(judged)]).toEqual([[], ["raised"]]);
+});
+
+/** As ClickHouse answers a question that needs more memory than it may have. */
+function tooMuchOf(accountId: string): JudgementSettings["measures"] {
+  return {
+    async measureMany(asked, signal) {
+      if (asked.of.some((one) => one.accountId === accountId)) throw new Error("It needs too much memory.");
+      return world.settings.measures.measureMany(asked, signal);
+    },
+  };
+}
 
 test("an edge that is not heard of any more keeps nothing from being judged", async () => {
   const shop = await world.distribution(owner);

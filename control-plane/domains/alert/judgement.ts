@@ -14,6 +14,7 @@ import { insertEvent } from "./event-store.ts";
 import { findEnabledIds, type Judged, writeStates } from "./judging-store.ts";
 import type { Measuring } from "./measuring.ts";
 import { judgedUntil } from "./needs.ts";
+import { findAccountsCarriedBy } from "./read-model.ts";
 import { isDue, newState, type Step, step, toBeTold } from "./state.ts";
 import { type AlertRecord, findAlertsById, lockAlerts, updateAlert } from "./store.ts";
 import { type Outcome, outcomesOf } from "./verdicts.ts";
@@ -42,12 +43,16 @@ export async function judgeAll(settings: JudgementSettings, stopping: AbortSigna
   const now = clock();
   const until = judgedUntil(now);
   const seenSince = new Date(now.getTime() - EDGE_HEARD_WITHIN_MS);
-  const hasMissingLines = (await listLogsBehind(db, { seenSince, before: until })).length > 0;
+  const behind = await listLogsBehind(db, { seenSince, before: until });
+  const withMissingLines = await findAccountsCarriedBy(
+    db,
+    behind.map(({ edgeId }) => edgeId),
+  );
   let after: string | undefined;
   for (;;) {
     const ids = await findEnabledIds(db, { after, limit: PAGE_ROWS });
     const due = (await findAlertsById(db, ids)).filter((alert) => isDue(alert, until));
-    const outcomes = await outcomesOf(due, { db, measures, log, until, now, hasMissingLines }, signal);
+    const outcomes = await outcomesOf(due, { db, measures, log, until, now, withMissingLines }, signal);
     const judged = due.filter(({ id }) => outcomes.has(id));
     for (let from = 0; from < judged.length; from += SETTLED_ROWS) {
       signal.throwIfAborted();

@@ -63,3 +63,16 @@ export async function findAccounts(
       .map((row) => [row.id, row]),
   );
 }
+
+/** Who has a distribution that the group of one of these edges carries, or has carried. */
+export async function findAccountsCarriedBy(reads: Reads, edgeIds: readonly string[]): Promise<ReadonlySet<string>> {
+  if (edgeIds.length === 0) return new Set();
+  const rows: unknown = await reads("edge_node")
+    .join("deployment", "deployment.scope", "edge_node.group_id")
+    .join("distribution", "distribution.id", "deployment.distribution_id")
+    .whereIn("edge_node.id", [...edgeIds])
+    .where("deployment.rev", ">", 0)
+    .distinct("distribution.account_id")
+    .pluck("distribution.account_id");
+  return new Set(z.array(z.uuid()).parse(rows));
+}

@@ -45,6 +45,8 @@ export async function openAlertWorld() {
       const created_at = new Date(clock().getTime() - daysOld * 24 * 60 * MINUTE_MS);
       await db("distribution").where({ id: record.id }).update({ created_at, status: "active" });
       await db("account").where({ id: caller.accountId }).update({ created_at });
+      const deployed = { distribution_id: record.id, scope: groupId, rev: 1, source_version: 1, state: "active" };
+      await db("deployment").insert(deployed);
       // What follows from it is no matter here.
       await db("outbox").whereLike("job", "distribution.%").delete();
       return record.id;

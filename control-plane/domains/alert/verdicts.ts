@@ -34,8 +34,8 @@ export interface Judging {
   /** The end of what is judged of traffic; certificates are judged by what is now. */
   readonly until: Date;
   readonly now: Date;
-  /** Lines of that time are still on edges. */
-  readonly hasMissingLines: boolean;
+  /** Accounts of whose traffic lines of that time may still be on edges. */
+  readonly withMissingLines: ReadonlySet<string>;
 }
 
 /** By the ids of the alerts; those that cannot be judged now are not among them. */
@@ -73,7 +73,7 @@ interface Seen {
   readonly measured: readonly Numbers[] | undefined;
 }
 
-function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, hasMissingLines }: Judging): Outcome | undefined {
+function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, withMissingLines }: Judging): Outcome | undefined {
   const { account, distribution, expiring, measured } = seen;
   const { accountId, distributionId, condition } = alert;
   if (distributionId !== null && (distribution === undefined || distribution.deleted_at !== null)) {
@@ -90,6 +90,7 @@ function outcomeOf(alert: AlertRecord, seen: Seen, { until, now, hasMissingLines
   if (measured === undefined) return undefined;
   const bornAt = distributionId === null ? account?.created_at : distribution?.created_at;
   const verdict = verdictOf(condition, { measured, isYoung: isYounger(bornAt, needsOf(condition, alert, until)) });
+  const hasMissingLines = withMissingLines.has(accountId);
   return hasMissingLines && !isBelievedWhileLinesAreMissing(condition, verdict) ? undefined : judged(verdict);
 }
 
