@@ -43,7 +43,7 @@ export const topReply = z
     total: z.object({ requests: count, bytes: count }).meta({ description: "Of all values, in the list or not." }),
     missing_requests_max: count.meta({
       description:
-        "0: every value was counted. Else, of the URLs of a whole account: one that is missing though it belongs to the list has no more requests than these. The numbers of those that are listed are exact.",
+        "0: every value was counted. Else, of the URLs of a whole account: one that is missing has at most so many requests more than the last of the list. The numbers of those that are listed are exact.",
     }),
     data: z.array(
       z.object({

@@ -24,23 +24,20 @@ import {
   type TopRequest,
   type TrafficScope,
 } from "./top.ts";
-import { findList, needsCandidates } from "./top-store.ts";
+import { findList, MISSING_PART, needsCandidates } from "./top-store.ts";
 
 export type TopService = ReturnType<typeof createTopService>;
 
 export interface TopReport extends TopRequest {
   readonly entries: readonly TopEntry[];
   readonly total: Sums;
-  /** 0: every value was counted. Else what is missing, though it belongs to the list, has no more requests than these. */
+  /** 0: every value was counted. Else a value that is missing has at most so many requests more than the last of the list. */
   readonly missingMax: number;
 }
 
 export interface ErrorReport extends Period {
   readonly entries: readonly FailingThing[];
 }
-
-/** An account's list of a day names a thousand values (top-store.ts). */
-const NAMED_OF_DAY = 1_000;
 
 export function createTopService({
   queries,
@@ -85,7 +82,7 @@ export function createTopService({
     return {
       entries: mostOf([...found.entries, ...withoutName(what, total, found.named)], request),
       total,
-      missingMax: needsCandidates(question) ? Math.ceil(total.requests / NAMED_OF_DAY) : 0,
+      missingMax: needsCandidates(question) ? Math.ceil(total.requests * MISSING_PART) : 0,
     };
   }
 

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { WHOLE_ACCOUNT } from "../counted/tables.ts";
 import type { ReportQueries } from "../traffic/report-queries.ts";
+import { literal } from "../traffic/sql.ts";
 import type { Period } from "../traffic/zone.ts";
 import type { DaysAndRests } from "./days.ts";
 import type { ListedSubject, Sums, TopEntry, TopOrder, TrafficScope } from "./top.ts";
@@ -15,6 +16,16 @@ const VALUES = {
 } satisfies Record<ListedSubject, string>;
 
 const ORDERS = { requests: "requests", bytes: "bytes" } satisfies Record<TopOrder, string>;
+
+/** An account's list of a day names so many values. */
+const NAMED_OF_DAY = 1_000;
+/** Its counters (0024_rollups.sql): a guess is too high by at most the day's requests / these. */
+const TOP_COUNTERS = 3_000;
+/**
+ * Which part of an account's requests a value that is missing may have more than the last one of a list: what no list of a
+ * day named, and what was guessed too high of those that are.
+ */
+export const MISSING_PART = 1 / NAMED_OF_DAY + 1 / TOP_COUNTERS;
 
 export interface ListQuestion {
   readonly scope: TrafficScope;
@@ -40,19 +51,20 @@ export async function findList(
   question: ListQuestion,
   signal: AbortSignal,
 ): Promise<FoundList> {
-  const { scope, what, orderBy, limit } = question;
+  const { scope, orderBy, limit } = question;
   const isPicked = needsCandidates(question);
-  const pick = isPicked ? `AND (distribution_id, value) IN (${candidatesQuery(question)})` : "";
+  const candidates = isPicked ? await findCandidates(queries, question, signal) : undefined;
+  if (candidates?.length === 0) return { entries: [], named: undefined };
   const rows = await queries.rows(rowSchema, {
     query: `
       SELECT value, sum(counted) AS requests, sum(sent) AS bytes,
         sum(requests) OVER () AS all_requests, sum(bytes) OVER () AS all_bytes
-      FROM (${piecesOf(question).join("\nUNION ALL\n")})
-      WHERE value != '' ${pick}
+      FROM (${piecesOf(question, candidates).join("\nUNION ALL\n")})
+      WHERE value != ''
       GROUP BY value
       ORDER BY ${ORDERS[orderBy]} DESC, value
       LIMIT {limit:UInt32}`,
-    params: { account: scope.accountId, distribution: scope.distributionId ?? WHOLE_ACCOUNT, what, limit },
+    params: { ...paramsOf(question), limit },
     ...{ accountId: scope.accountId, signal },
   });
   const [first] = rows;
@@ -63,9 +75,13 @@ export async function findList(
   };
 }
 
+function paramsOf({ scope, what }: ListQuestion) {
+  return { account: scope.accountId, distribution: scope.distributionId ?? WHOLE_ACCOUNT, what };
+}
+
 /**
- * A whole account may have had millions of URLs: of its days, those with the most requests are kept by name, and counted
- * exactly. What sent the most bytes may be none of those, and takes a look at all.
+ * A whole account may have had millions of URLs: of its days, those with the most requests are kept by name, and these are
+ * counted exactly. What sent the most bytes may be none of those, and takes a look at all.
  */
 export function needsCandidates({ scope, what, orderBy, split }: ListQuestion): boolean {
   return isOfAccount(scope) && isUrl(what) && orderBy === "requests" && split.days !== undefined;
@@ -79,39 +95,61 @@ function isUrl(what: ListedSubject): boolean {
   return what === "url" || what === "error";
 }
 
-function piecesOf({ scope, what, split }: ListQuestion): string[] {
+function piecesOf({ scope, what, split }: ListQuestion, candidates: readonly Candidate[] | undefined): string[] {
   // Of URLs there are no rows that count whole accounts.
   const ofDays =
     isOfAccount(scope) && isUrl(what) ? `distribution_id != ${WHOLE}` : "distribution_id = {distribution:UUID}";
+  const pick = (value: string) =>
+    candidates === undefined ? "" : `AND (distribution_id, ${value}) IN (${pairsOf(candidates)})`;
   return [
     ...daysIn(split).map(
-      (condition) => `SELECT distribution_id, value, requests AS counted, bytes_out AS sent FROM top_day
-        WHERE account_id = {account:UUID} AND what = {what:String} AND ${ofDays} AND ${condition}`,
+      (condition) => `SELECT value, requests AS counted, bytes_out AS sent FROM top_day
+        WHERE account_id = {account:UUID} AND what = {what:String} AND ${ofDays} AND ${condition} ${pick("value")}`,
     ),
     ...split.rests.map(
-      (rest) => `SELECT distribution_id, ${VALUES[what]} AS value, toUInt64(weight) AS counted,
-          access_log.bytes_out * weight AS sent FROM access_log WHERE ${requestsOf(scope, what, rest)}`,
+      (rest) => `SELECT ${VALUES[what]} AS value, toUInt64(weight) AS counted, access_log.bytes_out * weight AS sent
+        FROM access_log WHERE ${requestsOf(scope, what, rest)} ${pick(VALUES[what])}`,
     ),
   ];
 }
 
 const WHOLE = `toUUID('${WHOLE_ACCOUNT}')`;
-/** As many of the rests as a list of a day has. */
-const CANDIDATES_MAX = 1_000;
 
-/** Pairs of a distribution and a value. */
-function candidatesQuery({ scope, what, split }: ListQuestion): string {
+const candidateSchema = z.object({ distribution: z.uuid(), value: z.string() });
+type Candidate = z.output<typeof candidateSchema>;
+
+/** More than are asked for: what is guessed of each is too high or too low by a little. */
+function candidatesOf(limit: number): number {
+  return 5 * limit + 50;
+}
+
+/** Those of the days by what their lists guess, and of the rests by what is counted, added up. */
+async function findCandidates(
+  queries: ReportQueries,
+  question: ListQuestion,
+  signal: AbortSignal,
+): Promise<readonly Candidate[]> {
+  const { scope, what, split, limit } = question;
   const ofDays = daysIn(split).map(
-    (condition) => `SELECT toUUID(substring(item, 1, 36)) AS distribution_id, substring(item, 38) AS value
-      FROM (SELECT arrayJoin(approx_top_sumMerge(${CANDIDATES_MAX}, 3000)(top)).1 AS item FROM top_account_day
+    (condition) => `SELECT toUUID(substring(entry.1, 1, 36)) AS distribution_id, substring(entry.1, 38) AS value,
+        entry.2 AS counted
+      FROM (SELECT arrayJoin(approx_top_sumMerge(${NAMED_OF_DAY}, ${TOP_COUNTERS})(top)) AS entry FROM top_account_day
         WHERE account_id = {account:UUID} AND what = {what:String} AND ${condition})`,
   );
   const ofRests = split.rests.map(
-    (rest) => `SELECT distribution_id, value FROM (
-      SELECT distribution_id, ${VALUES[what]} AS value, sum(weight) AS counted FROM access_log
-      WHERE ${requestsOf(scope, what, rest)} GROUP BY distribution_id, value ORDER BY counted DESC LIMIT ${CANDIDATES_MAX})`,
+    (rest) => `SELECT distribution_id, ${VALUES[what]} AS value, toUInt64(weight) AS counted
+      FROM access_log WHERE ${requestsOf(scope, what, rest)}`,
   );
-  return [...ofDays, ...ofRests].join("\nUNION ALL\n");
+  return queries.rows(candidateSchema, {
+    query: `SELECT toString(distribution_id) AS distribution, value FROM (${[...ofDays, ...ofRests].join("\nUNION ALL\n")})
+      GROUP BY distribution_id, value ORDER BY sum(counted) DESC LIMIT ${candidatesOf(limit)}`,
+    params: paramsOf(question),
+    ...{ accountId: scope.accountId, signal },
+  });
+}
+
+function pairsOf(candidates: readonly Candidate[]): string {
+  return candidates.map(({ distribution, value }) => `(${literal(distribution)}, ${literal(value)})`).join(", ");
 }
 
 function daysIn({ days }: DaysAndRests): string[] {
