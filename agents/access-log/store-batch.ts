@@ -26,12 +26,18 @@ export async function storeBatch(clickhouse: ClickHouseClient, { batch, rows, is
   // Any line may be stored already, by an insert whose token the table's window has forgotten. And ClickHouse records a
   // token before it stores the rows: after a crash it may keep out rows that were never stored, so these get another. It
   // is the same for all who send the batch at once.
+  const unseen = await findAbsentRows(
+    clickhouse,
+    batch,
+    await findAbsentRows(clickhouse, batch, rows, spanOf),
+    anyTime,
+  );
   for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-    const absent = await findAbsentRows(clickhouse, batch, rows);
+    const absent = attempt === 0 ? unseen : await findAbsentRows(clickhouse, batch, unseen, spanOf);
     if (absent.length === 0) return;
     await insertRows(clickhouse, absent, attempt === 0 ? tokenOf(batch) : `${tokenOf(batch)}/lost/${attempt}`);
   }
-  if ((await findAbsentRows(clickhouse, batch, rows)).length > 0)
+  if ((await findAbsentRows(clickhouse, batch, unseen, spanOf)).length > 0)
     throw new Error("ClickHouse keeps out rows that it has not");
 }
 
@@ -70,6 +76,8 @@ async function insertRows(clickhouse: ClickHouseClient, rows: readonly AccessLog
   });
 }
 
+/** Of the search for what is stored already. */
+const LOOK_SECONDS_MAX = 25;
 /** More than any batch has. */
 const BLOCK_ROWS = 4_000_000;
 
@@ -134,35 +142,48 @@ async function noteDoubt(clickhouse: ClickHouseClient, rows: readonly AccessLogR
 
 const storedSchema = z.array(z.tuple([z.coerce.number()]));
 
+interface Span {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
 async function findAbsentRows(
   clickhouse: ClickHouseClient,
   batch: LogBatch,
   rows: readonly AccessLogRow[],
+  where: (rows: readonly AccessLogRow[], receivedAt: Date) => Span,
 ): Promise<readonly AccessLogRow[]> {
   if (rows.length === 0) return [];
-  const { fromMs, toMs } = spanOf(rows, batch.receivedAt);
+  const { fromMs, toMs } = where(rows, batch.receivedAt);
   const answer = await clickhouse.query({
     query: `SELECT DISTINCT batch_line FROM access_log
       WHERE time BETWEEN fromUnixTimestamp64Milli({from:Int64}) AND fromUnixTimestamp64Milli({to:Int64})
         AND edge_id = {edge_id:UUID} AND batch_id = {batch_id:UInt64}`,
     query_params: { from: fromMs, to: toMs, edge_id: batch.edgeId, batch_id: batchNumberOf(batch.id) },
     format: "JSONCompactEachRow",
+    clickhouse_settings: { max_execution_time: LOOK_SECONDS_MAX },
   });
   const stored = new Set(storedSchema.parse(await answer.json()).map(([line]) => line));
   return rows.filter((row) => !stored.has(row.batch_line));
 }
 
-/** Where in time these rows lie, those of an earlier sending too: what had its time set right arrived earlier then. */
-function spanOf(rows: readonly AccessLogRow[], receivedAt: Date): { fromMs: number; toMs: number } {
+/** Where most are found, at the cost of few parts. */
+function spanOf(rows: readonly AccessLogRow[], receivedAt: Date): Span {
   let fromMs = receivedAt.getTime();
   let toMs = fromMs;
   for (const row of rows) {
-    const isAsWritten = row.time === row.edge_time;
-    const atMs = isAsWritten
-      ? Math.round(Number(row.time) * 1000)
-      : receivedAt.getTime() - ACCESS_LOG_KEPT_DAYS * DAY_MS;
+    const atMs = Math.round(Number(row.time) * 1000);
     fromMs = Math.min(fromMs, atMs);
     toMs = Math.max(toMs, atMs);
   }
   return { fromMs, toMs };
+}
+
+/**
+ * What had its time set right has the time at which it arrived then; and a clock that was not to be believed at the first
+ * sending may be at the next, when as much time has passed as it was ahead. What is too old is gone from the table, too.
+ */
+function anyTime(rows: readonly AccessLogRow[], receivedAt: Date): Span {
+  const { fromMs, toMs } = spanOf(rows, receivedAt);
+  return { fromMs: Math.min(fromMs, receivedAt.getTime() - ACCESS_LOG_KEPT_DAYS * DAY_MS), toMs };
 }

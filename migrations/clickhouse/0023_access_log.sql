@@ -43,7 +43,9 @@ CREATE TABLE IF NOT EXISTS access_log_next
     content_kind LowCardinality(String) CODEC(ZSTD(1)),
     -- How many requests a line stands for: more than one where a group of edges logs a sample.
     weight UInt16 DEFAULT 1 CODEC(ZSTD(1)),
-    INDEX by_time time TYPE minmax GRANULARITY 1
+    INDEX by_time time TYPE minmax GRANULARITY 1,
+    -- For a batch whose earlier sending may lie anywhere in time.
+    INDEX by_batch batch_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMMDD(time)

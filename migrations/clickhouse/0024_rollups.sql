@@ -216,10 +216,11 @@ CREATE TABLE IF NOT EXISTS doubtful_hour
 ENGINE = ReplacingMergeTree(noted_at)
 ORDER BY hour
 TTL hour + INTERVAL 100 DAY;
--- Hours and days whose lines and roll-ups were compared and found equal, and up to which moment of storing that was.
+-- Hours and days whose lines and roll-ups were compared and found equal, and up to which moment of storing that was; `top`:
+-- likewise what was asked for most on a day.
 CREATE TABLE IF NOT EXISTS reconciled
 (
-    span Enum8('hour' = 1, 'day' = 2),
+    span Enum8('hour' = 1, 'day' = 2, 'top' = 3),
     time DateTime('UTC'),
     stored_until DateTime64(3, 'UTC')
 )

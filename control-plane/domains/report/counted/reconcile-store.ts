@@ -81,23 +81,31 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
       ) AS changed
       LEFT JOIN
       (
-        SELECT toDate(time) AS date, max(stored_until) AS until FROM reconciled WHERE span = 'day' GROUP BY date
+        SELECT toDate(time) AS date, least(maxIf(stored_until, span = 'day'), maxIf(stored_until, span = 'top')) AS until
+        FROM reconciled GROUP BY date
       ) AS compared ON changed.date = compared.date
       WHERE changed.date > today() - {kept:UInt16}
       GROUP BY changed.date
       -- A part is stamped by the second.
       HAVING max(changed.changed_at) + INTERVAL 1 SECOND > any(compared.until)
-      ORDER BY day`,
+      -- The newest are asked for most.
+      ORDER BY day DESC`,
       // A line may vanish in the middle of its last day.
       { kept: LINES_KEPT_DAYS - 1 },
     );
     return found.map(({ day }) => day);
   }
 
-  /** Hours of the day that have lines, doubts or counts, and the day itself. */
+  /** Hours of the day that have lines, doubts or counts, the day itself, and what was asked for most in it. */
   async function findSpans({ from, to }: Period) {
     const found = await rows(
-      z.object({ span: z.enum(["hour", "day"]), time: seconds, stored: moment, noted: moment, reconciled: moment }),
+      z.object({
+        span: z.enum(["hour", "day", "top"]),
+        time: seconds,
+        stored: moment,
+        noted: moment,
+        reconciled: moment,
+      }),
       `SELECT span, toUnixTimestamp(start) AS time, toUnixTimestamp64Milli(max(stored)) AS stored,
         toUnixTimestamp64Milli(max(noted)) AS noted, toUnixTimestamp64Milli(max(until)) AS reconciled
       FROM
@@ -257,7 +265,13 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
 
   /** The source is cut to the period where the view reads it. */
   function settingsOf(filtered: { rollUp: RollUp; period: Period; database: string } | undefined): ClickHouseSettings {
-    const limits = { max_execution_time: QUERY_SECONDS_MAX, max_memory_usage: String(MEMORY_BYTES_MAX) };
+    const limits = {
+      max_execution_time: QUERY_SECONDS_MAX,
+      max_memory_usage: String(MEMORY_BYTES_MAX),
+      // What does not fit goes by way of the disk.
+      max_bytes_before_external_group_by: String(MEMORY_BYTES_MAX / 4),
+      max_bytes_before_external_sort: String(MEMORY_BYTES_MAX / 4),
+    };
     if (filtered === undefined) return limits;
     const { rollUp, period, database } = filtered;
     const filter = within(rollUp.source, period).replaceAll("'", "\\'");
@@ -302,7 +316,7 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
     });
   }
 
-  async function recordReconciled(span: "hour" | "day", times: readonly Date[], until: Date): Promise<void> {
+  async function recordReconciled(span: "hour" | "day" | "top", times: readonly Date[], until: Date): Promise<void> {
     if (times.length === 0) return;
     await clickhouse.insert({
       table: "reconciled",

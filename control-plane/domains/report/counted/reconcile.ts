@@ -43,10 +43,13 @@ export async function reconcile({ clickhouse, log, settleMs = SETTLE_MS }: Recon
   const store = createReconcileStore(clickhouse, signal);
   const now = await store.now();
   const until = new Date(now.getTime() - settleMs);
+  const failures: unknown[] = [];
   for (const day of await store.findChangedDays()) {
     signal.throwIfAborted();
-    await reconcileDay({ store, log, now, until }, dayOf(day));
+    // A day that cannot be compared keeps no other from it.
+    await reconcileDay({ store, log, now, until }, dayOf(day)).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} days could not be compared`);
 }
 
 interface Looking {
@@ -73,7 +76,25 @@ async function reconcileDay({ store, log, now, until }: Looking, day: Period): P
   await store.recordReconciled("hour", right, until);
   const left = hours.filter((hour) => stateOf(hour, until, now) !== "done" && !right.includes(hour.time));
   if (left.length > 0) return;
-  if (await putDayRight(store, log, day)) await store.recordReconciled("day", [day.from], until);
+  if (!isComparedSince(spans, "day")) {
+    if (!(await putDayRight(store, log, day))) return;
+    await store.recordReconciled("day", [day.from], until);
+  }
+  if (!isComparedSince(spans, "top") && (await putTopsRight(store, log, day))) {
+    await store.recordReconciled("top", [day.from], until);
+  }
+}
+
+type FoundSpans = Awaited<ReturnType<ReconcileStore["findSpans"]>>;
+
+/** Whether the day was compared since the last of its lines was stored, or sent again. */
+function isComparedSince(spans: FoundSpans, span: "day" | "top"): boolean {
+  const compared = spans.find((one) => one.span === span)?.reconciledUntil;
+  if (compared === undefined) return false;
+  const hours = spans.filter((one) => one.span === "hour");
+  return hours.every(
+    ({ storedLast, notedLast }) => (storedLast ?? compared) <= compared && (notedLast ?? compared) <= compared,
+  );
 }
 
 /** Of each roll-up: the hours whose totals are not those of the lines. */
@@ -146,17 +167,24 @@ async function putDayRight(store: ReconcileStore, log: Logger, day: Period): Pro
     await store.totalsOf("traffic_day", "toStartOfDay", day),
   ];
   const bySeries = new Map(days.map((one) => [one.series, one]));
-  const areDaysRight = hours.length === days.length && hours.every((one) => areEqual(one, bySeries.get(one.series)));
-  if (!areDaysRight && !(await putRight(store, log, day, [trafficDay]))) return false;
+  const isRight = hours.length === days.length && hours.every((one) => areEqual(one, bySeries.get(one.series)));
+  return isRight || putRight(store, log, day, [trafficDay]);
+}
+
+/** By the days, which are right. */
+async function putTopsRight(store: ReconcileStore, log: Logger, day: Period): Promise<boolean> {
   const { counted, expected } = await store.topsOfDay(day);
-  const areTopsRight = JSON.stringify(counted) === JSON.stringify(expected);
-  if (!areTopsRight && !(await putRight(store, log, day, [topDay]))) return false;
+  const isRight = JSON.stringify(counted) === JSON.stringify(expected);
+  if (!isRight && !(await putRight(store, log, day, [topDay]))) return false;
   const accounts = await store.findAccountsWithoutTops(day);
   if (accounts.length > 0) await store.remakeTops(day, accounts);
   return accounts.length === 0;
 }
 
-/** Whether all lines of the period have been compared with what was counted: nothing in it will change by that. */
+/**
+ * Whether what was counted of the period's traffic has been compared with all its lines: nothing in it will change by that.
+ * What was asked for most is not part of it.
+ */
 export async function isReconciled(
   { clickhouse }: Pick<Reconciling, "clickhouse">,
   period: Period,
@@ -169,8 +197,7 @@ export async function isReconciled(
     const spans = await store.findSpans(dayOf(day));
     const inPeriod = spans.filter(({ span, time }) => span === "hour" && time >= period.from && time < period.to);
     if (inPeriod.some((hour) => stateOf(hour, now, now) !== "done")) return false;
-    const isDayCompared = spans.some(({ span, reconciledUntil }) => span === "day" && reconciledUntil !== undefined);
-    if (!isDayCompared) return false;
+    if (inPeriod.length > 0 && !isComparedSince(spans, "day")) return false;
   }
   return true;
 }

@@ -18,6 +18,8 @@ import { batchOf, line as lineOf } from "./test-lines.ts";
 const edgeId = randomUUID();
 const DAY_S = 24 * 3600;
 const RETRY_PAUSE_MS = 50;
+/** Time that the control plane's clock says has passed. */
+let passedMs = 0;
 
 let server: TestClickHouse;
 let accessLog: AccessLogService;
@@ -36,7 +38,7 @@ beforeAll(async () => {
   accessLog = createAccessLogService({
     db: database.db,
     clickhouse: server.clickhouse,
-    clock: () => new Date(),
+    clock: () => new Date(Date.now() + passedMs),
     hashKey: async () => Buffer.alloc(32, 9),
     log: createLogger({ role: "test", level: "warn", destination: logged }),
   });
@@ -153,6 +155,15 @@ test("lines from a clock that is ahead are stored once, though each sending arri
   await send(batch);
   await send(batch, { isRetry: true });
   expect(await stored(batch)).toEqual({ rows: 2, lines: 2 });
+});
+
+test("a line that is from the future at the first sending, and no longer at the second, is stored once", async () => {
+  const batch = batchOf([line({ time: (Date.now() / 1000 + 6 * 60).toFixed(3) })]);
+  await send(batch);
+  passedMs = 2 * 60 * 1000;
+  await send(batch, { isRetry: true });
+  passedMs = 0;
+  expect(await stored(batch)).toEqual({ rows: 1, lines: 1 });
 });
 
 test("a distribution that is deleted between two tries keeps its lines, once", async () => {
