@@ -87,10 +87,13 @@ async function csvOf(api: ApiClient, query: Query & Apart & { metrics: string })
   return textOf(await api.GET("/api/v1/reports/traffic", asked));
 }
 
+const OTHERWISE =
+  "look at its name, or set EDGEWRIGHT_URL and EDGEWRIGHT_TOKEN to ask as a member of the account that has it";
+
 async function distributionOf(api: ApiClient, domain: string): Promise<string> {
   const { data } = answerOf(await api.GET("/api/v1/distributions", { params: { query: { domain } } }));
   const [found] = data;
-  if (found === undefined) throw new StartError(`There is no distribution of ${domain}: look at its name.`);
+  if (found === undefined) throw new StartError(`This account has no distribution of ${domain}: ${OTHERWISE}.`);
   return found.id;
 }
 
