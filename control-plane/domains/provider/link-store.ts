@@ -107,11 +107,21 @@ export async function areProvidersBehind(reads: Reads, before: Date): Promise<bo
   return behind !== undefined;
 }
 
-/** Never back: another process may have come further. */
+export interface Synced {
+  /** What was asked for, with nothing missing in it. */
+  readonly from: Date;
+  readonly until: Date;
+  /** What is older can no longer be taken over, so nobody waits for it. */
+  readonly oldest: Date;
+  /** When everything that may be revised was asked for, if it was. */
+  readonly revisedAt: Date | undefined;
+}
+
+/** Never back: another process may have come further. And over no gap: what lies before it would never be asked for again. */
 export async function recordSynced(
   tx: Tx,
   ids: readonly string[],
-  { until, revisedAt }: { until: Date; revisedAt: Date | undefined },
+  { from, until, oldest, revisedAt }: Synced,
 ): Promise<void> {
   await ProviderLinkModel.query(tx)
     .patch({
@@ -119,7 +129,8 @@ export async function recordSynced(
       syncError: null,
       ...(revisedAt === undefined ? {} : { revisedAt }),
     })
-    .whereIn("id", [...ids]);
+    .whereIn("id", [...ids])
+    .whereRaw("?::timestamptz <= greatest(synced_until, since, ?::timestamptz)", [from, oldest]);
 }
 
 export async function recordLeftOut(tx: Tx, ids: readonly string[], error: string): Promise<void> {

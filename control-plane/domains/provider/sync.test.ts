@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { inTransaction } from "../../database/transaction.ts";
 import { GCORE_TOKEN, startTestGcore } from "./gcore/test-gcore.ts";
 import { areProvidersBehind } from "./index.ts";
+import { recordSynced } from "./link-store.ts";
 import { syncProvider } from "./sync.ts";
 import { type Cut, openCutWay } from "./test-cut.ts";
 import { openProviderWorld, type ProviderWorld } from "./test-world.ts";
@@ -214,4 +216,68 @@ test("a provider that fails again and again is left alone; one that is disabled 
   expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", error: "Gcore answered 503." });
   expect(gcore.asked.length - before).toBeLessThanOrEqual(12);
   expect(await world.sync("tm_swift")).toMatchObject({ outcome: "not_configured", points: 0 });
+});
+
+/** One request, as often as it is tried. */
+const FAILURE = Array.from({ length: 4 }, () => ({ status: 500, body: {} }));
+const hoursAgo = (hours: number) => minutesAgo(hours * 60);
+
+async function linkOf(resource: string) {
+  const [found] = await world.links.list({ provider: "gcore", resource }, { limit: 1 });
+  return found;
+}
+
+test("after a piece that failed no later one counts as taken over: the next run begins with it", async () => {
+  const { resource, distribution } = await linked(hoursAgo(54));
+  for (const hours of [50, 26, 1]) gcore.say(resource, hoursAgo(hours), { requests: 10, sent_bytes: 100 });
+  gcore.misbehave(...FAILURE);
+  const before = gcore.asked.length;
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "failed", points: 0, error: "Gcore answered 500." });
+  expect(gcore.asked).toHaveLength(before + FAILURE.length);
+  expect(await linkOf(resource)).toMatchObject({ syncedUntil: null, revisedAt: null });
+  expect(await areProvidersBehind(world.db, hoursAgo(53))).toBe(true);
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "synced", points: 3 });
+  expect(await world.reported(distribution)).toEqual({ requests: 30, bytes_out: 300 });
+  expect(await linkOf(resource)).toMatchObject({ syncedUntil: minutesAgo(0), revisedAt: START });
+  expect(await areProvidersBehind(world.db, minutesAgo(0))).toBe(false);
+});
+
+test("what failed after an outage is asked for again, however old it is meanwhile; other links go on", async () => {
+  world.setTime(hoursAgo(120));
+  const { resource, distribution } = await linked(hoursAgo(122));
+  gcore.say(resource, hoursAgo(121), { requests: 1, sent_bytes: 10 });
+  await world.sync("gcore");
+  const stopped = await linkOf(resource);
+  world.setTime(START);
+  for (const hours of [110, 90, 1]) gcore.say(resource, hoursAgo(hours), { requests: 10, sent_bytes: 100 });
+  const other = await linked(hoursAgo(30));
+  for (const hours of [29, 1]) gcore.say(other.resource, hoursAgo(hours), { requests: 4, sent_bytes: 40 });
+  // The first piece is taken over, the second is not.
+  gcore.misbehave(undefined, ...FAILURE);
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "partly", points: 3, error: "Gcore answered 500." });
+  expect(await world.reported(other.distribution)).toEqual({ requests: 8, bytes_out: 80 });
+  expect(await linkOf(other.resource)).toMatchObject({ syncedUntil: minutesAgo(0) });
+  expect(await world.reported(distribution)).toEqual({ requests: 11, bytes_out: 110 });
+  const { revisedAt } = stopped ?? {};
+  expect(await linkOf(resource)).toMatchObject({ syncedUntil: hoursAgo(96), revisedAt });
+  expect(await areProvidersBehind(world.db, hoursAgo(95))).toBe(true);
+  expect(await world.sync("gcore")).toMatchObject({ outcome: "synced" });
+  expect(await world.reported(distribution)).toEqual({ requests: 31, bytes_out: 310 });
+  expect(await areProvidersBehind(world.db, minutesAgo(0))).toBe(false);
+});
+
+test("how far it came is noted over no gap, unless nobody can fill it any more", async () => {
+  const { resource } = await linked(hoursAgo(54));
+  const [id, oldest] = [(await linkOf(resource))?.id ?? "", hoursAgo(1440)];
+  async function noted(from: Date, until: Date, since = oldest) {
+    const period = { from, until, oldest: since, revisedAt: undefined };
+    await inTransaction(world.db, (tx) => recordSynced(tx, [id], period));
+    return (await linkOf(resource))?.syncedUntil;
+  }
+  expect(await noted(hoursAgo(53), hoursAgo(52))).toBeNull();
+  expect(await noted(hoursAgo(54), hoursAgo(30))).toEqual(hoursAgo(30));
+  expect(await noted(hoursAgo(20), hoursAgo(10))).toEqual(hoursAgo(30));
+  expect(await noted(hoursAgo(50), hoursAgo(40))).toEqual(hoursAgo(30));
+  expect(await noted(hoursAgo(40), hoursAgo(20))).toEqual(hoursAgo(20));
+  expect(await noted(hoursAgo(10), minutesAgo(0), hoursAgo(10))).toEqual(minutesAgo(0));
 });

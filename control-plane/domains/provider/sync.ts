@@ -4,7 +4,7 @@ import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
 import { type Database, inTransaction } from "../../database/transaction.ts";
 import { type ApiSettings, openApi } from "./apis.ts";
 import { findLinksToSync, type LinkRecord, nextPull, recordLeftOut, recordSynced } from "./link-store.ts";
-import { batchesOf, piecesOf, REVISED_MS, type SyncBatch } from "./rules.ts";
+import { BACK_MAX_MS, batchesOf, piecesOf, REVISED_MS, type SyncBatch } from "./rules.ts";
 import { type ProviderApi, ProviderError, type ProviderName } from "./statistics.ts";
 import { insertStatistics, sumUp } from "./statistics-store.ts";
 import { findProvider, recordFinding } from "./store.ts";
@@ -56,6 +56,8 @@ interface Run {
   readonly now: Date;
   readonly signal: AbortSignal;
   readonly leftOut: Map<string, string>;
+  /** Links of which something is missing: the next run begins there, this one asks for nothing that comes after it. */
+  readonly interrupted: Set<string>;
   points: number;
   requests: number;
   bytesOut: number;
@@ -79,12 +81,13 @@ export async function syncProvider(
   const links = await findLinksToSync(db, { provider: name, endedAfter });
   const api = openApi(provider, settings);
   const batches = batchesOf(links, { now, from, resourcesMax: api.resourcesMax });
-  const run: Run = { settings, provider: name, api, now, signal, leftOut: new Map(), ...NOTHING_YET };
+  const missing = { leftOut: new Map<string, string>(), interrupted: new Set<string>() };
+  const run: Run = { settings, provider: name, api, now, signal, ...missing, ...NOTHING_YET };
 
   const pieces = batches.flatMap((batch) => piecesOf(batch, api.periodMaxMs).map((piece) => ({ batch, piece })));
   for (const [index, { batch, piece }] of pieces.entries()) {
     if (run.misses >= MISSES_MAX) break;
-    const open = batch.links.filter(({ resource }) => !run.leftOut.has(resource));
+    const open = batch.links.filter(({ id, resource }) => !run.leftOut.has(resource) && !run.interrupted.has(id));
     await takeOver(run, open, { ...piece, isLast: piece.to.getTime() === batch.to.getTime() && batch.isWhole });
     progress?.({ provider: name, done: index + 1, pieces: pieces.length, points: run.points });
   }
@@ -122,8 +125,10 @@ async function takeOver(run: Run, links: readonly LinkRecord[], piece: Piece): P
     await sumUp(settings.clickhouse, counted, await nextPull(settings.db), signal);
   });
   const ids = links.map(({ id }) => id);
+  const oldest = new Date(run.now.getTime() - BACK_MAX_MS);
   const revisedAt = piece.isLast ? run.now : undefined;
-  await inTransaction(settings.db, (tx) => recordSynced(tx, ids, { until: piece.to, revisedAt }));
+  const synced = { from: piece.from, until: piece.to, oldest, revisedAt };
+  await inTransaction(settings.db, (tx) => recordSynced(tx, ids, synced));
   run.points += rows.length;
   run.requests += sum(rows.map(({ statistic }) => statistic.requests));
   run.bytesOut += sum(rows.map(({ statistic }) => statistic.bytesOut));
@@ -150,6 +155,7 @@ async function leaveOut(run: Run, links: readonly LinkRecord[], piece: Piece, er
   if (error.fault === "passing") {
     run.misses += MISSES_OF_FAILURE;
     run.error = error.message;
+    for (const { id } of links) run.interrupted.add(id);
     return;
   }
   run.misses += 1;
