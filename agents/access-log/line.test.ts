@@ -13,7 +13,7 @@ const values = fc.oneof(
   fc.uuid(),
   fc.constantFrom<unknown>(
     ...[undefined, null, "", "0", "1700000000.123", "1700000000.1234", "17000000000", -0, 0, 1, 65_535, 65_536],
-    ...[2 ** 32 - 1, 2 ** 32, 2 ** 43, 2 ** 43 + 1, 2 ** 53, 1e300, Number.NaN, Number.POSITIVE_INFINITY, true, [], {}],
+    ...[2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 40 + 1, 2 ** 53, 1e300, Number.NaN, Number.POSITIVE_INFINITY, true, [], {}],
     ...[
       "0".repeat(64),
       "0".repeat(65),
@@ -42,6 +42,11 @@ test("a field that is missing is found, unless older edges had none", () => {
     return isLine(rest);
   });
   expect(optional.sort()).toEqual(["content_type", "fetched_bytes", "origin_bytes", "query", "ttfb_ms", "weight"]);
+});
+
+test.each(["bytes_out", "bytes_in", "origin_bytes", "fetched_bytes"])("no answer has more %s than a TiB", (name) => {
+  expect(isLine({ ...line(), [name]: 2 ** 40 })).toBe(true);
+  expect(isLine({ ...line(), [name]: 2 ** 40 + 1 })).toBe(false);
 });
 
 test.each(["", "null", "[]", '"x"', "{", '{"time":"1"}', "\u0000"])("%j is no line", (text) => {

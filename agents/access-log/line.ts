@@ -5,8 +5,8 @@ import { parseJson } from "../apply/document.ts";
 
 const UINT16_MAX = 2 ** 16 - 1;
 const UINT32_MAX = 2 ** 32 - 1;
-/** 8 TiB in one answer: more is no traffic. */
-const BYTES_MAX = 2 ** 43;
+/** 1 TiB in one answer: more is no traffic. */
+const BYTES_MAX = 2 ** 40;
 
 const ADDRESS_LENGTH_MAX = 64;
 

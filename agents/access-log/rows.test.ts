@@ -79,6 +79,45 @@ test("words that viewers choose freely are kept apart only where they are known 
   expect(rows[1]).toMatchObject({ method: "other", protocol: "other", tls: "other" });
 });
 
+test("what names no host is none, and of a long path its beginning is kept", async () => {
+  const path = `/${"x".repeat(8_000)}.css`;
+  const { rows } = await make(
+    line({ host: "WWW.Example.com", referrer_host: "News.Example", path, content_type: "" }),
+    line({ host: `${"x".repeat(250)}.com`, referrer_host: "r".repeat(254) }),
+    line({ host: "a b", referrer_host: "<b>\u202e" }),
+    line({ host: `${"x".repeat(249)}.com`, referrer_host: "[2001:db8::1]" }),
+  );
+  expect(rows.map((row) => [row.host.length, row.referrer_host])).toEqual([
+    [15, "news.example"],
+    [0, ""],
+    [0, ""],
+    [253, "[2001:db8::1]"],
+  ]);
+  expect(rows[0]).toMatchObject({ host: "www.example.com", path: path.slice(0, 1_024), content_kind: "style" });
+});
+
+test.each([
+  ["/", "x", 1_024],
+  ["/", "é", 1_023],
+  ["/", "€", 1_024],
+  ["/x", "€", 1_022],
+  ["/", "😀", 1_021],
+])("a long path of %s and %s ends with a whole character", async (begin, character, bytes) => {
+  const sent = [341, 342, 1_024].map((count) => line({ path: begin + character.repeat(count) }));
+  const paths = (await make(...sent)).rows.map((row) => row.path);
+  for (const [index, path] of paths.entries()) {
+    expect(sent[index]?.path.startsWith(path)).toBe(true);
+    expect(path).not.toContain("\ufffd");
+    expect(Buffer.from(path).toString()).toBe(path);
+  }
+  expect(Buffer.byteLength(paths[2] ?? "")).toBe(bytes);
+});
+
+test("a batch that comes again has the very same rows, whatever was cut", async () => {
+  const { body } = batchOf([line({ path: `/${"€".repeat(2_000)}`, host: "a b", referrer_host: "r".repeat(300) })]);
+  expect(await makeRows(body, batch)).toEqual(await makingWith(Buffer.alloc(32, 1))(body, batch));
+});
+
 test("a hit has asked no origin, though it may have waited for one", async () => {
   const waited = { origin_ms: 300, ttfb_ms: 301, origin_bytes: 210 };
   const { rows } = await make(line({ ...waited, cache_status: "HIT" }), line({ ...waited, cache_status: "MISS" }));

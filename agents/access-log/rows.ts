@@ -70,9 +70,9 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
       request_id: line.request_id,
       account_id: line.account.toLowerCase(),
       distribution_id: line.distribution.toLowerCase(),
-      host: line.host,
+      host: hostOf(line.host),
       method: methods.has(line.method) ? line.method : OTHER,
-      path: line.path,
+      path: beginningOfPath(line.path),
       query: line.query ?? "",
       status: line.status,
       cache_status: cacheStatuses.has(line.cache_status) ? line.cache_status : NO_CACHE_STATUS,
@@ -86,7 +86,7 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
       tls: tlsVersions.has(line.tls) ? line.tls : OTHER,
       country,
       asn,
-      referrer_host: line.referrer_host.toLowerCase(),
+      referrer_host: hostOf(line.referrer_host),
       user_agent_family: familyOf(line.user_agent),
       content_kind: contentKindOf(line.content_type ?? "", line.path),
       client_hash: hash,
@@ -146,6 +146,28 @@ const cacheStatuses: ReadonlySet<string> = new Set([
 const protocols: ReadonlySet<string> = new Set(["HTTP/0.9", "HTTP/1.0", "HTTP/1.1", "HTTP/2.0", "HTTP/3.0"]);
 /** Empty: over plain HTTP. */
 const tlsVersions: ReadonlySet<string> = new Set(["", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"]);
+
+/** Of names, and of addresses of both kinds; 253 is what the DNS allows. */
+const HOST = /^[a-z0-9._:[\]-]{1,253}$/;
+/** Each is kept in the counts of days too: who sends random ones must not fill the disks of all. */
+const PATH_BYTES_MAX = 1_024;
+/** In UTF-8, of a unit of UTF-16. */
+const UNIT_BYTES_MAX = 3;
+
+/** Empty: what stands there names no host. */
+function hostOf(text: string): string {
+  const host = text.toLowerCase();
+  return HOST.test(host) ? host : "";
+}
+
+const encoder = new TextEncoder();
+const room = new Uint8Array(PATH_BYTES_MAX);
+
+/** Whole characters alone. */
+function beginningOfPath(path: string): string {
+  if (path.length * UNIT_BYTES_MAX <= PATH_BYTES_MAX) return path;
+  return path.slice(0, encoder.encodeInto(path, room).read);
+}
 
 /**
  * A line from the future was written by a clock that is ahead. One from the past may simply have waited while the
