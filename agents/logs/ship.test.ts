@@ -201,6 +201,19 @@ test("a batch that is too large for whoever takes it goes in smaller ones", asyn
   expect(Math.max(...[...controlPlane.batches.values()].map((text) => text.length))).toBeLessThan(2 * 1024 * 1024);
 });
 
+test("a batch that may have arrived is not cut, also when it is too large now; what follows is smaller", async () => {
+  controlPlane.misbehave.logs.push("cut after taking", "413");
+  const first = await write(1_000, "x".repeat(1_000));
+  ship();
+  await controlPlane.untilLogs((lines) => lines.length === 1_000, 20_000);
+  const second = await write(1_000, "x".repeat(1_000));
+  const lines = await controlPlane.untilLogs((got) => got.length === 2_000, 20_000);
+  expect(idsOf(lines)).toEqual([...first, ...second]);
+  const [whole = "", ...smaller] = [...controlPlane.batches.values()];
+  expect(whole.split("\n").length - 1).toBe(1_000);
+  expect(Math.max(...smaller.map((text) => text.length))).toBeLessThan(whole.length * 0.6);
+});
+
 test("a batch that the control plane refuses for good is set aside and counted, and those behind it arrive", async () => {
   controlPlane.misbehave.logs.push("400", "400", "400", "400", "400");
   await write(3);

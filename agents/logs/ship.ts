@@ -112,6 +112,8 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
       if (delivered === "not taken") return "not taken";
       if (delivered === "too large") {
         bytesMax = Math.max(BATCH_BYTES_MIN, Math.floor(next.bytes.length / 2));
+        // Under other names it could be stored twice: what may have arrived stays what it is, and what follows is smaller.
+        if (tries > 1) return "not taken";
         await save({ ...position, pending: null });
         tries = 0;
         return "more";
@@ -238,7 +240,8 @@ async function deliver(
     if (signal.aborted) throw error;
     if (tries === 1)
       shipping.log.warn({ error }, `${destination.name} does not take the access log for now; it waits on the disk`);
-    if (destination.isTooLarge(error) && bytes.length > BATCH_BYTES_MIN) return "too large";
+    const isTooLarge = destination.isTooLarge(error) && bytes.length > BATCH_BYTES_MIN;
+    if (isTooLarge && tries < TRIES_WHEN_REFUSED) return "too large";
     if (tries < TRIES_WHEN_REFUSED || !destination.isFinal(error)) return "not taken";
     await setAside(shipping, id, lines, error);
     return { setAside: lines.length };
