@@ -161,7 +161,8 @@ ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (account_id, what, distribution_id, value, day)
 TTL day + INTERVAL 400 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+-- Single values are looked up in it: small granules, so that little is read for each.
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, index_granularity = 1024;
 CREATE MATERIALIZED VIEW IF NOT EXISTS top_day_view TO top_day AS
 SELECT
     account_id, key.1 AS what, key.2 AS distribution_id, key.3 AS value, day,
