@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Pool } from "undici";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { z } from "zod";
 import { accessLogLineSchema, type FeedRecord } from "../agents/contract.ts";
 import { CompileRefusal, compileDocument } from "../edge-templates/index.ts";
 import { readDesired } from "../edge-templates/test-desired.ts";
@@ -18,6 +19,9 @@ const TEXTS = [...FIXED_TEXTS, ...generatedTexts(2100)];
 /** Values that are no texts where one should be. */
 const OTHER_VALUES = [null, true, 0, -1, 1e308, [], {}, [1], ["a", {}], { a: 1 }];
 const BATCH = 100;
+
+/** The account is the document's own text: a line of one that is none is whole, and for agents to leave out (line.test.ts). */
+const wholeLineSchema = accessLogLineSchema.extend({ account: z.string() });
 
 type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
 type Path = readonly (string | number)[];
@@ -227,7 +231,7 @@ async function assertNothingEscaped(): Promise<void> {
     );
   expect(faults.slice(0, 3)).toEqual([]);
   const lines = (await readFile(join(sites.edge.home, "logs", "access.log"), "utf8")).split("\n").filter(Boolean);
-  const broken = lines.filter((line) => !accessLogLineSchema.safeParse(parsedOrUndefined(line)).success);
+  const broken = lines.filter((line) => !wholeLineSchema.safeParse(parsedOrUndefined(line)).success);
   expect(broken.slice(0, 3)).toEqual([]);
 }
 
