@@ -2,13 +2,21 @@
 import { z } from "zod";
 import type { LogStanding } from "../../../agents/contract.ts";
 import type { Reads, Tx } from "../../database/transaction.ts";
+import { believableLoss, LOSSES_KEPT_MS } from "./rules.ts";
 
-/** What an edge tells of again is there already. */
-export async function insertLogLosses(tx: Tx, edgeId: string, losses: LogStanding["losses"]): Promise<void> {
-  if (losses.length === 0) return;
+/** What an edge tells of again is there already; what no report is asked about any more goes. */
+export async function insertLogLosses(
+  tx: Tx,
+  { edgeId, losses, now }: { edgeId: string; losses: LogStanding["losses"]; now: Date },
+): Promise<void> {
+  await tx("edge_log_loss")
+    .where("written_to", "<", new Date(now.getTime() - LOSSES_KEPT_MS))
+    .delete();
+  const believable = losses.map((loss) => believableLoss(loss, now)).filter((loss) => loss !== undefined);
+  if (believable.length === 0) return;
   await tx("edge_log_loss")
     .insert(
-      losses.map(({ at, from, to, lines }) => ({
+      believable.map(({ at, from, to, lines }) => ({
         ...{ edge_id: edgeId, lines },
         ...{ lost_at: new Date(at), written_from: new Date(from), written_to: new Date(to) },
       })),

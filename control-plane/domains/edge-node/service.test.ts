@@ -1,6 +1,7 @@
 import { randomUUID, X509Certificate } from "node:crypto";
 import forge from "node-forge";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { z } from "zod";
 import type { EnrolRequest, ReportRequest } from "../../../agents/contract.ts";
 import { edgeGroupSettingsSchema } from "../../../edge-templates/index.ts";
 import { createSeal } from "../../../platform/seal.ts";
@@ -271,7 +272,8 @@ describe("a report", () => {
   test("tells how far the log is sent, and each loss counts once however often it is told", async () => {
     const { edge_id } = await enrolled();
     const boot_id = randomUUID();
-    const written = (text: string) => Date.parse(`2026-05-04T${text}Z`);
+    const yesterday = new Date(now.getTime() - DAY_MS).toISOString().slice(0, 10);
+    const written = (text: string) => Date.parse(`${yesterday}T${text}Z`);
     const loss = { at: written("12:00"), from: written("10:00"), to: written("10:30"), lines: 400 };
     const logs = { behind_since: written("11:00"), unsent_bytes: 5, lost_lines: 400, losses: [loss] };
     await report(edge_id, { boot_id, seq: 1, logs });
@@ -291,6 +293,35 @@ describe("a report", () => {
     await report(edge_id, { boot_id, seq: 3, logs: later });
     expect(await lostBetween("10:00", "11:00")).toBe(407);
     expect(await isBehind("11:01")).toBe(false);
+  });
+
+  test("tells no loss that cannot be, and what was lost 400 days ago goes with the next", async () => {
+    const { edge_id } = await enrolled();
+    const before = now.getTime();
+    const all = { from: new Date(0), to: new Date(8_640_000_000_000) };
+    const lostOf = async () =>
+      z
+        .array(z.object({ lines: z.coerce.number(), written_from: z.date(), written_to: z.date() }))
+        .parse(await database.db("edge_log_loss").where({ edge_id }).orderBy("written_to"));
+    const tell = (seq: number, at: number, boundaries: { from: number; to: number }) => {
+      const losses = [{ at, ...boundaries, lines: 2 ** 53 - 1 }];
+      return report(edge_id, { seq, logs: { behind_since: null, unsent_bytes: 0, lost_lines: seq, losses } });
+    };
+    await tell(1, before, { from: 8_640_000_000_000, to: 0 });
+    expect(await lostOf()).toEqual([
+      {
+        lines: 10_000_000_000,
+        written_from: new Date(before - 90 * DAY_MS),
+        written_to: new Date(before + 5 * 60_000),
+      },
+    ]);
+    expect(await findLostLines(database.db, all)).toBeGreaterThanOrEqual(10_000_000_000);
+    now = new Date(before + 399 * DAY_MS);
+    await tell(2, now.getTime(), { from: now.getTime(), to: now.getTime() });
+    expect(await lostOf()).toHaveLength(2);
+    now = new Date(before + 401 * DAY_MS);
+    await tell(3, before, { from: before, to: before });
+    expect((await lostOf()).map((row) => row.written_to)).toEqual([new Date(before + 399 * DAY_MS)]);
   });
 
   test("makes its node one that has reported since, when it follows this feed", async () => {

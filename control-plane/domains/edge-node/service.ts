@@ -210,7 +210,7 @@ export async function recordReport(
   await updateReport(tx, edgeId, { report, feedId }, now);
   const { logs } = report;
   if (logs !== undefined && logs.lost_lines !== previous?.logs?.lost_lines) {
-    await insertLogLosses(tx, edgeId, logs.losses);
+    await insertLogLosses(tx, { edgeId, losses: logs.losses, now });
   }
   if (!isDeepStrictEqual(node.capabilities, report.capabilities)) {
     await refreshCapabilities(tx, node.groupId, now, "gains once quiet");
