@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { z } from "zod";
 import type { Caller } from "../../http/caller.ts";
 import { createTestServices, inputFor } from "../distribution/test-customer.ts";
-import { monthBefore, periodOf } from "./month.ts";
+import { monthBefore, monthOf, periodOf } from "./month.ts";
 import { LAST_MONTH, openUsageWorld, type UsageWorld } from "./test-world.ts";
 
 const { from, to } = periodOf(LAST_MONTH);
@@ -51,6 +51,25 @@ async function read(path = `/usage/${LAST_MONTH}`) {
   const { status, body } = await world.call(name, "GET", path);
   expect(status, JSON.stringify(body)).toBe(200);
   return z.looseObject({}).parse(body);
+}
+
+/** Of days alone, as if their roll-up had counted what is in no line. */
+async function plantBytes(accountId: string, bytes: number): Promise<void> {
+  const row = {
+    ...{ account_id: accountId, dimension: "all", distribution_id: WHOLE_ACCOUNT, value: "" },
+    ...{ time: (from.getTime() + 5 * DAY_MS) / 1000, requests: 3, bytes_out: bytes },
+  };
+  await world.clickhouse.insert({ table: "traffic_day", values: [row], format: "JSONEachRow" });
+}
+
+/** As operators see them. */
+async function statuses() {
+  const { body } = await world.call("operator", "GET", `/platform/usage?month=${LAST_MONTH}&limit=500`);
+  const { data } = z
+    .object({ data: z.array(z.object({ account_id: z.uuid(), account: z.string(), status: z.string() })) })
+    .parse(body);
+  const own = data.filter(({ account }) => account.startsWith(name));
+  return Object.fromEntries(own.map(({ account_id, status }) => [account_id, status]));
 }
 
 function stored() {
@@ -175,11 +194,7 @@ test("a month is closed when all that is counted agrees with the lines, and not 
 test("what was counted wrongly is put right before it is billed", async () => {
   world.reconciliation.isDone = "as it is";
   await visit(1000);
-  const wrong = {
-    ...{ account_id: owner.accountId, dimension: "all", distribution_id: WHOLE_ACCOUNT, value: "" },
-    ...{ time: (from.getTime() + 5 * DAY_MS) / 1000, requests: 3, bytes_out: 77 },
-  };
-  await world.clickhouse.insert({ table: "traffic_day", values: [wrong], format: "JSONEachRow" });
+  await plantBytes(owner.accountId, 77);
   await close(72);
   expect(await stored()).toEqual([]);
   expect(await read()).toMatchObject({ bytes: 1077 });
@@ -190,6 +205,63 @@ test("what was counted wrongly is put right before it is billed", async () => {
     expect(await stored()).toHaveLength(1);
   }, WAIT);
   expect(await read()).toMatchObject({ status: "closed", requests: 1, bytes: 1000 });
+});
+
+test("an account whose parts do not add up is left open, and closed once they do; nobody else waits for it", async () => {
+  await world.operator("operator");
+  const other = await world.account(`${name}-other`);
+  const [first = owner, second = other] = [owner, other].sort((a, b) => (a.accountId < b.accountId ? -1 : 1));
+  await visit(1000, { accountId: first.accountId });
+  await visit(50, { accountId: second.accountId });
+  await plantBytes(first.accountId, 77);
+  await close(72);
+  expect(await stored()).toMatchObject([{ account_id: second.accountId, figures: { bytes: 50 } }]);
+  expect(await statuses()).toEqual({ [first.accountId]: "open", [second.accountId]: "closed" });
+  const said = { level: "error", account_id: first.accountId, month: LAST_MONTH, msg: expect.any(String) };
+  expect(world.logged()).toContainEqual(expect.objectContaining(said));
+  expect(JSON.stringify(world.logged())).toContain("1077 bytes by day, 1 and 1000 by distribution");
+  // Still wrong: nothing changes, and the month after is closed as every month is.
+  world.setTime(new Date(periodOf(monthOf(to)).to.getTime() + 72 * HOUR_MS));
+  await world.doJob("usage.close-months");
+  expect(await world.db("usage_closing").orderBy("month").pluck("month")).toEqual([LAST_MONTH, monthOf(to)]);
+  expect(await stored()).toHaveLength(1);
+  await vi.waitFor(async () => {
+    await world.reconcile();
+    await world.doJob("usage.close-months");
+    expect(await stored()).toHaveLength(2);
+  }, WAIT);
+  await world.doJob("usage.close-months");
+  const rows = await stored();
+  expect(rows.sort((one) => (one.account_id === first.accountId ? -1 : 1))).toMatchObject([
+    { account_id: first.accountId, figures: { requests: 1, bytes: 1000 } },
+    { account_id: second.accountId, figures: { bytes: 50 } },
+  ]);
+  expect(await statuses()).toEqual({ [first.accountId]: "closed", [second.accountId]: "closed" });
+});
+
+test("an account that cannot be counted is left open, and nobody of its page waits for it", async () => {
+  const others = await Promise.all([1, 2, 3, 4].map((each) => world.account(`${name}-${each}`)));
+  // No distribution has such an id.
+  const distributionId = "11111111-1111-1111-1111-111111111111";
+  const time = new Date(from.getTime() + DAY_MS);
+  await world.visit([{ accountId: owner.accountId, distributionId, time }]);
+  for (const { accountId } of others) await visit(9, { accountId });
+  await close(72);
+  const rows = await stored();
+  expect(rows.map((row) => row.account_id)).toEqual(others.map(({ accountId }) => accountId).sort());
+  expect(rows.map((row) => row.figures.bytes)).toEqual([9, 9, 9, 9]);
+  expect(await world.db("usage_closing").pluck("month")).toEqual([LAST_MONTH]);
+  expect(await read("/usage")).toMatchObject({ data: [{}, { month: LAST_MONTH, status: "open" }] });
+});
+
+test("beyond 2^53 bytes the parts still add up, and the last digits of the answer are rounded", async () => {
+  const accountId = owner.accountId;
+  const time = new Date(from.getTime() + DAY_MS);
+  const sent = [2 ** 53, 1, 1, 1];
+  await world.visit(sent.map((bytes) => ({ accountId, bytes, distributionId: randomUUID(), time })));
+  expect(await read()).toMatchObject({ status: "closing", bytes: 2 ** 53 + 4 });
+  await close(72);
+  expect(await read()).toMatchObject({ status: "closed", requests: 4, bytes: 2 ** 53 + 4 });
 });
 
 test("of an edge that is gone it is known where it stood", async () => {

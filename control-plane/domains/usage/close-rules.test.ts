@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { closeVerdict, isSettled } from "./close-rules.ts";
-import { type MonthFigures, noSums } from "./figures.ts";
+import { noSums } from "./figures.ts";
 import { periodOf } from "./month.ts";
 
 const period = periodOf("2026-11");
@@ -24,14 +24,12 @@ describe("a month", () => {
   );
 });
 
-test("figures are settled when every way to add them up gives the same", () => {
-  const one = { ...noSums, requests: 3, bytes: 30, distribution_id: null, domain: null };
-  const whole: MonthFigures = {
-    figures: { ...noSums, requests: 6, bytes: 60, bytes_by_region: { europe: 10, other: 50 }, bandwidth_p95: 0 },
-    days: [],
-    distributions: [one, one],
-  };
+test("figures are settled when every way to add them up gives the same, to the last byte", () => {
+  const bytes = 2n ** 60n + 1n;
+  const sums = { ...noSums, requests: 6n, bytes };
+  const whole = { total: sums, ofDistributions: sums, bytesOfEdges: bytes };
   expect(isSettled(whole)).toBe(true);
-  expect(isSettled({ ...whole, distributions: [one] })).toBe(false);
-  expect(isSettled({ ...whole, figures: { ...whole.figures, bytes_by_region: { europe: 59 } } })).toBe(false);
+  expect(isSettled({ ...whole, ofDistributions: { ...sums, bytes: bytes - 1n } })).toBe(false);
+  expect(isSettled({ ...whole, ofDistributions: { ...sums, requests: 5n } })).toBe(false);
+  expect(isSettled({ ...whole, bytesOfEdges: bytes - 1n })).toBe(false);
 });

@@ -1,5 +1,5 @@
 // When a month is closed. No I/O.
-import { added, type MonthFigures, noSums } from "./figures.ts";
+import type { ExactSums } from "./figures.ts";
 import type { Period } from "./month.ts";
 
 const HOUR_MS = 3_600_000;
@@ -21,9 +21,16 @@ export function closeVerdict(
   return isReconciled ? "close" : "reconciliation";
 }
 
+/** What an account used, counted in three ways. */
+export interface Countings {
+  readonly total: ExactSums;
+  readonly ofDistributions: ExactSums;
+  readonly bytesOfEdges: bigint;
+}
+
 /** Its parts add up to the whole, whichever way it is divided. */
-export function isSettled({ figures, distributions }: MonthFigures): boolean {
-  const { requests, bytes } = distributions.reduce(added, noSums);
-  const byRegion = Object.values(figures.bytes_by_region).reduce((sum, some) => sum + some, 0);
-  return requests === figures.requests && bytes === figures.bytes && byRegion === figures.bytes;
+export function isSettled({ total, ofDistributions, bytesOfEdges }: Countings): boolean {
+  return (
+    ofDistributions.requests === total.requests && ofDistributions.bytes === total.bytes && bytesOfEdges === total.bytes
+  );
 }

@@ -2,11 +2,13 @@
 // for many accounts in one question. Reads roll-ups, of the own edges and of other providers alike.
 import { z } from "zod";
 import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
-import type { Sums } from "./figures.ts";
+import type { ExactSums } from "./figures.ts";
 import { bandwidthOf, droppedAbove95th, type Period } from "./month.ts";
 import type { Used } from "./quota-rules.ts";
 
 const QUERY_SECONDS_MAX = 60;
+/** As JSON numbers, those above 2^53 would be others. */
+const SETTINGS = { max_execution_time: QUERY_SECONDS_MAX, output_format_json_quote_64bit_integers: 1 } as const;
 
 /** In place of a distribution: all of the account's. */
 const WHOLE_ACCOUNT = "distribution_id = toUUID('00000000-0000-0000-0000-000000000000')";
@@ -18,12 +20,13 @@ const SUMS = `
 
 const SUMMED = ["requests", "bytes_out", "bytes_in", "hits", "hit_bytes", "origin_requests", "origin_bytes"];
 
-/** 64 bits wide numbers may come as text. */
+/** 64 bits wide, as text (see SETTINGS). */
+const exact = z.coerce.bigint();
 const count = z.coerce.number();
 const countedSums = z.object({
-  ...{ requests: count, bytes: count, bytes_in: count, hits: count, hit_bytes: count },
-  ...{ origin_requests: count, origin_bytes: count },
-}) satisfies z.ZodType<Sums>;
+  ...{ requests: exact, bytes: exact, bytes_in: exact, hits: exact, hit_bytes: exact },
+  ...{ origin_requests: exact, origin_bytes: exact },
+}) satisfies z.ZodType<ExactSums>;
 
 export interface Accounts {
   readonly accountIds: readonly string[];
@@ -52,7 +55,7 @@ export function createCounts(clickhouse: ClickHouse) {
       const answer = await clickhouse.query({
         query,
         query_params: { accounts: accountIds, from: seconds(period.from), to: seconds(period.to) },
-        clickhouse_settings: { max_execution_time: QUERY_SECONDS_MAX },
+        clickhouse_settings: SETTINGS,
         format: "JSONEachRow",
         abort_signal: signal,
       });
@@ -86,7 +89,7 @@ export function createCounts(clickhouse: ClickHouse) {
       SELECT account_id, value AS edge_id, sum(counted.bytes_out) AS bytes
       FROM ${counted("traffic_day", { columns, dimension: "edge_id", scope: WHOLE_ACCOUNT })}
       GROUP BY account_id, edge_id`;
-    return ask(z.object({ account_id: z.uuid(), edge_id: z.string(), bytes: count }), query, of, signal);
+    return ask(z.object({ account_id: z.uuid(), edge_id: z.string(), bytes: exact }), query, of, signal);
   }
 
   /** Bits per second by account; who is left out has too little traffic for more than 0. */
@@ -118,7 +121,12 @@ export function createCounts(clickhouse: ClickHouse) {
     return new Map(rows.map(({ account_id, ...sums }) => [account_id, sums]));
   }
 
-  return { days, distributions, edges, bandwidth95, used };
+  /** Throws while ClickHouse answers nobody. */
+  async function assertAnswered(signal: AbortSignal): Promise<void> {
+    await askClickHouse(() => clickhouse.query({ query: "SELECT 1", abort_signal: signal }).then((one) => one.text()));
+  }
+
+  return { days, distributions, edges, bandwidth95, used, assertAnswered };
 }
 
 interface Part {

@@ -14,9 +14,12 @@ const sumsSchema = z.object({
 });
 export type Sums = z.output<typeof sumsSchema>;
 
-export const noSums: Sums = {
-  ...{ requests: 0, bytes: 0, bytes_in: 0, hits: 0, hit_bytes: 0 },
-  ...{ origin_requests: 0, origin_bytes: 0 },
+/** As they are counted: numbers lose their last digits above 2^53, and parts of them would not add up to their whole. */
+export type ExactSums = { readonly [Name in keyof Sums]: bigint };
+
+export const noSums: ExactSums = {
+  ...{ requests: 0n, bytes: 0n, bytes_in: 0n, hits: 0n, hit_bytes: 0n },
+  ...{ origin_requests: 0n, origin_bytes: 0n },
 };
 
 /** Of one month of an account: what an invoice is made from. Whoever adds a meter lets former months be without it. */
@@ -43,7 +46,20 @@ export interface MonthFigures {
   readonly distributions: readonly DistributionFigures[];
 }
 
-export function added(one: Sums, other: Sums): Sums {
+/** As they are stored and answered: above 2^53 the nearest that a number can be. */
+export function rounded(sums: ExactSums): Sums {
+  return {
+    requests: Number(sums.requests),
+    bytes: Number(sums.bytes),
+    bytes_in: Number(sums.bytes_in),
+    hits: Number(sums.hits),
+    hit_bytes: Number(sums.hit_bytes),
+    origin_requests: Number(sums.origin_requests),
+    origin_bytes: Number(sums.origin_bytes),
+  };
+}
+
+export function added(one: ExactSums, other: ExactSums): ExactSums {
   return {
     requests: one.requests + other.requests,
     bytes: one.bytes + other.bytes,

@@ -5,12 +5,12 @@ import type { Accounts, Counts } from "./counted.ts";
 import { findRegions } from "./edge-store.ts";
 import {
   added,
-  type DayFigures,
   type DistributionFigures,
+  type ExactSums,
   type Figures,
   type MonthFigures,
   noSums,
-  type Sums,
+  rounded,
 } from "./figures.ts";
 import { areMinutesKept, daysOf, type Period } from "./month.ts";
 import { findDomains } from "./read-model.ts";
@@ -25,7 +25,16 @@ export interface Counting {
   readonly now: Date;
 }
 
-export type Counted = Pick<MonthFigures, "figures" | "days">;
+export interface Counted extends Pick<MonthFigures, "figures" | "days"> {
+  readonly total: ExactSums;
+  /** Of all edges, wherever they stand. */
+  readonly bytesOfEdges: bigint;
+}
+
+export interface CountedDistributions {
+  readonly figures: readonly DistributionFigures[];
+  readonly total: ExactSums;
+}
 
 /** Of each of the accounts. */
 export async function countAccounts(
@@ -42,12 +51,15 @@ export async function countAccounts(
   return new Map(
     of.accountIds.map((id) => {
       const everyDay = filled(daysByAccount.get(id) ?? [], of.period);
+      const own = edgesByAccount.get(id) ?? [];
+      const total = everyDay.reduce(added, noSums);
       const figures: Figures = {
-        ...everyDay.reduce(added, noSums),
-        bytes_by_region: byRegion(edgesByAccount.get(id) ?? [], regions),
+        ...rounded(total),
+        bytes_by_region: byRegion(own, regions),
         bandwidth_p95: areMinutesKept(of.period, now) ? (bandwidths.get(id) ?? 0) : null,
       };
-      return [id, { figures, days: everyDay }];
+      const days = everyDay.map((day) => ({ date: day.date, ...rounded(day) }));
+      return [id, { figures, days, total, bytesOfEdges: own.reduce((sum, { bytes }) => sum + bytes, 0n) }];
     }),
   );
 }
@@ -57,7 +69,7 @@ export async function countDistributions(
   { reads, counts, signal }: Omit<Counting, "now">,
   of: Accounts,
   namedMax = NAMED_MAX,
-): Promise<ReadonlyMap<string, readonly DistributionFigures[]>> {
+): Promise<ReadonlyMap<string, CountedDistributions>> {
   const counted = byAccount(await counts.distributions(of, signal));
   const named = new Map([...counted].map(([account, rows]) => [account, rows.slice(0, namedMax)]));
   const ids = [...named.values()].flat().map(({ distribution_id: id }) => id);
@@ -66,17 +78,14 @@ export async function countDistributions(
     [...named].map(([account, rows]) => {
       const figures: DistributionFigures[] = rows.map((row) => ({
         ...{ distribution_id: row.distribution_id, domain: domains.get(row.distribution_id) ?? null },
-        ...sumsOf(row),
+        ...rounded(row),
       }));
-      const others = (counted.get(account) ?? []).slice(namedMax);
-      if (others.length > 0) figures.push({ distribution_id: null, domain: null, ...others.reduce(added, noSums) });
-      return [account, figures];
+      const all = counted.get(account) ?? [];
+      const others = all.slice(namedMax).reduce(added, noSums);
+      if (all.length > namedMax) figures.push({ distribution_id: null, domain: null, ...rounded(others) });
+      return [account, { figures, total: rows.reduce(added, others) }];
     }),
   );
-}
-
-function sumsOf(row: Sums): Sums {
-  return added(row, noSums);
 }
 
 function byAccount<Row extends { readonly account_id: string }>(rows: readonly Row[]): ReadonlyMap<string, Row[]> {
@@ -89,20 +98,22 @@ function byAccount<Row extends { readonly account_id: string }>(rows: readonly R
   return grouped;
 }
 
+type ExactDay = ExactSums & { readonly date: string };
+
 /** Every day of the period: what had no traffic is zero. */
-function filled(days: readonly (Sums & { readonly date: string })[], period: Period): readonly DayFigures[] {
+function filled(days: readonly ExactDay[], period: Period): readonly ExactDay[] {
   const known = new Map(days.map((day) => [day.date, day]));
-  return daysOf(period).map((date) => ({ date, ...sumsOf(known.get(date) ?? noSums) }));
+  return daysOf(period).map((date) => known.get(date) ?? { date, ...noSums });
 }
 
 function byRegion(
-  edges: readonly { readonly edge_id: string; readonly bytes: number }[],
+  edges: readonly { readonly edge_id: string; readonly bytes: bigint }[],
   regions: ReadonlyMap<string, Region>,
 ): Figures["bytes_by_region"] {
-  const bytes: Partial<Record<Region, number>> = {};
+  const bytes = new Map<Region, bigint>();
   for (const edge of edges) {
     const region = regions.get(edge.edge_id) ?? "other";
-    bytes[region] = (bytes[region] ?? 0) + edge.bytes;
+    bytes.set(region, (bytes.get(region) ?? 0n) + edge.bytes);
   }
-  return bytes;
+  return Object.fromEntries([...bytes].map(([region, exact]) => [region, Number(exact)]));
 }

@@ -31,7 +31,16 @@ export const quotasQuery = z.object({
 });
 export type QuotasQuery = z.output<typeof quotasQuery>;
 
-const used = z.int().min(0).meta({ description: "In the running month, as far as edges have sent it." });
+/** No `z.int()`, which ends at 2^53. */
+const used = z
+  .number()
+  .min(0)
+  .meta({
+    ...{
+      type: "integer",
+      description: "In the running month, as far as edges have sent it. Above 2^53 it is rounded.",
+    },
+  });
 const part = z.object({ limit: z.int().nullable(), used });
 
 const exampleQuota = {

@@ -1,7 +1,7 @@
 // What is read across owners: which accounts there are, and what distributions are called.
 import { z } from "zod";
 import type { Reads } from "../../database/transaction.ts";
-import type { Period } from "./month.ts";
+import { type Month, type Period, periodOf } from "./month.ts";
 
 const accountRow = z.object({ id: z.uuid(), name: z.string() });
 export type AccountRow = z.output<typeof accountRow>;
@@ -11,15 +11,30 @@ export async function findAccounts(
   reads: Reads,
   { period, after, limit }: { period: Period; after: string | undefined; limit: number },
 ): Promise<readonly AccountRow[]> {
+  const rows: unknown = await accountsOf(reads, period, after).limit(limit);
+  return z.array(accountRow).parse(rows);
+}
+
+function accountsOf(reads: Reads, period: Period, after: string | undefined) {
   const query = reads("account")
     .select("id", "name")
     .where("created_at", "<", period.to)
     .where((either) => either.whereNull("deleted_at").orWhere("deleted_at", ">=", period.from))
-    .orderBy("id")
-    .limit(limit);
-  if (after !== undefined) query.where("id", ">", after);
-  const rows: unknown = await query;
-  return z.array(accountRow).parse(rows);
+    .orderBy("id");
+  return after === undefined ? query : query.where("id", ">", after);
+}
+
+/** Those of that month whose figures are not stored yet. */
+export async function findOpenAccounts(
+  reads: Reads,
+  { month, after, limit }: { month: Month; after: string | undefined; limit: number },
+): Promise<readonly string[]> {
+  const stored = reads("usage_month").where({ month }).whereRaw("account_id = account.id");
+  const rows: unknown = await accountsOf(reads, periodOf(month), after).whereNotExists(stored).limit(limit);
+  return z
+    .array(accountRow)
+    .parse(rows)
+    .map(({ id }) => id);
 }
 
 export async function findFirstAccountTime(reads: Reads): Promise<Date | undefined> {

@@ -35,18 +35,20 @@ export const accountsUsageQuery = z.object({
 });
 export type AccountsUsageQuery = z.output<typeof accountsUsageQuery>;
 
-const count = z.int().min(0);
+/** No `z.int()`, which ends at 2^53. */
+const count = z.number().min(0).meta({ type: "integer" });
+const ROUNDED = "Above 2^53 the last digits are rounded.";
 const share = z.number().min(0).max(1);
 
 const sums = {
   requests: count,
-  bytes: count.meta({ description: "Sent to viewers, headers too." }),
-  bytes_in: count.meta({ description: "Received from viewers." }),
+  bytes: count.meta({ description: `Sent to viewers, headers too. ${ROUNDED}` }),
+  bytes_in: count.meta({ description: `Received from viewers. ${ROUNDED}` }),
   hits: count.meta({ description: "Requests that were served from the cache." }),
   hit_ratio: share.meta({ description: "Of the requests; 0 where there were none." }),
   byte_hit_ratio: share.meta({ description: "Of the bytes; 0 where there were none." }),
   origin_requests: count,
-  origin_bytes: count.meta({ description: "Received from the origins." }),
+  origin_bytes: count.meta({ description: `Received from the origins. ${ROUNDED}` }),
 };
 
 const exampleSums = {
@@ -68,7 +70,8 @@ export const usageMonthReply = z
     month: z.string().meta({ description: "In UTC." }),
     status: z.enum(["open", "closing", "closed"]).meta({
       description:
-        "`open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.",
+        "`open`: it is not over; or it was closed for others, and this account's figures do not add up yet. " +
+        "`closing`: it is over, and edges may still send lines of it. `closed`: the figures are final.",
     }),
     counted_until: z.iso
       .datetime()
@@ -76,7 +79,7 @@ export const usageMonthReply = z
     closed_at: z.iso.datetime().nullable(),
     ...sums,
     bytes_by_region: z.record(z.enum(regions), count).meta({
-      description: "By where the edges stood that sent them; `other` where nobody said, and other providers.",
+      description: `By where the edges stood that sent them; \`other\` where nobody said, and other providers. ${ROUNDED}`,
     }),
     bandwidth_p95: count.nullable().meta({
       description:

@@ -4,6 +4,7 @@ import type { ClickHouse } from "../../database/clickhouse.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { findAccount } from "../account/index.ts";
+import { findClosings } from "./closing-store.ts";
 import { createCounts } from "./counted.ts";
 import type { Figures, MonthFigures } from "./figures.ts";
 import { type Month, monthBefore, monthOf, monthsBetween, pastOf, periodOf } from "./month.ts";
@@ -57,10 +58,12 @@ export function createUsageService({
     const months = monthsBetween(first, last, limit + 1);
     const shown = months.slice(0, limit);
     const closed = new Map((await findClosedMonths(db, accountId, shown)).map((one) => [one.month, one]));
+    const closings = await findClosings(db, shown);
     const items: UsageMonth[] = [];
     for (const month of shown) {
       const stored = closed.get(month);
-      items.push(stored === undefined ? await countSoFar(accountId, month, signal) : closedUsage(stored));
+      if (stored !== undefined) items.push(closedUsage(stored));
+      else items.push(openUsage(month, await countSoFar(accountId, month, signal), closings));
     }
     return { items, hasMore: months.length > limit };
   }
@@ -69,12 +72,12 @@ export function createUsageService({
     return monthOf((await findAccount(db, accountId))?.createdAt ?? now);
   }
 
-  async function countSoFar(accountId: string, month: Month, signal: AbortSignal): Promise<UsageMonth> {
+  async function countSoFar(accountId: string, month: Month, signal: AbortSignal): Promise<Figures> {
     const period = pastPeriodOf(month);
     const counted = await countAccounts(countingOf(signal), { accountIds: [accountId], period });
     const figures = counted.get(accountId)?.figures;
     if (figures === undefined) throw new Error("an account is counted, and be it zero");
-    return openUsage(month, figures);
+    return figures;
   }
 
   /** With its days and distributions. */
@@ -97,9 +100,9 @@ export function createUsageService({
     const own = counted.get(accountId);
     if (own === undefined) throw new Error("an account is counted, and be it zero");
     return {
-      ...openUsage(month, own.figures),
+      ...openUsage(month, own.figures, await findClosings(db, [month])),
       days: own.days,
-      distributions: distributions.get(accountId) ?? [],
+      distributions: distributions.get(accountId)?.figures ?? [],
     };
   }
 
@@ -115,19 +118,21 @@ export function createUsageService({
     const closed = new Map((await findClosedAccounts(db, month, ids)).map((one) => [one.accountId, one]));
     const others = ids.filter((id) => !closed.has(id));
     const counted = await countAccounts(countingOf(signal), { accountIds: others, period });
+    const closings = await findClosings(db, [month]);
     const items = shown.flatMap(({ id: accountId, name: accountName }) => {
       const stored = closed.get(accountId);
       const figures = counted.get(accountId)?.figures;
       if (stored !== undefined) return [{ accountId, accountName, ...closedUsage(stored) }];
-      return figures === undefined ? [] : [{ accountId, accountName, ...openUsage(month, figures) }];
+      return figures === undefined ? [] : [{ accountId, accountName, ...openUsage(month, figures, closings) }];
     });
     return { items, hasMore: found.length > limit };
   }
 
-  function openUsage(month: Month, figures: Figures): UsageMonth {
-    const isOver = month < monthOf(clock());
+  /** A month that was closed without it is open again, not about to be closed. */
+  function openUsage(month: Month, figures: Figures, closings: ReadonlySet<Month>): UsageMonth {
+    const isClosing = month < monthOf(clock()) && !closings.has(month);
     return {
-      ...{ month, status: isOver ? "closing" : "open", closedAt: null, figures },
+      ...{ month, status: isClosing ? "closing" : "open", closedAt: null, figures },
       countedUntil: pastPeriodOf(month).to,
     };
   }

@@ -59,7 +59,8 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const callers = new Map<string, Caller>();
   const usage = createUsageService({ db, clickhouse, clock });
   const quotas = createQuotaService({ db, clickhouse, defaults, clock });
-  const log = createLogger({ role: "test", level: "silent" });
+  const errors: string[] = [];
+  const log = createLogger({ role: "test", level: "error", destination: { write: (line) => errors.push(line) } });
   const reconciliation: { isDone: boolean | "as it is" } = { isDone: true };
   const isDone = async (period: Period, signal: AbortSignal) =>
     reconciliation.isDone === "as it is" ? isReconciled({ clickhouse }, period, signal) : reconciliation.isDone;
@@ -90,6 +91,9 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
     ...{ told, db, clickhouse, clock },
     /** Whether what is counted agrees with the lines: somebody's word, or the reconciler's. */
     reconciliation,
+
+    /** What was logged as an error so far. */
+    logged: (): readonly unknown[] => errors.map((line) => JSON.parse(line)),
 
     /** As the job of the reports does, without waiting for inserts that may be under way. */
     reconcile: () => reconcile({ clickhouse, log, settleMs: 0 }, AbortSignal.timeout(JOB_TIMEOUT_MS)),

@@ -95,7 +95,7 @@ test("of more distributions than are named the largest are, and the others added
   await world.visit([10, 30, 20, 40].map((bytes) => ({ accountId, bytes, distributionId: randomUUID(), time: from })));
   const counting = { reads: world.db, counts: createCounts(world.clickhouse), signal: AbortSignal.timeout(10_000) };
   const of = { accountIds: [accountId], period: periodOf(LAST_MONTH) };
-  const named = (await countDistributions(counting, of, 2)).get(accountId);
+  const named = (await countDistributions(counting, of, 2)).get(accountId)?.figures;
   expect(named?.map(({ bytes, requests }) => [bytes, requests])).toEqual([
     [40, 1],
     [30, 1],
