@@ -2728,12 +2728,12 @@ export interface components {
             source: "account" | "default";
             requests: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
                 used: number;
             };
             bytes: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
                 used: number;
             };
             /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
@@ -2789,7 +2789,7 @@ export interface components {
             /** @description In UTC. */
             month: string;
             /**
-             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @description `open`: it is not over; or it was closed for others, and this account's figures do not add up yet. `closing`: it is over, and edges may still send lines of it. `closed`: the figures are final.
              * @enum {string}
              */
             status: "open" | "closing" | "closed";
@@ -2800,9 +2800,9 @@ export interface components {
             counted_until: string;
             closed_at: string | null;
             requests: number;
-            /** @description Sent to viewers, headers too. */
+            /** @description Sent to viewers, headers too. Above 2^53 the last digits are rounded. */
             bytes: number;
-            /** @description Received from viewers. */
+            /** @description Received from viewers. Above 2^53 the last digits are rounded. */
             bytes_in: number;
             /** @description Requests that were served from the cache. */
             hits: number;
@@ -2811,9 +2811,9 @@ export interface components {
             /** @description Of the bytes; 0 where there were none. */
             byte_hit_ratio: number;
             origin_requests: number;
-            /** @description Received from the origins. */
+            /** @description Received from the origins. Above 2^53 the last digits are rounded. */
             origin_bytes: number;
-            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. Above 2^53 the last digits are rounded. */
             bytes_by_region: {
                 [key: string]: number;
             };
@@ -6813,12 +6813,12 @@ export interface components {
             source: "account" | "default";
             requests: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
                 used: number;
             };
             bytes: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
                 used: number;
             };
             /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
@@ -7328,7 +7328,7 @@ export interface components {
             /** Format: date-time */
             to: string;
             /** @enum {string} */
-            by: "url" | "referrer" | "user_agent" | "error" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host" | "edge" | "provider" | "distribution";
+            by: "url" | "referrer" | "user_agent" | "error" | "host" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "edge" | "provider" | "distribution";
             /** @enum {string} */
             order_by: "requests" | "bytes";
             /** @description Of all values, in the list or not. */
@@ -7336,7 +7336,7 @@ export interface components {
                 requests: number;
                 bytes: number;
             };
-            /** @description 0: every value was counted. Else, of the URLs of a whole account: one that is missing though it belongs to the list has no more requests than these. The numbers of those that are listed are exact. */
+            /** @description 0: every value was counted. Else, of the URLs of a whole account: one that is missing has at most so many requests more than the last of the list. The numbers of those that are listed are exact. */
             missing_requests_max: number;
             data: {
                 /** @description Empty where there was none, such as no referrer. */
@@ -7634,7 +7634,7 @@ export interface components {
             /** @description In UTC. */
             month: string;
             /**
-             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @description `open`: it is not over; or it was closed for others, and this account's figures do not add up yet. `closing`: it is over, and edges may still send lines of it. `closed`: the figures are final.
              * @enum {string}
              */
             status: "open" | "closing" | "closed";
@@ -7645,9 +7645,9 @@ export interface components {
             counted_until: string;
             closed_at: string | null;
             requests: number;
-            /** @description Sent to viewers, headers too. */
+            /** @description Sent to viewers, headers too. Above 2^53 the last digits are rounded. */
             bytes: number;
-            /** @description Received from viewers. */
+            /** @description Received from viewers. Above 2^53 the last digits are rounded. */
             bytes_in: number;
             /** @description Requests that were served from the cache. */
             hits: number;
@@ -7656,9 +7656,9 @@ export interface components {
             /** @description Of the bytes; 0 where there were none. */
             byte_hit_ratio: number;
             origin_requests: number;
-            /** @description Received from the origins. */
+            /** @description Received from the origins. Above 2^53 the last digits are rounded. */
             origin_bytes: number;
-            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. Above 2^53 the last digits are rounded. */
             bytes_by_region: {
                 [key: string]: number;
             };
@@ -7672,9 +7672,9 @@ export interface components {
                  */
                 date: string;
                 requests: number;
-                /** @description Sent to viewers, headers too. */
+                /** @description Sent to viewers, headers too. Above 2^53 the last digits are rounded. */
                 bytes: number;
-                /** @description Received from viewers. */
+                /** @description Received from viewers. Above 2^53 the last digits are rounded. */
                 bytes_in: number;
                 /** @description Requests that were served from the cache. */
                 hits: number;
@@ -7683,7 +7683,7 @@ export interface components {
                 /** @description Of the bytes; 0 where there were none. */
                 byte_hit_ratio: number;
                 origin_requests: number;
-                /** @description Received from the origins. */
+                /** @description Received from the origins. Above 2^53 the last digits are rounded. */
                 origin_bytes: number;
             }[];
             /** @description Also those that were deleted; the largest first. */
@@ -7692,9 +7692,9 @@ export interface components {
                 distribution_id: string | null;
                 domain: string | null;
                 requests: number;
-                /** @description Sent to viewers, headers too. */
+                /** @description Sent to viewers, headers too. Above 2^53 the last digits are rounded. */
                 bytes: number;
-                /** @description Received from viewers. */
+                /** @description Received from viewers. Above 2^53 the last digits are rounded. */
                 bytes_in: number;
                 /** @description Requests that were served from the cache. */
                 hits: number;
@@ -7703,7 +7703,7 @@ export interface components {
                 /** @description Of the bytes; 0 where there were none. */
                 byte_hit_ratio: number;
                 origin_requests: number;
-                /** @description Received from the origins. */
+                /** @description Received from the origins. Above 2^53 the last digits are rounded. */
                 origin_bytes: number;
             }[];
         };
@@ -7738,7 +7738,7 @@ export interface components {
             /** @description In UTC. */
             month: string;
             /**
-             * @description `open`: it is not over. `closing`: it is, and edges may still send lines of it. `closed`: the figures are final.
+             * @description `open`: it is not over; or it was closed for others, and this account's figures do not add up yet. `closing`: it is over, and edges may still send lines of it. `closed`: the figures are final.
              * @enum {string}
              */
             status: "open" | "closing" | "closed";
@@ -7749,9 +7749,9 @@ export interface components {
             counted_until: string;
             closed_at: string | null;
             requests: number;
-            /** @description Sent to viewers, headers too. */
+            /** @description Sent to viewers, headers too. Above 2^53 the last digits are rounded. */
             bytes: number;
-            /** @description Received from viewers. */
+            /** @description Received from viewers. Above 2^53 the last digits are rounded. */
             bytes_in: number;
             /** @description Requests that were served from the cache. */
             hits: number;
@@ -7760,9 +7760,9 @@ export interface components {
             /** @description Of the bytes; 0 where there were none. */
             byte_hit_ratio: number;
             origin_requests: number;
-            /** @description Received from the origins. */
+            /** @description Received from the origins. Above 2^53 the last digits are rounded. */
             origin_bytes: number;
-            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. */
+            /** @description By where the edges stood that sent them; `other` where nobody said, and other providers. Above 2^53 the last digits are rounded. */
             bytes_by_region: {
                 [key: string]: number;
             };
@@ -16511,13 +16511,30 @@ export interface operations {
                 };
             };
             500: components["responses"]["500.internal-error"];
-            503: components["responses"]["503.dependency-unavailable.server-stopping"];
+            /** @description A service this needs is away · This server has as many streams as it takes · This server is stopping */
+            503: {
+                headers: {
+                    "X-Request-Id": components["headers"]["X-Request-Id"];
+                    "RateLimit-Limit": components["headers"]["RateLimit-Limit"];
+                    "RateLimit-Remaining": components["headers"]["RateLimit-Remaining"];
+                    "RateLimit-Reset": components["headers"]["RateLimit-Reset"];
+                    "RateLimit-Policy": components["headers"]["RateLimit-Policy"];
+                    "Retry-After": components["headers"]["Retry-After"];
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {unknown} */
+                        type?: "urn:edgewright:problem:dependency-unavailable" | "urn:edgewright:problem:no-streams-left" | "urn:edgewright:problem:server-stopping";
+                    };
+                };
+            };
         };
     };
     getTop: {
         parameters: {
             query: {
-                by: "url" | "referrer" | "user_agent" | "error" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "host" | "edge" | "provider" | "distribution";
+                by: "url" | "referrer" | "user_agent" | "error" | "host" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "edge" | "provider" | "distribution";
                 order_by?: "requests" | "bytes";
                 limit?: number;
                 distribution_id?: string;

@@ -1,5 +1,6 @@
 // A report of traffic as the panels of a picture: metrics of a kind together, or each metric by its groups. No I/O.
 
+import { invalidRequest } from "../../../http/problems.ts";
 import type { Metric, Values } from "../traffic/metrics.ts";
 import { OTHERS } from "../traffic/sql.ts";
 import type { TrafficReport } from "../traffic/traffic.ts";
@@ -95,6 +96,23 @@ function plain(title: string, metric: Metric, color: string): Omit<Kind, "isPerI
 const GROUP_COLORS = [BLUE, ORANGE, RED, "#76b7b2", GREEN, "#edc948", VIOLET, "#ff9da7", "#9c755f", "#499894"];
 /** The largest; the others are one series. */
 export const SHOWN_GROUPS_MAX = 9;
+
+/** On 960 columns of paper nobody tells more apart; and drawing holds up everybody else. */
+const POINTS_DRAWN_MAX = 300;
+const METRICS_DRAWN_MAX = 6;
+
+/** Throws the 422 of what is too much for one picture. */
+export function assertDrawable({ points, metrics, group }: TrafficReport): void {
+  const times = new Set(points.map(({ time }) => time.getTime())).size;
+  if (times > POINTS_DRAWN_MAX) {
+    const detail = `gives ${times} points, and a picture has room for ${POINTS_DRAWN_MAX}: ask for a longer interval or a shorter period.`;
+    throw invalidRequest([{ pointer: "?interval", detail }]);
+  }
+  if (group !== undefined && metrics.length > METRICS_DRAWN_MAX) {
+    const detail = `are ${metrics.length}, and a picture by groups has room for ${METRICS_DRAWN_MAX}.`;
+    throw invalidRequest([{ pointer: "?metrics", detail }]);
+  }
+}
 
 export function panelsOf(report: TrafficReport, nameOf: (group: string) => string): readonly Panel[] {
   return report.group === undefined

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { defineRoute, type Route } from "../../../http/define-route.ts";
 import { givenId } from "../../../http/given-id.ts";
 import { unknownDistribution } from "../../distribution/index.ts";
-import { tooManyStreams } from "./places.ts";
+import { noStreamsLeft, tooManyStreams } from "./places.ts";
 import type { LiveService } from "./service.ts";
 
 const SECONDS_MAX = 3_600;
@@ -35,7 +35,7 @@ export function liveRoutes({ live }: { live: LiveService }): Route[] {
       access: { kind: "account", role: "viewer", scope: "reports:read" },
       query: liveQuery,
       reply: { status: 200, raw: "text/event-stream" },
-      problems: [unknownDistribution, tooManyStreams],
+      problems: [unknownDistribution, tooManyStreams, noStreamsLeft],
       async handle({ query, caller, facts }) {
         const stream = await live.watch(caller, {
           distributionId: query.distribution_id,

@@ -1,6 +1,7 @@
 // Traffic that somebody watches now: one query a second for all viewers of an account, or of a distribution, in this
 // process; none when nobody watches.
 import { setTimeout as pause } from "node:timers/promises";
+import pLimit from "p-limit";
 import type { Logger } from "../../../../platform/log.ts";
 import type { Problem } from "../../../../platform/problem.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
@@ -10,6 +11,8 @@ import { findSeconds } from "./live-store.ts";
 import { createRecentSeconds, type RecentSeconds, type Second, type Span, windowAt } from "./seconds.ts";
 
 const TICK_MS = 1_000;
+/** Of all that is watched: ClickHouse's connections are there for log lines and reports, too. */
+const LOOKS_AT_ONCE = 4;
 
 /** What one viewer sees of what all watch together. */
 export interface WatchedTraffic {
@@ -40,12 +43,14 @@ export function createTrafficWatch(settings: {
   log: Logger;
   tickMs?: number;
 }): TrafficWatch {
-  const { clickhouse } = settings;
+  const inTurn = pLimit(LOOKS_AT_ONCE);
+  const find: FindSeconds = (scope, span, signal) =>
+    inTurn(() => askClickHouse(() => findSeconds(settings.clickhouse, scope, span, signal)));
   const watches = new Map<string, Watch>();
   return {
     async join(scope, changed) {
       const key = `${scope.accountId} ${scope.distributionId ?? "all"}`;
-      const watch = watches.get(key) ?? startWatch(scope, settings);
+      const watch = watches.get(key) ?? startWatch(scope, find, settings);
       watches.set(key, watch);
       watch.viewers.add(changed);
       const leave = () => {
@@ -62,13 +67,16 @@ export function createTrafficWatch(settings: {
       }
       return { seconds: watch.seconds, trouble: watch.trouble, leave };
     },
-    earlier: (scope, span, signal) => askClickHouse(() => findSeconds(clickhouse, scope, span, signal)),
+    earlier: find,
   };
 }
 
+type FindSeconds = (scope: TrafficScope, span: Span, signal: AbortSignal) => Promise<readonly Second[]>;
+
 function startWatch(
   scope: TrafficScope,
-  { clickhouse, clock, log, tickMs = TICK_MS }: Parameters<typeof createTrafficWatch>[0],
+  find: FindSeconds,
+  { clock, log, tickMs = TICK_MS }: Parameters<typeof createTrafficWatch>[0],
 ): Watch {
   const viewers = new Set<() => void>();
   const seconds = createRecentSeconds();
@@ -80,7 +88,7 @@ function startWatch(
 
   async function look(): Promise<void> {
     const span = windowAt(clock());
-    const found = await askClickHouse(() => findSeconds(clickhouse, scope, span, over.signal));
+    const found = await find(scope, span, over.signal);
     const isBack = trouble !== undefined;
     trouble = undefined;
     if (seconds.update(span, found) || isBack) tellAll();

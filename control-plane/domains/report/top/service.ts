@@ -9,7 +9,7 @@ import type { Group } from "../traffic/dimensions.ts";
 import type { Counted } from "../traffic/metrics.ts";
 import type { ReportQueries } from "../traffic/report-queries.ts";
 import type { Period } from "../traffic/zone.ts";
-import { keptFaults, splitByDays } from "./days.ts";
+import { type DaysAndRests, keptFaults, splitByDays } from "./days.ts";
 import { type FailingThing, findErrors } from "./errors-store.ts";
 import type { ErrorsQuery, TopQuery } from "./schema.ts";
 import {
@@ -70,8 +70,7 @@ export function createTopService({
   }
 
   async function listed(what: ListedSubject, request: TopRequest, scope: TrafficScope, signal: AbortSignal) {
-    const split = splitByDays(request, clock());
-    assertNone(keptFaults(split, clock()));
+    const split = splitOf(what, request);
     const question = { scope, what, split, orderBy: request.orderBy, limit: request.limit };
     const [found, told] = await Promise.all([
       findList(queries, question, signal),
@@ -84,6 +83,17 @@ export function createTopService({
       total,
       missingMax: needsCandidates(question) ? Math.ceil(total.requests * MISSING_PART) : 0,
     };
+  }
+
+  function splitOf(what: ListedSubject, request: TopRequest): DaysAndRests {
+    // No list of a day names hosts.
+    if (what === "host") {
+      assertNone(periodFaults(request, LINES_KEPT_DAYS));
+      return { days: undefined, rests: [request] };
+    }
+    const split = splitByDays(request, clock());
+    assertNone(keptFaults(split, clock()));
+    return split;
   }
 
   return {

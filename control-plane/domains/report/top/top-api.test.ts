@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { reportTooLarge } from "../problems.ts";
 import { type ReportWorld, secondsOf, startReportWorld, type TestLine } from "../test-report-world.ts";
 import { createReportQueries } from "../traffic/report-queries.ts";
 import { topRoutes } from "./routes.ts";
@@ -197,4 +198,21 @@ test("what is older than single requests are kept is told by whole days", async 
     422,
     { errors: [{ pointer: "?from", detail: expect.stringContaining("midnight UTC") }] },
   ]);
+});
+
+test("hosts that viewers think of are counted where they are kept, and only those that lead are read", async () => {
+  const { stranger, foreign, server } = world;
+  const time = new Date(NOW.getTime() - 60 * 86_400_000);
+  const hosts = Array.from({ length: 300 }, (_, index) => `h${index % 200}.example.com`);
+  await world.sendLines(
+    hosts.map((host) => ({ ...{ account: stranger.accountId, distribution: foreign, host }, time: secondsOf(time) })),
+  );
+  const period = `from=${new Date(time.getTime() - 1_000).toISOString()}&to=${new Date(time.getTime() + 1_000).toISOString()}`;
+  const { data, total } = await getTop(`by=host&limit=3&${period}`, "stranger");
+  expect([data.map(({ requests }) => requests), total.requests]).toEqual([[2, 2, 2], 300]);
+
+  const narrow = createReportQueries({ clickhouse: server.clickhouse, rowsMax: 100 });
+  const asked = { query: "SELECT DISTINCT toString(host) AS host FROM access_log", accountId: stranger.accountId };
+  const reading = narrow.rows(z.object({ host: z.string() }), { ...asked, signal: new AbortController().signal });
+  await expect(reading).rejects.toMatchObject({ kind: reportTooLarge, detail: expect.stringContaining("100 rows") });
 });

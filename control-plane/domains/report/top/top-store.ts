@@ -13,6 +13,7 @@ const VALUES = {
   referrer: "referrer_host",
   user_agent: "toString(user_agent_family)",
   error: "concat(toString(status), ' ', toString(host), path)",
+  host: "toString(host)",
 } satisfies Record<ListedSubject, string>;
 
 const ORDERS = { requests: "requests", bytes: "bytes" } satisfies Record<TopOrder, string>;

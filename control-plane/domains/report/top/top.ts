@@ -4,8 +4,8 @@ import { TOP_KEPT_DAYS } from "../counted/tables.ts";
 import type { Group } from "../traffic/dimensions.ts";
 import type { Period } from "../traffic/zone.ts";
 
-/** Values without number: the roll-ups of days list them. */
-export const listedSubjects = ["url", "referrer", "user_agent", "error"] as const;
+/** Values without number: only those that lead are ever read. Hosts below a wildcard are any that viewers think of. */
+export const listedSubjects = ["url", "referrer", "user_agent", "error", "host"] as const;
 export type ListedSubject = (typeof listedSubjects)[number];
 
 /** Values of which there are few: traffic is counted by them anyway. */
@@ -16,7 +16,6 @@ export const groupSubjects = {
   cache_status: "cache_status",
   protocol: "protocol",
   content_kind: "content_kind",
-  host: "host",
   edge: "edge_id",
   provider: "provider",
   distribution: "distribution_id",
@@ -31,7 +30,6 @@ export const topSubjects = [
   "cache_status",
   "protocol",
   "content_kind",
-  "host",
   "edge",
   "provider",
   "distribution",

@@ -350,6 +350,11 @@ test("as a picture it names whose traffic it is, and runs nothing", async () => 
   expect(grouped).toContain(">another.example.com<");
   const theirs = await (await get(`${asked}&group_by=distribution_id&format=svg`, "stranger")).text();
   expect(theirs).not.toContain("mine.example.com");
+  const crowded = await get(`from=${DAY}&to=${DAY}T12:00:00Z&interval=minute&format=svg`);
+  expect([crowded.status, await crowded.json()]).toMatchObject([422, { errors: [{ pointer: "?interval" }] }]);
+  const many = "requests,bytes,hits,hit_ratio,errors,error_rate,bandwidth";
+  const tall = await get(`${asked}&group_by=cache_status&format=svg`.replace(/metrics=[^&]*/, `metrics=${many}`));
+  expect([tall.status, await tall.json()]).toMatchObject([422, { errors: [{ pointer: "?metrics" }] }]);
 });
 
 test("an answer may be kept for a moment by whoever asked for it", async () => {

@@ -26,21 +26,26 @@ export interface ReportQueries {
 const SECONDS_MAX = 20;
 const MEMORY_BYTES_MAX = 2 ** 30;
 const QUERY_BYTES_MAX = 4 * 1024 * 1024;
+/** An answer is held in memory; no report has so many rows. */
+const RESULT_ROWS_MAX = 200_000;
 const ELSEWHERE_TTL_MS = 30_000;
 const PLATFORM = "platform";
 const TIMEOUT_EXCEEDED = "159";
 const MEMORY_LIMIT_EXCEEDED = "241";
+const TOO_MANY_ROWS_OR_BYTES = "396";
 
 export function createReportQueries({
   clickhouse,
   turns = createTurns(),
   secondsMax = SECONDS_MAX,
   memoryBytesMax = MEMORY_BYTES_MAX,
+  rowsMax = RESULT_ROWS_MAX,
 }: {
   clickhouse: ClickHouse;
   turns?: Turns;
   secondsMax?: number;
   memoryBytesMax?: number;
+  rowsMax?: number;
 }): ReportQueries {
   async function ask({ query, params, signal }: ReportQuery) {
     const answer = await clickhouse.query({
@@ -50,6 +55,8 @@ export function createReportQueries({
         max_execution_time: secondsMax,
         max_memory_usage: String(memoryBytesMax),
         max_query_size: String(QUERY_BYTES_MAX),
+        max_result_rows: String(rowsMax),
+        result_overflow_mode: "throw",
         output_format_json_quote_denormals: 0,
         // Whoever goes away ends it: a real server does so for what changes nothing.
         readonly: "2",
@@ -66,8 +73,10 @@ export function createReportQueries({
     if (!(error instanceof ClickHouseError)) throw error;
     const isLong = error.code === TIMEOUT_EXCEEDED;
     const isLarge = error.code === MEMORY_LIMIT_EXCEEDED && /^Query memory limit|\(for query\)/.test(error.message);
-    if (!isLong && !isLarge) throw error;
-    const what = isLong ? `took longer than ${secondsMax} s` : `needed more than ${memoryBytesMax / 2 ** 20} MiB`;
+    const isWide = error.code === TOO_MANY_ROWS_OR_BYTES;
+    if (!isLong && !isLarge && !isWide) throw error;
+    const cost = isLong ? `took longer than ${secondsMax} s` : `needed more than ${memoryBytesMax / 2 ** 20} MiB`;
+    const what = isWide ? `has more than ${rowsMax} rows` : cost;
     const cure = "Ask for a shorter period, a longer interval, fewer metrics or one distribution.";
     throw new Problem(reportTooLarge, `It ${what}. ${cure}`, { cause: error });
   }

@@ -4,7 +4,7 @@ import { csvOf } from "../../../http/csv.ts";
 import { defineRoute, JSON_TYPE, type Reply, type Route } from "../../../http/define-route.ts";
 import { unknownDistribution } from "../../distribution/index.ts";
 import { captionOf, distributionsIn, type Shown } from "../chart/caption.ts";
-import { SHOWN_GROUPS_MAX } from "../chart/panels.ts";
+import { assertDrawable, SHOWN_GROUPS_MAX } from "../chart/panels.ts";
 import { reportTooLarge } from "../problems.ts";
 import { platformTrafficQuery, trafficQuery, trafficReply } from "./schema.ts";
 import type { ReportService } from "./service.ts";
@@ -73,6 +73,7 @@ const PICTURE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-anc
 
 async function pictureOf(shown: Shown): Promise<Reply<TrafficReply>> {
   // The library takes a third of a second and 40 MB: only where somebody wants a picture.
+  assertDrawable(shown.report);
   const { svgOf } = await import("../chart/svg.ts");
   const text = svgOf(shown.report, captionOf(shown));
   return { headers: { ...HEADERS, "content-security-policy": PICTURE_POLICY }, written: { type: SVG, text } };
