@@ -99,6 +99,17 @@ test("72 hours after its end a month is closed, and reads as it did then whateve
   });
 });
 
+test("of a closed month each account reads its own figures", async () => {
+  const other = await world.account(`${name}-other`);
+  await visit(1000);
+  await visit(30, { accountId: other.accountId });
+  await close(72);
+  expect(await read()).toMatchObject({ status: "closed", requests: 1, bytes: 1000 });
+  const { body } = await world.call(`${name}-other`, "GET", `/usage/${LAST_MONTH}`);
+  expect(body).toMatchObject({ status: "closed", requests: 1, bytes: 30, distributions: [{ bytes: 30 }] });
+  expect(JSON.stringify(body)).not.toContain(owner.accountId);
+});
+
 test("the database refuses to change or forget a closed month, whoever tries", async () => {
   await visit(1000);
   await close(72);

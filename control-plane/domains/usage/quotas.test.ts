@@ -72,6 +72,24 @@ test("an account is warned at 80 % and at 100 %, each once, and served as before
   });
 });
 
+test("two accounts read of their own quota alone, and what they used themselves", async () => {
+  const other = await world.account(`${name}-other`);
+  await setQuota({ requests: null, bytes: 10_000 });
+  await spend(700, 3);
+  const time = new Date(world.clock().getTime() - 1);
+  await world.visit([{ accountId: other.accountId, time, bytes: 41, requests: 2 }]);
+  const [own, others] = [name, `${name}-other`].map((who) => world.call(who, "GET", "/quota"));
+  expect((await own)?.body).toEqual({
+    ...{ month: LAST_MONTH, source: "account", cuts_off: false, cut_off_at: null },
+    ...{ requests: { limit: null, used: 3 }, bytes: { limit: 10_000, used: 2100 } },
+  });
+  expect((await others)?.body).toEqual({
+    ...{ month: LAST_MONTH, source: "default", cuts_off: true, cut_off_at: null },
+    ...{ requests: { limit: null, used: 2 }, bytes: { limit: null, used: 82 } },
+  });
+  expect((await world.call(`${name}-other`, "GET", `/platform/quotas/${owner.accountId}`)).status).toBe(403);
+});
+
 test("who is over at once hears of that alone, and of each limit by itself", async () => {
   await setQuota({ requests: 10, bytes: 1000 });
   await spend(1200, 8);

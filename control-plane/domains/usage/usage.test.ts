@@ -59,6 +59,30 @@ test("a month has all that happened in it in UTC, to the last millisecond, and n
   expect(await month(monthOf(to))).toMatchObject({ status: "open", requests: 1, bytes: 50_000 });
 });
 
+test("two accounts read of their own month alone, be it by day, by distribution or as CSV", async () => {
+  const other = await world.account(`${name}-other`);
+  const accounts = [
+    { who: name, accountId: owner.accountId, distributionId: randomUUID(), bytes: 700, requests: 3 },
+    { who: `${name}-other`, accountId: other.accountId, distributionId: randomUUID(), bytes: 41, requests: 2 },
+  ];
+  await world.visit(accounts.map((each) => ({ ...each, time: at(DAY_MS) })));
+  for (const { who, accountId, distributionId, bytes, requests } of accounts) {
+    const own = { requests, bytes: bytes * requests };
+    const details = await month(LAST_MONTH, who);
+    expect(details).toMatchObject({ ...own, distributions: [{ distribution_id: distributionId, ...own }] });
+    expect(details.days[1]).toMatchObject(own);
+    const list = (await world.call(who, "GET", "/usage")).body;
+    expect(list).toMatchObject({ data: [{ requests: 0, bytes: 0 }, own] });
+    const csv = await world.csv(who, `/usage/${LAST_MONTH}?by=distribution`);
+    expect(csv.slice(1)).toEqual([expect.stringContaining(`${distributionId},,${requests},${bytes * requests},`)]);
+    const answers = JSON.stringify([details, list, csv]);
+    for (const another of accounts.filter((each) => each.accountId !== accountId)) {
+      expect(answers).not.toContain(another.accountId);
+      expect(answers).not.toContain(another.distributionId);
+    }
+  }
+});
+
 test("the running month says until when it is counted, and has each of its days so far", async () => {
   const now = at(9.5 * DAY_MS);
   world.setTime(now);
