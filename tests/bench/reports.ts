@@ -17,6 +17,7 @@ import { untilQuiet } from "./product-processes.ts";
 import { type Site, type Traffic, writeLines } from "./report-lines.ts";
 import { questionsOf } from "./report-questions.ts";
 import { measureStages } from "./report-stages.ts";
+import { type SecondEdge, startSecondEdge } from "./second-edge.ts";
 
 const LINES = 20_000_000;
 const LINES_PER_FILE = 1_000_000;
@@ -39,6 +40,7 @@ export interface Bench {
   readonly clickhousePid: number;
   readonly customer: Api;
   readonly traffic: Traffic;
+  readonly second: SecondEdge;
   /** When the traffic began; it ends DAYS later. */
   readonly fromMs: number;
 }
@@ -59,13 +61,15 @@ async function main(): Promise<void> {
     DISTRIBUTIONS_PER_ACCOUNT_MAX: String(DISTRIBUTIONS),
     LOG_LEVEL: "warn",
   });
+  const second = await startSecondEdge(product, folder.path);
   try {
     const customer = await register(apiAt(product.apiUrl));
     progress(`${DISTRIBUTIONS} distributions`);
     const sites = await createSites(customer);
     const fromMs = Math.floor(Date.now() / DAY_MS) * DAY_MS - DAYS * DAY_MS;
     const traffic = { account: customer.accountId, sites, seed: 1 };
-    const bench = { product, clickhouse, clickhousePid: server.part.pid() ?? 0, customer, traffic, fromMs };
+    const clickhousePid = server.part.pid() ?? 0;
+    const bench = { product, clickhouse, clickhousePid, customer, traffic, fromMs, second };
     await untilQuiet(product);
     const ingest = await measureEndToEnd(bench, folder.path, lines);
     const stages = await measureStages({ clickhouse, url: server.url, traffic }, folder.path);
@@ -73,6 +77,7 @@ async function main(): Promise<void> {
     const questions = await measureQuestions(bench);
     process.stdout.write(`${JSON.stringify({ lines, ingest, stages, stored, questions }, null, 2)}\n`);
   } finally {
+    await second.stop();
     await product.stop();
     await part.stop();
     await server.part.stop();
@@ -95,42 +100,57 @@ async function createSites(customer: Api): Promise<readonly Site[]> {
   for (const { id } of sites) {
     await until(async () => {
       const { edges } = await customer.expect(200, deployment, "GET", `/api/v1/distributions/${id}/deployment`);
-      return edges.length > 0;
+      return edges.length > 1;
     }, `${id} is not deployed`);
   }
   return sites;
 }
 
-/** Each file is put where nginx leaves a log that it has finished; the edge's agent, the API and ClickHouse do the rest. */
-async function measureEndToEnd(
-  { product, clickhouse, clickhousePid, traffic, fromMs }: Bench,
-  folder: string,
-  lines: number,
-) {
-  const logs = join(product.dataFolder, "edge", "logs");
-  const rates: number[] = [];
-  let [takenS, cpuS, stored] = [0, 0, 0];
+/**
+ * Each file is put where nginx leaves a log that it has finished; the edges' agents, the API and ClickHouse do the rest. The
+ * first file goes by one edge alone, which has one batch on its way at a time; all others by two at once.
+ */
+async function measureEndToEnd(bench: Bench, folder: string, lines: number) {
+  const { product, clickhouse, traffic, fromMs, second } = bench;
+  const homes = [join(product.dataFolder, "edge"), second.home];
   const stepMs = (DAYS * DAY_MS) / lines;
-  const cpu = () => cpuSecondsOf([product.process.pid ?? 0, clickhousePid]);
-  while (stored < lines) {
+  const cpu = () => cpuSecondsOf([product.process.pid ?? 0, second.pid, bench.clickhousePid]);
+  const runs: { readonly edges: number; readonly count: number; readonly tookS: number; readonly cpuS: number }[] = [];
+  for (let stored = 0; stored < lines; ) {
     const count = Math.min(LINES_PER_FILE, lines - stored);
-    const written = join(folder, "lines.log");
-    const stretch = { fromMs: fromMs + stored * stepMs, toMs: fromMs + (stored + count) * stepMs, count };
-    await writeLines(written, traffic, stretch);
+    const used = stored === 0 ? homes.slice(0, 1) : homes;
+    const [startMs, endMs] = [fromMs + stored * stepMs, fromMs + (stored + count) * stepMs];
+    const share = Math.ceil(count / used.length);
+    const files: { readonly from: string; readonly to: string }[] = [];
+    for (const [index, home] of used.entries()) {
+      const stretch = { fromMs: startMs, toMs: endMs, count: Math.min(share, count - index * share) };
+      const from = join(folder, `lines.${index}.log`);
+      await writeLines(from, { ...traffic, seed: traffic.seed + index }, stretch);
+      files.push({ from, to: join(home, "logs", `access.log.${String(Math.round(startMs)).padStart(13, "0")}`) });
+    }
     const [startedAt, cpuBefore] = [performance.now(), await cpu()];
-    await rename(written, join(logs, `access.log.${String(Math.round(stretch.fromMs)).padStart(13, "0")}`));
-    await until(async () => (await countLines(clickhouse)) >= stored + count, "not all lines are stored");
-    const tookS = (performance.now() - startedAt) / 1000;
-    takenS += tookS;
-    cpuS += (await cpu()) - cpuBefore;
+    for (const { from, to } of files) await rename(from, to);
     stored += count;
-    rates.push(Math.round(count / tookS));
+    const wanted = stored;
+    await until(async () => (await countLines(clickhouse)) >= wanted, "not all lines are stored");
+    const tookS = (performance.now() - startedAt) / 1000;
+    runs.push({ edges: used.length, count, tookS, cpuS: (await cpu()) - cpuBefore });
     progress(`${stored} lines stored, the last ${count} at ${Math.round(count / tookS)} a second`);
   }
+  return { one_edge: rateOf(runs, 1), two_edges: rateOf(runs, 2) };
+}
+
+function rateOf(
+  all: readonly { readonly edges: number; readonly count: number; readonly tookS: number; readonly cpuS: number }[],
+  edges: number,
+) {
+  const runs = all.filter((run) => run.edges === edges);
+  const sum = (what: "count" | "tookS" | "cpuS") => runs.reduce((total, run) => total + run[what], 0);
   return {
-    lines_per_second: Math.round(lines / takenS),
-    slowest_file: Math.min(...rates),
-    cpu_us_per_line: round((cpuS * 1e6) / lines),
+    lines: sum("count"),
+    lines_per_second: Math.round(sum("count") / sum("tookS")),
+    slowest_file_per_second: Math.round(Math.min(...runs.map(({ count, tookS }) => count / tookS))),
+    cpu_us_per_line: round((sum("cpuS") * 1e6) / sum("count")),
   };
 }
 

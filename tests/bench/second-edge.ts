@@ -18,6 +18,9 @@ const NGINX_GRACE_MS = 3_000;
 
 export interface SecondEdge {
   readonly httpPort: number;
+  /** Its agent's folder, and its agent. */
+  readonly home: string;
+  readonly pid: number;
   stop(): Promise<void>;
 }
 
@@ -57,5 +60,5 @@ export async function startSecondEdge(product: Product, folder: string): Promise
     await stop();
     throw error;
   }
-  return { httpPort, stop };
+  return { httpPort, home, pid: child.pid ?? 0, stop };
 }
