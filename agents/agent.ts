@@ -94,7 +94,13 @@ export async function startAgent(settings: AgentSettings): Promise<Part> {
   const counts = noShippingCounts();
   const { destination, salts } = await openLogDestination(config, { home, controlPlane, log });
   const reporter = createReporter({
-    controlPlane,
+    controlPlane: {
+      report: async (request, aborts) => {
+        const reply = await controlPlane.report(request, aborts);
+        counts.toldUntilMs = request.logs?.losses.at(-1)?.at ?? counts.toldUntilMs;
+        return reply;
+      },
+    },
     standing: () => standingOf(edge, capabilities, standingOfLogs(counts, Date.now())),
     onResync: follower.resync,
     log,

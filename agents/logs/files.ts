@@ -1,10 +1,11 @@
 // The access log as files: the one that nginx writes, and those that were rotated away, oldest first. A file is known by
-// its inode, which a rename does not change.
+// its inode, which a rename does not change and the file system gives to another file as soon as this one is removed.
 import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { isMissing } from "../durable-file.ts";
 
 export interface LogFile {
+  readonly name: string;
   readonly path: string;
   /** Decimal: inodes may be larger than a safe integer. */
   readonly inode: string;
@@ -26,7 +27,14 @@ async function describe(folder: string, name: string): Promise<LogFile | undefin
   const path = join(folder, name);
   try {
     const { ino, size, mtimeMs } = await stat(path, { bigint: true });
-    return { path, inode: `${ino}`, bytes: Number(size), isCurrent: name === CURRENT, changedAtMs: Number(mtimeMs) };
+    return {
+      name,
+      path,
+      inode: `${ino}`,
+      bytes: Number(size),
+      isCurrent: name === CURRENT,
+      changedAtMs: Number(mtimeMs),
+    };
   } catch (error) {
     if (isMissing(error)) return undefined;
     throw error;
@@ -48,6 +56,6 @@ export async function readRange(path: string, start: number, end: number): Promi
   }
 }
 
-export async function removeLogFile(path: string): Promise<void> {
-  await rm(path, { force: true });
+export async function removeLogFile(folder: string, name: string): Promise<void> {
+  await rm(join(folder, name), { force: true });
 }

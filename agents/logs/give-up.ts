@@ -43,19 +43,25 @@ export function unsentOf(files: readonly LogFile[], position: Position): number 
   return files.reduce((sum, file) => sum + file.bytes - sentOf(file, position), 0);
 }
 
-/** The position once this file is gone. */
+/**
+ * The position that forgets these files before they are removed: another file may have their inodes at once, and would
+ * count as sent. Whoever is killed in between knows by `removing` what is left to do.
+ */
+export function withoutFiles(gone: readonly LogFile[], position: Position): Position {
+  const inodes = new Set(gone.map(({ inode }) => inode));
+  const files = Object.fromEntries(Object.entries(position.files).filter(([inode]) => !inodes.has(inode)));
+  return { ...position, files, removing: [...position.removing, ...gone.map(({ name }) => name)] };
+}
+
+/** The position once this file is given up. */
 export async function withoutFile(file: LogFile, position: Position, nowMs: number): Promise<Position> {
   const start = sentOf(file, position);
   const lines = await countLines(file.path, start);
   const from = timeOf(await readRange(file.path, start, Math.min(file.bytes, start + LINE_BYTES_MAX)), "first");
   const to = timeOf(await readRange(file.path, Math.max(start, file.bytes - LINE_BYTES_MAX), file.bytes), "last");
   const loss: Loss = { at: nowMs, from: from ?? to ?? file.changedAtMs, to: to ?? file.changedAtMs, lines };
-  const left: Position = {
-    ...position,
-    files: { ...position.files, [file.inode]: file.bytes },
-    pending: position.pending?.inode === file.inode ? null : position.pending,
-  };
-  return withLoss(left, loss);
+  const pending = position.pending?.inode === file.inode ? null : position.pending;
+  return withLoss({ ...withoutFiles([file], position), pending }, loss);
 }
 
 /** A batch that nobody takes is as good as gone for those who count. */
@@ -64,12 +70,24 @@ export function withoutBatch(bytes: Buffer, lines: number, position: Position, n
   return withLoss(position, { at: nowMs, from, to: timeOf(bytes.subarray(-LINE_BYTES_MAX), "last") ?? from, lines });
 }
 
-function withLoss(position: Position, loss: Loss): Position {
+/** The control plane knows a loss by its time, so no two have the same, also when the clock goes back. */
+export function withLoss(position: Position, loss: Loss): Position {
+  const at = Math.max(loss.at, (position.losses.at(-1)?.at ?? -1) + 1);
   return {
     ...position,
     lost_lines: position.lost_lines + loss.lines,
-    losses: [...position.losses, loss].slice(-LOG_LOSSES_MAX),
+    losses: fewEnough([...position.losses, { ...loss, at }], position.told_until),
   };
+}
+
+/** What was told may go. What was not becomes coarser, oldest first, and is not forgotten. */
+function fewEnough(losses: readonly Loss[], toldUntil: number): Loss[] {
+  if (losses.length <= LOG_LOSSES_MAX) return [...losses];
+  const [first, second, ...others] = losses;
+  if (first === undefined || second === undefined) return [...losses];
+  if (first.at <= toldUntil) return [second, ...others];
+  const { from, to } = { from: Math.min(first.from, second.from), to: Math.max(first.to, second.to) };
+  return [{ at: first.at, from, to, lines: first.lines + second.lines }, ...others];
 }
 
 /** nginx's own limits of what a request may say, in JSON. */

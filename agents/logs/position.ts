@@ -22,14 +22,25 @@ const positionSchema = z.object({
   /** Being sent; perhaps arrived. */
   pending: batchSchema.nullable(),
   lost_lines: z.int().min(0),
-  /** The newest of them. */
+  /** The newest of them, each at a time of its own. */
   losses: z.array(lossSchema).default([]),
+  /** Losses up to this time are known to the control plane. */
+  told_until: z.int().min(0).default(0),
+  /** Names of files that are forgotten already and may still be there. */
+  removing: z.array(z.string()).default([]),
 });
 export type Position = z.infer<typeof positionSchema>;
 
+const emptyPosition: Position = {
+  ...{ files: {}, pending: null, removing: [] },
+  lost_lines: 0,
+  losses: [],
+  told_until: 0,
+};
+
 export async function readPosition(path: string): Promise<Position> {
   const parsed = positionSchema.safeParse(parseJson((await findFile(path)) ?? ""));
-  return parsed.success ? parsed.data : { files: {}, pending: null, lost_lines: 0, losses: [] };
+  return parsed.success ? parsed.data : emptyPosition;
 }
 
 export async function writePosition(path: string, position: Position): Promise<void> {

@@ -1,6 +1,6 @@
 // The access log's way to the control plane: every line once, whatever breaks on the way.
 import { randomUUID } from "node:crypto";
-import { appendFile, mkdtemp, readdir, readFile, rename, rm } from "node:fs/promises";
+import { appendFile, link, mkdtemp, readdir, readFile, rename, rm, stat, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -162,6 +162,54 @@ test("a control plane that is away for too long costs the oldest lines, counted,
   controlPlane.misbehave.logs.length = 0;
   expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 5, 60_000))).toEqual(kept);
 }, 70_000);
+
+test("a new file by the inode of one that was given up is read from its start, though nobody takes lines in between", async () => {
+  controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));
+  await write(30, "x".repeat(100));
+  // Holds on to the inode, as a file system does that gives it to the next file.
+  await link(join(folder, "access.log"), join(folder, "same-inode"));
+  await rename(join(folder, "access.log"), join(folder, "access.log.0000000000001"));
+  const kept = await write(5, "x".repeat(100));
+  await rename(join(folder, "access.log"), join(folder, "access.log.0000000000002"));
+  const { ino } = await stat(join(folder, "same-inode"));
+  ship({ unsentBytesMax: 2_000 });
+  await expect
+    .poll(position, { timeout: 10_000 })
+    .toMatchObject({ lost_lines: 30, removing: [], files: expect.not.objectContaining({ [ino]: expect.anything() }) });
+  await stop();
+  await truncate(join(folder, "same-inode"), 0);
+  await rename(join(folder, "same-inode"), join(folder, "access.log"));
+  const fresh = await write(33, "x".repeat(100));
+  expect((await stat(join(folder, "access.log"))).ino).toBe(ino);
+  controlPlane.misbehave.logs.length = 0;
+  ship();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length >= 38, 20_000))).toEqual([...kept, ...fresh]);
+  expect((await position()).lost_lines).toBe(30);
+}, 40_000);
+
+test("an agent that was killed before it removed a file that it has given up removes it, and counts and sends none of it again", async () => {
+  await write(30);
+  await rename(join(folder, "access.log"), join(folder, "access.log.0000000000001"));
+  const ids = await write(2);
+  const noted = { files: {}, pending: null, lost_lines: 30, losses: [], removing: ["access.log.0000000000001"] };
+  await writeFile(join(folder, "shipped.json"), JSON.stringify(noted));
+  ship();
+  expect(idsOf(await controlPlane.untilLogs((lines) => lines.length >= 2))).toEqual(ids);
+  await expect.poll(position).toMatchObject({ lost_lines: 30, removing: [] });
+  expect((await readdir(folder)).filter((name) => name.startsWith("access.log"))).toEqual(["access.log"]);
+});
+
+test("what was noted of a file that is gone is forgotten before anything new is sent", async () => {
+  await writeFile(
+    join(folder, "shipped.json"),
+    JSON.stringify({ files: { "1": 4_000 }, pending: null, lost_lines: 0 }),
+  );
+  controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));
+  await write(2);
+  ship();
+  await expect.poll(position).toMatchObject({ files: expect.not.objectContaining({ "1": 4_000 }) });
+  expect(await position()).toMatchObject({ pending: { start: 0 } });
+});
 
 test("a disk without room costs the oldest unsent lines, counted with the time that they are of", async () => {
   controlPlane.misbehave.logs.push(...Array.from({ length: 200 }, () => "503" as const));

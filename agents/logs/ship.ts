@@ -19,7 +19,16 @@ import {
 } from "./batch.ts";
 import type { LogDestination } from "./destination.ts";
 import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
-import { findTooMuch, LINE_BYTES_MAX, type Room, timeOf, unsentOf, withoutBatch, withoutFile } from "./give-up.ts";
+import {
+  findTooMuch,
+  LINE_BYTES_MAX,
+  type Room,
+  timeOf,
+  unsentOf,
+  withoutBatch,
+  withoutFile,
+  withoutFiles,
+} from "./give-up.ts";
 import { type Batch, type Loss, type Position, readPosition, writePosition } from "./position.ts";
 
 export interface Shipping extends Room {
@@ -37,13 +46,15 @@ export interface ShippingCounts {
   batches: number;
   lostLines: number;
   losses: readonly Loss[];
+  /** Losses up to this time have arrived with a report; the reporter writes it. */
+  toldUntilMs: number;
   pendingBytes: number;
   /** When the oldest line was written that is not sent, in unix milliseconds. */
   oldestMs: number | null;
 }
 
 export function noShippingCounts(): ShippingCounts {
-  return { batches: 0, lostLines: 0, losses: [], pendingBytes: 0, oldestMs: null };
+  return { batches: 0, lostLines: 0, losses: [], toldUntilMs: 0, pendingBytes: 0, oldestMs: null };
 }
 
 /** What waits for no longer than this is on its way. */
@@ -87,12 +98,24 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
     onDisk = text;
   }
 
+  async function remove(forgotten: Position): Promise<void> {
+    // On a full disk nothing can be noted down before there is room.
+    await save(forgotten).catch(() => {});
+    for (const name of forgotten.removing) await removeLogFile(shipping.folder, name);
+    await save({ ...forgotten, removing: [] });
+  }
+
   async function oneRound(): Promise<Outcome> {
-    const left = await giveUpOldest(shipping, await rotated(shipping), { position, isStuck, save });
+    if (position.removing.length > 0) await remove(position);
+    const files = await rotated(shipping);
+    position = upToDate(position, files, shipping.counts);
+    const left = await giveUpOldest(shipping, files, { position, isStuck, remove });
+    if (position.pending === null) tries = 0;
     const next = await takeUp(left, position, bytesMax);
     tell(shipping.counts, { files: left, position, next });
     if (next.kind === "nothing") {
-      await save(await tidied(left, position));
+      const done = left.filter((file) => isDone(file, position));
+      await (done.length > 0 ? remove(withoutFiles(done, position)) : save(position));
       return "idle";
     }
     if (next.kind === "skip") {
@@ -186,9 +209,9 @@ async function rotated({ folder, rotateBytes, reopen }: Shipping): Promise<LogFi
 async function giveUpOldest(
   shipping: Shipping,
   files: LogFile[],
-  state: { position: Position; isStuck: boolean; save: (next: Position) => Promise<void> },
+  state: { position: Position; isStuck: boolean; remove: (forgotten: Position) => Promise<void> },
 ): Promise<readonly LogFile[]> {
-  const { position, save } = state;
+  const { position } = state;
   const tooMuch = await findTooMuch(shipping, files, { ...state, nowMs: Date.now() });
   if (tooMuch === undefined) return files;
   if (tooMuch === "rotate") {
@@ -197,10 +220,7 @@ async function giveUpOldest(
     return await listLogFiles(shipping.folder);
   }
   const next = await withoutFile(tooMuch, position, Date.now());
-  // On a full disk nothing can be noted down before there is room.
-  await save(next).catch(() => {});
-  await removeLogFile(tooMuch.path);
-  await save(next);
+  await state.remove(next);
   shipping.log.error(
     { lines: next.lost_lines - position.lost_lines, lost_lines: next.lost_lines },
     `access-log lines were given up: ${shipping.destination.name} did not take them for too long`,
@@ -262,11 +282,17 @@ async function setAside(
   if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), `${lines.join("\n")}\n`);
 }
 
-/** Forgets files that are gone and removes those that are wholly sent and settled. */
-async function tidied(files: readonly LogFile[], position: Position): Promise<Position> {
-  const isDone = (file: LogFile) =>
-    !file.isCurrent && sentOf(file, position) === file.bytes && Date.now() - file.changedAtMs > SETTLED_AFTER_MS;
-  for (const file of files) if (isDone(file)) await removeLogFile(file.path);
-  const left = files.filter((file) => !isDone(file));
-  return { ...position, files: Object.fromEntries(left.map((file) => [file.inode, sentOf(file, position)])) };
+/** Of what is there alone: a file that is gone, or shorter than what was sent of it, has left its inode to another. */
+function upToDate(position: Position, files: readonly LogFile[], { toldUntilMs }: ShippingCounts): Position {
+  return {
+    ...position,
+    files: Object.fromEntries(files.map((file) => [file.inode, sentOf(file, position)])),
+    told_until: Math.max(position.told_until, toldUntilMs),
+  };
+}
+
+/** Wholly sent and settled. */
+function isDone(file: LogFile, position: Position): boolean {
+  const isSettled = Date.now() - file.changedAtMs > SETTLED_AFTER_MS;
+  return !file.isCurrent && isSettled && sentOf(file, position) === file.bytes;
 }
