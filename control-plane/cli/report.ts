@@ -13,7 +13,11 @@ const TOP_URLS = 5;
 const SHOWN_GROUPS = 5;
 
 const optionsSchema = z.object({
-  last: z.string(),
+  last: z.string().transform((last, context) => {
+    const period = periodOf(last, new Date());
+    if (period === undefined) context.addIssue("--last must be a time such as 90m, 24h or 30d.");
+    return period ?? z.NEVER;
+  }),
   metric: z.enum(metrics),
   by: z.enum(trafficGroups).optional(),
   timezone: z.string().refine(isTimeZone, { error: "--timezone must be a name such as Europe/Berlin." }),
@@ -36,10 +40,11 @@ export function reportCommand(terminal: Terminal): Command {
         .addOption(new Option("--by <group>", `the ${SHOWN_GROUPS} largest, told apart`).choices(trafficGroups))
         .addOption(new Option("--timezone <name>", "on whose clocks").default(hereZone(), "this machine's"))
         .option("--ascii", "draw with plain characters")
-        .addOption(new Option("--csv", "print the numbers as CSV").conflicts("json")),
+        .addOption(new Option("--csv", "print the numbers as CSV").conflicts("json"))
+        .hook("preAction", assertOptions),
     run: async ([domain], given) => {
       const options = optionsSchema.parse(given);
-      const query = { ...periodOf(options.last, new Date()), timezone: options.timezone };
+      const query = { ...options.last, timezone: options.timezone };
       return withApi(terminal.env, async (api): Promise<Answer> => {
         const scope = domain === undefined ? {} : { distribution_id: await distributionOf(api, domain) };
         const asked = { ...query, ...scope };
@@ -51,6 +56,12 @@ export function reportCommand(terminal: Terminal): Command {
     present: (answer, { ascii }) =>
       "csv" in answer ? answer.csv.trimEnd() : describeReport(answer, styleOf(terminal, ascii === true)),
   });
+}
+
+/** Before it does anything: what it cannot read is wrong use. */
+function assertOptions(command: Command): void {
+  const { error } = optionsSchema.safeParse(command.opts());
+  if (error !== undefined) command.error(error.issues.map(({ message }) => message).join("\n"));
 }
 
 type Group = NonNullable<z.output<typeof optionsSchema>["by"]>;
@@ -106,9 +117,10 @@ const INTERVALS = [
   ["day", Number.POSITIVE_INFINITY],
 ] as const;
 
-function periodOf(last: string, to: Date): Pick<Query, "from" | "to" | "interval"> {
+/** Undefined: it is no time that has passed. */
+function periodOf(last: string, to: Date): Pick<Query, "from" | "to" | "interval"> | undefined {
   const from = /^\d/.test(last) ? timeAgo(last, to) : undefined;
-  if (from === undefined || from >= to) throw new StartError("--last must be a time such as 90m, 24h or 30d.");
+  if (from === undefined || from >= to) return undefined;
   const lengthMs = to.getTime() - from.getTime();
   const [interval] = INTERVALS.find(([, longestMs]) => lengthMs <= longestMs) ?? INTERVALS[3];
   return { from: from.toISOString(), to: to.toISOString(), interval };
