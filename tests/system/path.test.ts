@@ -175,6 +175,48 @@ test("domain:create does what the API does, and cdn:debug explains what every ed
   expect(explained).toMatch(/local.*applied/i);
 });
 
+test("report draws what a domain served, tells it to programs, and says what was wrong with the question", async () => {
+  const host = "drawn.example.com";
+  const { id } = await createDistribution(customer, host, origin.url);
+  await served(host);
+  await view(product.edge, host, "/drawn");
+  const told = z.object({ total: z.object({ requests: z.number().min(2) }) });
+  const { total } = await eventually(() =>
+    customer.expect(200, told, "GET", `/api/v1/reports/traffic?distribution_id=${id}`),
+  );
+
+  const asked = ["--last", "1h", "--timezone", "Europe/Berlin"];
+  const [drawn, json, csv, unknown, wrong] = await Promise.all([
+    report(host, ...asked),
+    report(host, ...asked, "--json"),
+    report(host, ...asked, "--csv"),
+    report("unknown.example.com"),
+    report(host, "--last", "foo", "--timezone", "Foo/Bar"),
+  ]);
+
+  expect(drawn.code, drawn.errors).toBe(0);
+  expect(drawn.output).toMatch(/^Traffic of drawn\.example\.com, .*Berlin/);
+  expect(drawn.output).toMatch(new RegExp(`^Requests +${total.requests}$`, "m"));
+  expect(drawn.output).toContain("drawn.example.com/drawn");
+  expect(json.code, json.errors).toBe(0);
+  expect(JSON.parse(json.output)).toMatchObject({ domain: host, traffic: { total } });
+  expect(csv.code, csv.errors).toBe(0);
+  expect(csv.output).toMatch(/^time,requests\r\n\d/);
+  expect(unknown).toMatchObject({ code: 1, errors: expect.stringContaining("look at its name") });
+  expect(wrong.errors).toContain("--last must be a time such as 90m, 24h or 30d.");
+  expect(wrong).toMatchObject({ code: 2, errors: expect.stringContaining("--timezone must be a name such as Europe") });
+});
+
+/** As the customer, from anywhere. */
+function report(...args: readonly string[]): Promise<{ code: unknown; output: string; errors: string }> {
+  const env = { ...product.env, EDGEWRIGHT_URL: product.apiUrl, EDGEWRIGHT_TOKEN: customer.token };
+  return new Promise((resolve) => {
+    execFile(process.execPath, [PROGRAM, "report", ...args], { env }, (error, output, errors) => {
+      resolve({ code: error === null ? 0 : error.code, output, errors });
+    });
+  });
+}
+
 test("tinker is a REPL with the services loaded", async () => {
   const child = execFile(process.execPath, [PROGRAM, "tinker"], { env: { ...product.env } });
   let said = "";
