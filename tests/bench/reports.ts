@@ -114,8 +114,12 @@ async function measureEndToEnd(bench: Bench, folder: string, lines: number) {
   const { product, clickhouse, traffic, fromMs, second } = bench;
   const homes = [join(product.dataFolder, "edge"), second.home];
   const stepMs = (DAYS * DAY_MS) / lines;
-  const cpu = () => cpuSecondsOf([product.process.pid ?? 0, second.pid, bench.clickhousePid]);
-  const runs: { readonly edges: number; readonly count: number; readonly tookS: number; readonly cpuS: number }[] = [];
+  const cpu = async (): Promise<CpuSeconds> => ({
+    // API, worker and scheduler are one process; the agents stand below it or beside it.
+    productS: await cpuSecondsOf([product.process.pid ?? 0, second.pid]),
+    clickhouseS: await cpuSecondsOf([bench.clickhousePid]),
+  });
+  const runs: Run[] = [];
   for (let stored = 0; stored < lines; ) {
     const count = Math.min(LINES_PER_FILE, lines - stored);
     const used = stored === 0 ? homes.slice(0, 1) : homes;
@@ -134,23 +138,36 @@ async function measureEndToEnd(bench: Bench, folder: string, lines: number) {
     const wanted = stored;
     await until(async () => (await countLines(clickhouse)) >= wanted, "not all lines are stored");
     const tookS = (performance.now() - startedAt) / 1000;
-    runs.push({ edges: used.length, count, tookS, cpuS: (await cpu()) - cpuBefore });
+    const { productS, clickhouseS } = await cpu();
+    const spent = { productS: productS - cpuBefore.productS, clickhouseS: clickhouseS - cpuBefore.clickhouseS };
+    runs.push({ edges: used.length, count, tookS, ...spent });
     progress(`${stored} lines stored, the last ${count} at ${Math.round(count / tookS)} a second`);
   }
   return { one_edge: rateOf(runs, 1), two_edges: rateOf(runs, 2) };
 }
 
-function rateOf(
-  all: readonly { readonly edges: number; readonly count: number; readonly tookS: number; readonly cpuS: number }[],
-  edges: number,
-) {
+interface CpuSeconds {
+  readonly productS: number;
+  readonly clickhouseS: number;
+}
+
+interface Run extends CpuSeconds {
+  readonly edges: number;
+  readonly count: number;
+  readonly tookS: number;
+}
+
+function rateOf(all: readonly Run[], edges: number) {
   const runs = all.filter((run) => run.edges === edges);
-  const sum = (what: "count" | "tookS" | "cpuS") => runs.reduce((total, run) => total + run[what], 0);
+  const sum = (what: Exclude<keyof Run, "edges">) => runs.reduce((total, run) => total + run[what], 0);
   return {
     lines: sum("count"),
     lines_per_second: Math.round(sum("count") / sum("tookS")),
     slowest_file_per_second: Math.round(Math.min(...runs.map(({ count, tookS }) => count / tookS))),
-    cpu_us_per_line: round((sum("cpuS") * 1e6) / sum("count")),
+    cpu_us_per_line: {
+      product: round((sum("productS") * 1e6) / sum("count")),
+      clickhouse: round((sum("clickhouseS") * 1e6) / sum("count")),
+    },
   };
 }
 
