@@ -1,19 +1,23 @@
-// Whatever is asked, roll-ups tell what the requests themselves tell. A filter by host is answered by the latter alone.
+// Whatever is asked, roll-ups tell what the requests themselves tell: a filter by host is answered by the latter alone. And
+// what is told by estimates is as near to the truth as is said.
 import { randomUUID } from "node:crypto";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
+import { TTFB_ERROR, VISITORS_ERROR } from "../counted/tables.ts";
 import { type Asked, countTraffic, type Told } from "./count-traffic.ts";
 import { type Group, operatorGroups } from "./dimensions.ts";
-import { type Counted, countedNames, ingredientsOf, metrics } from "./metrics.ts";
+import { type Counted, countedNames, ingredientsOf, metrics, ttfbQuantiles } from "./metrics.ts";
 import { createReportQueries, type ReportQueries } from "./report-queries.ts";
-import { intervals, startOf, startsOf } from "./zone.ts";
+import type { Scope } from "./sql.ts";
+import { endOf, intervals, type Period, startOf, startsOf } from "./zone.ts";
 
-const DAY_MS = 24 * 3600 * 1000;
+const HOUR_MS = 3600 * 1000;
+const DAY_MS = 24 * HOUR_MS;
 const now = new Date();
 /** Visitors are told within 1.2 % as a rule, and a thousand times as often within three times that. */
-const VISITORS_OFF_MAX = 0.036;
+const VISITORS_OFF_MAX = 3 * VISITORS_ERROR;
 const accounts = [randomUUID(), randomUUID()];
 const distributions = accounts.map(() => [randomUUID(), randomUUID(), randomUUID()]);
 const zones = ["UTC", "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", "Australia/Lord_Howe"];
@@ -21,6 +25,7 @@ const POINTS_MAX = 400;
 
 let server: TestClickHouse;
 let queries: ReportQueries;
+const lines: ReturnType<typeof rowOf>[] = [];
 
 beforeAll(async () => {
   server = await createTestClickHouse();
@@ -29,6 +34,7 @@ beforeAll(async () => {
   // Much on one day as well, so that sets of visitors are large ones.
   const crowded = fc.sample(row, { numRuns: 3000, seed: 8 }).map((one) => ({ ...one, age: (one.age / 80) % 3 }));
   for (const rows of [seeded, crowded]) {
+    lines.push(...rows.map(rowOf));
     await server.clickhouse.insert({ table: "access_log", format: "JSONEachRow", values: rows.map(rowOf) });
   }
 });
@@ -133,6 +139,104 @@ test("roll-ups tell what the requests tell", async () => {
   );
 }, 60_000);
 
+test("times to the first byte are no further from those of the requests than is said", async () => {
+  const asking = { queries, accountId: "all", now, signal: new AbortController().signal };
+  await fc.assert(
+    fc.asyncProperty(question, async ({ scope: { accountIds, distributionIds }, ...more }) => {
+      const scope = { accountIds: accountIds === "all" ? accounts : accountIds, distributionIds };
+      const asked: Asked = { ...more, scope, filter: {}, group: undefined, ingredients: ["ttfb"] };
+      const { points, total } = await countTraffic(asked, asking);
+      const within = linesOf(scope, asked.period);
+      expectNear("all", total, within);
+      const seen = new Set<number>();
+      for (const line of within) seen.add(pointOf(line, asked));
+      expect([...points.keys()].sort()).toEqual([...seen].sort());
+      for (const at of seen) {
+        const ofPoint = within.filter((line) => pointOf(line, asked) === at);
+        expectNear(new Date(at).toISOString(), points.get(at)?.get(""), ofPoint);
+      }
+    }),
+    { numRuns: 25 },
+  );
+}, 60_000);
+
+test("visitors of a day are no further from those who came than is said", async () => {
+  const accountId = randomUUID();
+  const first = startOf(now, "day", "UTC").getTime() - 10 * DAY_MS;
+  const crowds = [2000, 20_000, 40_000];
+  for (const [day, visitors] of crowds.entries()) {
+    // Each comes twice, half a day apart.
+    await server.clickhouse.command({
+      query: `INSERT INTO access_log (time, account_id, distribution_id, edge_id, provider, host, client_hash)
+        SELECT fromUnixTimestamp64Milli(toInt64(${first + day * DAY_MS} + intDiv(number * ${DAY_MS}, ${2 * visitors}))),
+          '${accountId}', '${accountId}', '${edges[0]}', 'gotipath', 'one.example.com',
+          cityHash64(number % ${visitors}, ${day}) FROM numbers(${2 * visitors})`,
+    });
+  }
+  const signal = new AbortController().signal;
+  const said = z.object({ day: z.coerce.number(), visitors: z.coerce.number() });
+  // Days of UTC have a roll-up, others are put together from hours. Neither zone changes its clocks: the sets never differ.
+  for (const zone of ["UTC", "Asia/Tokyo"]) {
+    const exact = await queries.rows(said, {
+      query: `SELECT toUnixTimestamp(toStartOfDay(time, '${zone}')) AS day, uniqExact(client_hash) AS visitors
+        FROM access_log WHERE account_id = '${accountId}' GROUP BY day ORDER BY day`,
+      ...{ accountId: "all", signal },
+    });
+    const period = { from: new Date(first - 2 * DAY_MS), to: new Date(first + 5 * DAY_MS) };
+    const { points } = await countTraffic(askedOf(accountId, period, zone), { queries, accountId, now, signal });
+    expect([...points.keys()].sort()).toEqual(exact.map(({ day }) => day * 1000));
+    expect(Math.max(...exact.map(({ visitors }) => visitors))).toBeGreaterThanOrEqual(40_000);
+    for (const { day, visitors } of exact) {
+      const told =
+        points
+          .get(day * 1000)
+          ?.get("")
+          ?.get("visitors") ?? 0;
+      expect(Math.abs(told - visitors), `${told} of ${visitors}, ${zone}`).toBeLessThanOrEqual(
+        visitors * VISITORS_OFF_MAX,
+      );
+    }
+  }
+});
+
+test.each([
+  ["Europe/Berlin", [23, 25]],
+  ["America/St_Johns", [23, 25]],
+  ["Australia/Lord_Howe", [23.5, 24.5]],
+] as const)("days on which the clocks of %s change have the requests of all of their %j hours", async (zone, hours) => {
+  const signal = new AbortController().signal;
+  const said = z.object({ day: z.coerce.number(), requests: z.coerce.number(), bytes_out: z.coerce.number() });
+  // Days to come: of those that were, minutes and requests may be gone.
+  const year = { from: new Date(now.getTime() + 3 * DAY_MS), to: new Date(now.getTime() + 368 * DAY_MS) };
+  const days = startsOf(year, "day", zone).map((from) => ({ from, to: endOf(from, "day", zone) }));
+  const changing = days.filter(({ from, to }) => to.getTime() - from.getTime() !== DAY_MS);
+  expect(changing.map(({ from, to }) => (to.getTime() - from.getTime()) / HOUR_MS).sort()).toEqual(hours);
+  for (const { from, to } of changing) {
+    const accountId = randomUUID();
+    const period = { from: new Date(from.getTime() - DAY_MS), to: new Date(to.getTime() + DAY_MS) };
+    await server.clickhouse.insert({
+      table: "access_log",
+      format: "JSONEachRow",
+      values: linesAround(accountId, period),
+    });
+    const exact = await queries.rows(said, {
+      query: `SELECT toUnixTimestamp(toStartOfDay(time, '${zone}')) AS day, sum(weight) AS requests,
+        sum(access_log.bytes_out * weight) AS bytes_out FROM access_log
+        WHERE account_id = '${accountId}' GROUP BY day ORDER BY day`,
+      ...{ accountId: "all", signal },
+    });
+    expect(exact).toHaveLength(5);
+    const asking = { queries, accountId, now: new Date(period.to.getTime() + DAY_MS), signal };
+    const { points } = await countTraffic(askedOf(accountId, period, zone), asking);
+    const told = [...points].map(([time, cells]) => {
+      const counted = cells.get("");
+      return { day: time / 1000, requests: counted?.get("requests"), bytes_out: counted?.get("bytes_out") };
+    });
+    // The first and the last are of the days beside the period.
+    expect(told.sort((one, other) => one.day - other.day)).toEqual(exact.slice(1, -1));
+  }
+});
+
 test("days and months begin where ClickHouse says that they do", async () => {
   const moments = fc.sample(
     fc.date({ min: new Date("2024-01-01"), max: new Date("2026-12-01"), noInvalidDate: true }),
@@ -172,4 +276,61 @@ function expectSameCounted(where: string, counted: Counted, byRequests: Counted 
       expect(Math.abs(value - expected), `${where} ${name}`).toBeLessThanOrEqual(expected * VISITORS_OFF_MAX);
     } else expect(value, `${where} ${name}`).toBe(expected);
   }
+}
+
+function timeOf({ time }: { readonly time: string }): number {
+  return Math.round(Number(time) * 1000);
+}
+
+/** To the second, as points are told. */
+function pointOf(line: { readonly time: string }, { starts }: Asked): number {
+  const start = starts.findLast((each) => each.getTime() <= timeOf(line))?.getTime() ?? 0;
+  return Math.floor(start / 1000) * 1000;
+}
+
+function linesOf({ accountIds, distributionIds }: Scope, { from, to }: Period) {
+  // Until now is told until the end of the minute.
+  const end = to < now ? to.getTime() : now.getTime() + 1;
+  return lines.filter(
+    (line) =>
+      accountIds.includes(line.account_id ?? "") &&
+      (distributionIds === "all" || distributionIds.includes(line.distribution_id ?? "")) &&
+      timeOf(line) >= from.getTime() &&
+      timeOf(line) < end,
+  );
+}
+
+/** The quantile by nearest rank is the time that so much of all the requests had at most. */
+function expectNear(where: string, counted: Counted | undefined, within: readonly (typeof lines)[number][]): void {
+  const sorted = within.toSorted((one, other) => one.ttfb_ms - other.ttfb_ms);
+  const requests = sorted.reduce((sum, { weight }) => sum + weight, 0);
+  for (const [name, level] of Object.entries(ttfbQuantiles)) {
+    let reached = 0;
+    const exact = sorted.find(({ weight }) => {
+      reached += weight;
+      return reached >= Math.ceil(requests * level);
+    })?.ttfb_ms;
+    const told = new Map<string, number>(counted ?? []).get(name);
+    if (exact === undefined) expect(told, `${where} ${name}`).toBeUndefined();
+    else expect(Math.abs((told ?? -1) - exact), `${where} ${name} ${told}`).toBeLessThanOrEqual(exact * TTFB_ERROR);
+  }
+}
+
+function askedOf(accountId: string, period: Period, zone: string): Asked {
+  const days = startsOf(period, "day", zone);
+  return {
+    ...{ scope: { accountIds: [accountId], distributionIds: "all" }, filter: {}, group: undefined, groupsMax: 0 },
+    ...{ period: { from: days[0] ?? period.from, to: period.to }, starts: days },
+    ingredients: ingredientsOf(["requests", "bytes", "visitors"]),
+  };
+}
+
+/** Every seven minutes of it and an hour before and after, and at its ends to the millisecond. */
+function linesAround(accountId: string, { from, to }: Period) {
+  const times = [from.getTime() - 1, from.getTime(), to.getTime() - 1, to.getTime()];
+  for (let at = from.getTime() - HOUR_MS; at < to.getTime() + HOUR_MS; at += 7 * 60_000) times.push(at + 1);
+  return times.map((at, index) => ({
+    ...{ account_id: accountId, distribution_id: accountId, edge_id: edges[0], provider: "gotipath" },
+    ...{ time: (at / 1000).toFixed(3), bytes_out: 1000 + index * index, weight: index % 5 === 0 ? 20 : 1 },
+  }));
 }

@@ -75,7 +75,8 @@ function pieceOf(
   const inGroup = group === undefined ? [] : [`${groupOf(group, table, largest)} AS in_group`];
   const parts = lanes.flatMap(({ ingredients, dimension }) => {
     const rows = lanes.length > 1 ? `dimension = ${literal(dimension ?? "all")}` : undefined;
-    return ingredients.map((name) => `${partOf(name, table, rows)} AS c_${name}`);
+    const timed = ingredients.includes("ttfb") ? [`${timedRows(table, rows)} AS ttfb_rows`] : [];
+    return [...ingredients.map((name) => `${partOf(name, table, rows)} AS c_${name}`), ...timed];
   });
   const conditions = [...scopeOf(question, lanes, table), ...filterOf(question.filter, table), rangesOf(ranges, table)];
   return `SELECT ${[`${pointOf(starts)} AS point`, ...inGroup, ...parts].join(", ")}
@@ -182,6 +183,11 @@ function partOf(name: Ingredient, table: Table, rows: string | undefined): strin
   return table.bucketMs === null ? partOfLines(name, table) : partOfRollUp(name, table, rows);
 }
 
+/** How many rows tell of times to the first byte. */
+function timedRows({ bucketMs }: Table, rows = "true"): string {
+  return bucketMs === null || rows === "true" ? "count()" : `countIf(${rows})`;
+}
+
 function partOfLines(name: Ingredient, table: Table): string {
   const ofClass = CLASSES[name];
   if (ofClass !== undefined) return `sumIf(weight, ${statusClass(table)} = ${ofClass})`;
@@ -201,8 +207,9 @@ function partOfRollUp(name: Ingredient, table: Table, rows = "true"): string {
 function merged(name: Ingredient): string {
   if (name === "visitors") return `${VISITORS_FUNCTION}Merge(${VISITORS_PRECISION})(c_visitors) AS visitors`;
   if (name !== "ttfb") return `sum(c_${name}) AS ${name}`;
+  // A quantile of nothing would be 0.
   return Object.keys(ttfbQuantiles)
-    .map((quantile, index) => `${QUANTILES}Merge(${LEVELS})(c_ttfb)[${index + 1}] AS ${quantile}`)
+    .map((name, index) => `if(sum(ttfb_rows) = 0, NULL, ${QUANTILES}Merge(${LEVELS})(c_ttfb)[${index + 1}]) AS ${name}`)
     .join(", ");
 }
 
