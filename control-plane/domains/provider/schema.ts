@@ -56,7 +56,10 @@ export const providerInput = z
         "Paths that are not as documented, by name: gcore has statistics, check; tm_swift volume, hit_volume, hit_requests, origin_codes, check.",
     }),
   })
-  .meta({ id: "ProviderInput", examples: [{ key_id: "6vE59B1z4p174N25", key_secret: "28G5nC2zw143m25026n9H11PwNYs4576", customer_id: "16939" }] });
+  .meta({
+    id: "ProviderInput",
+    examples: [{ key_id: "6vE59B1z4p174N25", key_secret: "28G5nC2zw143m25026n9H11PwNYs4576", customer_id: "16939" }],
+  });
 export type ProviderInput = z.output<typeof providerInput>;
 
 export const providerReply = z
