@@ -175,7 +175,11 @@ function M.balance()
   balancer.set_timeouts(server.connect_timeout, patience, patience)
   if balancer.set_upstream_tls and ctx.tls ~= "none" then balancer.set_upstream_tls(tls_of(candidate) ~= "none") end
   if balancer.enable_keepalive and ctx.tried <= ctx.count then
-    balancer.enable_keepalive(KEPT_IDLE_SECONDS, candidate.is_relayed and relay.REQUESTS_PER_CONNECTION or REQUESTS_PER_CONNECTION)
+    if candidate.is_relayed then
+      balancer.enable_keepalive(relay.IDLE_SECONDS, relay.REQUESTS_PER_CONNECTION)
+    else
+      balancer.enable_keepalive(KEPT_IDLE_SECONDS, REQUESTS_PER_CONNECTION)
+    end
   end
 end
 

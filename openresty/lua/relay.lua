@@ -17,7 +17,7 @@ local IS_ALWAYS_NEEDED = ngx.config.nginx_version < 1029000
 local HEAD_BYTES_MAX = 64 * 1024
 local INTERIM_MAX = 20
 local KEPT_SECONDS, KEPT_PER_SERVER, REQUESTS_PER_CONNECTION = 60, 64, 1000
--- nginx ends an idle connection between it and the relay, not the relay: it would take that for a failure.
+-- nginx ends an idle connection between it and the relay (after IDLE_SECONDS), not the relay: it would take that for a failure.
 local HOP_IDLE_SECONDS = 90
 local SEND_SECONDS = 60
 local REQUEST_PIECE_BYTES = 32 * 1024
@@ -30,7 +30,8 @@ local MOMENT_SECONDS = 1
 local LATE = "HTTP/1.1 504 Gateway Timeout\r\nX-Edge-Late: 1\r\n\0\r\n\r\n"
 local FAILED = "HTTP/1.1 502 Bad Gateway\r\n\0\r\n\r\n"
 
-local M = { SOCKET = "unix:run/relay.sock", REQUESTS_PER_CONNECTION = 100 }
+-- A worker that ends keeps them as long, and both ends of one may be its own: it would not end before.
+local M = { SOCKET = "unix:run/relay.sock", REQUESTS_PER_CONNECTION = 100, IDLE_SECONDS = 1 }
 
 --- Only requests between the hops are relayed: they have no body. An edge of the parent group needs none.
 function M.is_needed(var, server)
