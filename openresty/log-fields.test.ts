@@ -140,7 +140,7 @@ test.concurrent.each([
   ["of an unknown one", ((_, response) => response.setHeader("cache-control", "max-age=60").end(BODY)) as Handler],
 ])("what renews a stale answer %s is counted with the request that was served meanwhile", async (what, renewing) => {
   const site = await sites.serve();
-  const path = `/renewed/${what.length}`;
+  const path = `/renewed/${what.replaceAll(" ", "-")}`;
   answers.set(path, sending(BODY, { "cache-control": "max-age=60, stale-while-revalidate=60", age: "60" }));
   await site.ask(path);
   answers.set(path, renewing);
