@@ -279,7 +279,7 @@ const THEMES: Readonly<Record<string, readonly CacheCase[]>> = {
     keptLine("content-security-policy", "default-src 'self'"),
     keptLine("clear-site-data", "cookies"),
     keptLine("etag", '"one"'),
-    keptLine("expires", "@3600"),
+    keptLine("expires", "Fri, 01 Jan 2038 00:00:00 GMT"),
     keptLine("public-key-pins", "one"),
     keptLine("set-cookie2", "a=b"),
     keptLine("x-frame-options", "deny"),
