@@ -4,6 +4,7 @@ export { drawSeries, type TerminalStyle } from "./chart/terminal.ts";
 export { quantityOf, told, unitFor } from "./chart/units.ts";
 export { reportHandlers, reportSchedules } from "./counted/handlers.ts";
 export { isReconciled } from "./counted/reconcile.ts";
+export { minutesKeptDays, WHOLE_ACCOUNT } from "./counted/tables.ts";
 export { liveRoutes } from "./live/routes.ts";
 export { createLiveService } from "./live/service.ts";
 export { createAccessLogService } from "./log/access-log-service.ts";

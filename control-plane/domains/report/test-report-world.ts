@@ -1,6 +1,7 @@
 // Two accounts with a distribution each, an edge whose lines are stored, and the API over it. Tests only.
 import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
+import { batchOf, line } from "../../../agents/access-log/test-lines.ts";
 import { BATCH_ID_HEADER } from "../../../agents/contract.ts";
 import { createLogger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
@@ -15,7 +16,6 @@ import { insertPerson } from "../distribution/test-customer.ts";
 import { findLostLines } from "../edge-node/index.ts";
 import { createAccessLogService } from "./log/access-log-service.ts";
 import { carry, insertSamplingGroup } from "./log/test-carried.ts";
-import { batchOf, line } from "./log/test-lines.ts";
 import { reportRoutes } from "./routes.ts";
 import { createReportQueries } from "./traffic/report-queries.ts";
 import { createReportService } from "./traffic/service.ts";

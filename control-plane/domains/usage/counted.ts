@@ -2,6 +2,7 @@
 // for many accounts in one question. Reads roll-ups, of the own edges and of other providers alike.
 import { z } from "zod";
 import { askClickHouse, type ClickHouse } from "../../database/clickhouse.ts";
+import { WHOLE_ACCOUNT } from "../report/index.ts";
 import type { ExactSums } from "./figures.ts";
 import { bandwidthOf, droppedAbove95th, type Period } from "./month.ts";
 import type { Used } from "./quota-rules.ts";
@@ -11,7 +12,7 @@ const QUERY_SECONDS_MAX = 60;
 const SETTINGS = { max_execution_time: QUERY_SECONDS_MAX, output_format_json_quote_64bit_integers: 1 } as const;
 
 /** In place of a distribution: all of the account's. */
-const WHOLE_ACCOUNT = "distribution_id = toUUID('00000000-0000-0000-0000-000000000000')";
+const IS_WHOLE_ACCOUNT = `distribution_id = toUUID('${WHOLE_ACCOUNT}')`;
 
 const SUMS = `
   sum(counted.requests) AS requests, sum(counted.bytes_out) AS bytes, sum(counted.bytes_in) AS bytes_in,
@@ -67,7 +68,7 @@ export function createCounts(clickhouse: ClickHouse) {
   function days(of: Accounts, signal: AbortSignal) {
     const query = `
       SELECT account_id, toString(toDate(time, 'UTC')) AS date, ${SUMS}
-      FROM ${counted("traffic_day", { columns: ["time", ...SUMMED], dimension: "all", scope: WHOLE_ACCOUNT })}
+      FROM ${counted("traffic_day", { columns: ["time", ...SUMMED], dimension: "all", scope: IS_WHOLE_ACCOUNT })}
       GROUP BY account_id, date ORDER BY account_id, date`;
     return ask(countedSums.extend({ account_id: z.uuid(), date: z.string() }), query, of, signal);
   }
@@ -77,7 +78,7 @@ export function createCounts(clickhouse: ClickHouse) {
     const columns = ["distribution_id", ...SUMMED];
     const query = `
       SELECT account_id, distribution_id, ${SUMS}
-      FROM ${counted("traffic_day", { columns, dimension: "all", scope: `NOT ${WHOLE_ACCOUNT}` })}
+      FROM ${counted("traffic_day", { columns, dimension: "all", scope: `NOT ${IS_WHOLE_ACCOUNT}` })}
       GROUP BY account_id, distribution_id ORDER BY account_id, bytes DESC, distribution_id`;
     return ask(countedSums.extend({ account_id: z.uuid(), distribution_id: z.uuid() }), query, of, signal);
   }
@@ -87,7 +88,7 @@ export function createCounts(clickhouse: ClickHouse) {
     const columns = ["value", "bytes_out"];
     const query = `
       SELECT account_id, value AS edge_id, sum(counted.bytes_out) AS bytes
-      FROM ${counted("traffic_day", { columns, dimension: "edge_id", scope: WHOLE_ACCOUNT })}
+      FROM ${counted("traffic_day", { columns, dimension: "edge_id", scope: IS_WHOLE_ACCOUNT })}
       GROUP BY account_id, edge_id`;
     return ask(z.object({ account_id: z.uuid(), edge_id: z.string(), bytes: exact }), query, of, signal);
   }
@@ -98,7 +99,7 @@ export function createCounts(clickhouse: ClickHouse) {
     const query = `
       SELECT account_id, bytes FROM (
         SELECT account_id, intDiv(toUnixTimestamp(time), 300) AS five_minutes, sum(counted.bytes_out) AS bytes
-        FROM ${counted("traffic_minute", { columns, dimension: "all", scope: WHOLE_ACCOUNT })}
+        FROM ${counted("traffic_minute", { columns, dimension: "all", scope: IS_WHOLE_ACCOUNT })}
         GROUP BY account_id, five_minutes
       ) ORDER BY account_id, bytes DESC LIMIT 1 OFFSET ${droppedAbove95th(of.period)} BY account_id`;
     const rows = await ask(z.object({ account_id: z.uuid(), bytes: count }), query, of, signal);
@@ -114,7 +115,7 @@ export function createCounts(clickhouse: ClickHouse) {
     const columns = ["requests", "bytes_out"];
     const query = `
       SELECT account_id, sum(counted.requests) AS requests, sum(counted.bytes_out) AS bytes
-      FROM ${counted("traffic_day", { columns, dimension: "all", scope: WHOLE_ACCOUNT, isForAll: accountIds === undefined })}
+      FROM ${counted("traffic_day", { columns, dimension: "all", scope: IS_WHOLE_ACCOUNT, isForAll: accountIds === undefined })}
       GROUP BY account_id`;
     const schema = z.object({ account_id: z.uuid(), requests: count, bytes: count });
     const rows = await askFor(schema, query, { accountIds: accountIds ?? [], period }, signal);

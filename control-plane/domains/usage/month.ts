@@ -1,5 +1,7 @@
 // Months, which usage is counted and billed by: in UTC, whatever the time zone of whoever asks or of this machine. No I/O.
 
+import { minutesKeptDays } from "../report/index.ts";
+
 /** Such as `2026-11`: sorts as time does. */
 export type Month = string;
 
@@ -57,8 +59,7 @@ export function droppedAbove95th({ from, to }: Period): number {
   return Math.floor(Math.ceil((to.getTime() - from.getTime()) / FIVE_MINUTES_MS) / 20);
 }
 
-/** As traffic_minute has it (migrations/clickhouse/0024_rollups.sql). */
-const MINUTES_KEPT_MS = 62 * DAY_MS;
+const MINUTES_KEPT_MS = minutesKeptDays * DAY_MS;
 
 /** Whether all of the period's minutes are still there to be counted. */
 export function areMinutesKept({ from }: Period, now: Date): boolean {

@@ -3,7 +3,7 @@ import { type ClickHouseSettings, SettingsMap } from "@clickhouse/client";
 import { z } from "zod";
 import type { ClickHouse } from "../../../database/clickhouse.ts";
 import type { Period, RollUp, Totals } from "./roll-ups.ts";
-import { LINES_KEPT_DAYS, sums, WHOLE_ACCOUNT } from "./tables.ts";
+import { LINES_KEPT_DAYS, sums, sumsOfLines, WHOLE_ACCOUNT } from "./tables.ts";
 
 const DAY_MS = 24 * 3600 * 1000;
 /** A whole day of a busy platform is added up at once. */
@@ -26,12 +26,7 @@ const totals = z.object({
 }) satisfies z.ZodType<Totals>;
 
 const SUMS = sums.map((name) => `sum(${name}) AS ${name}`).join(", ");
-const SUMS_OF_LINES = `sum(weight) AS requests,
-  sumIf(weight, cache_status IN ('HIT', 'STALE', 'UPDATING', 'REVALIDATED')) AS hits,
-  sumIf(weight, status >= 500) AS errors, sum(access_log.bytes_out * weight) AS bytes_out,
-  sumIf(access_log.bytes_out * weight, cache_status IN ('HIT', 'STALE', 'UPDATING', 'REVALIDATED')) AS hit_bytes,
-  sum(access_log.bytes_in * weight) AS bytes_in, sumIf(weight, origin_ms IS NOT NULL) AS origin_requests,
-  sum(access_log.origin_bytes * weight) AS origin_bytes`;
+const SUMS_OF_LINES = sums.map((name) => `${sumsOfLines[name]} AS ${name}`).join(", ");
 
 export type ReconcileStore = ReturnType<typeof createReconcileStore>;
 
@@ -132,7 +127,7 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
     const found = await rows(
       totals.extend({ hour: seconds }),
       `SELECT toUnixTimestamp(toDateTime(toStartOfHour(time), 'UTC')) AS hour, ${SUMS_OF_LINES}
-      FROM access_log WHERE ${within("access_log", period)} GROUP BY hour`,
+      FROM access_log AS t WHERE ${within("access_log", period)} GROUP BY hour`,
     );
     return new Map(found.map((row) => [row.hour.getTime(), row]));
   }

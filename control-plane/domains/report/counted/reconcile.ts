@@ -20,13 +20,12 @@ import {
   trafficHour,
   trafficMinute,
 } from "./roll-ups.ts";
-import { trafficTables } from "./tables.ts";
+import { minutesKeptDays } from "./tables.ts";
 
 const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** An insert ends within INSERT_SECONDS_MAX (60), and then some. */
 const SETTLE_MS = 2 * 60 * 1000;
-const MINUTES_KEPT_DAYS = Math.min(...trafficTables.map((table) => table.keptDays));
 /** Every dimension of accounts, and those of distributions: each line counts in each of them. */
 const MINUTE_SERIES = 10;
 const HOUR_SERIES = 18;
@@ -63,7 +62,7 @@ async function reconcileDay({ store, log, now, until }: Looking, day: Period): P
   const spans = await store.findSpans(day);
   const hours = spans.filter(({ span }) => span === "hour");
   const ready = hours.filter((hour) => ["ready", "doubtful"].includes(stateOf(hour, until, now)));
-  const isMinuteKept = day.from.getTime() > now.getTime() - (MINUTES_KEPT_DAYS - 1) * DAY_MS;
+  const isMinuteKept = day.from.getTime() > now.getTime() - (minutesKeptDays - 1) * DAY_MS;
   const rollUps = isMinuteKept ? [trafficMinute, trafficHour] : [trafficHour];
   const wrong = await findWrong(store, day, ready, rollUps);
   const right: Date[] = [];

@@ -54,6 +54,9 @@ export const trafficTables: readonly TrafficTable[] = [
   { name: "traffic_minute", seconds: 60, keptDays: 62, distributionDimensions: ["all"], hasVisitors: false },
 ];
 
+/** What the finest of them keeps. */
+export const minutesKeptDays = Math.min(...trafficTables.map((table) => table.keptDays));
+
 /** What access_log itself keeps. */
 export const LINES_KEPT_DAYS = 90;
 /** What top_day and top_account_day keep. */
@@ -61,6 +64,20 @@ export const TOP_KEPT_DAYS = 400;
 
 /** Served from the cache, be it after asking the origin whether it still holds. */
 export const HIT_STATUSES = ["HIT", "STALE", "UPDATING", "REVALIDATED"] as const;
+/** Of a line. */
+export const IS_HIT = `cache_status IN (${HIT_STATUSES.map((status) => `'${status}'`).join(", ")})`;
+
+/** What the views make of lines, over `access_log AS t`: each line stands for `weight` requests. */
+export const sumsOfLines: Readonly<Record<Sum, string>> = {
+  requests: "sum(weight)",
+  hits: `sumIf(weight, ${IS_HIT})`,
+  errors: "sumIf(weight, status >= 500)",
+  bytes_out: "sum(t.bytes_out * weight)",
+  hit_bytes: `sumIf(t.bytes_out * weight, ${IS_HIT})`,
+  bytes_in: "sum(t.bytes_in * weight)",
+  origin_requests: "sumIf(weight, origin_ms IS NOT NULL)",
+  origin_bytes: "sum(t.origin_bytes * weight)",
+};
 
 /** The column `visitors` of roll-ups; over lines, the same state is `uniqCombined64State(13)(client_hash)`. */
 export const VISITORS_FUNCTION = "uniqCombined64";

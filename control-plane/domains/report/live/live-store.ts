@@ -1,12 +1,11 @@
 // Asks ClickHouse what was served second by second, a moment ago.
 import { z } from "zod";
 import type { ClickHouse } from "../../../database/clickhouse.ts";
-import { HIT_STATUSES } from "../counted/tables.ts";
+import { IS_HIT } from "../counted/tables.ts";
 import type { TrafficScope } from "../top/top.ts";
 import type { Second, Span } from "./seconds.ts";
 
 const QUERY_SECONDS_MAX = 5;
-const HITS = HIT_STATUSES.map((status) => `'${status}'`).join(", ");
 
 const count = z.coerce.number();
 const rowsSchema = z.array(
@@ -29,7 +28,7 @@ export async function findSeconds(
   const answer = await clickhouse.query({
     query: `
       SELECT toUnixTimestamp(toDateTime(time, 'UTC')) AS second, sum(weight) AS requests, sum(bytes_out * weight) AS bytes,
-        sumIf(weight, cache_status IN (${HITS})) AS hits,
+        sumIf(weight, ${IS_HIT}) AS hits,
         sumIf(weight, status < 200) AS status_1xx, sumIf(weight, status BETWEEN 200 AND 299) AS status_2xx,
         sumIf(weight, status BETWEEN 300 AND 399) AS status_3xx, sumIf(weight, status BETWEEN 400 AND 499) AS status_4xx,
         sumIf(weight, status >= 500) AS status_5xx

@@ -4,6 +4,7 @@ import { PassThrough } from "node:stream";
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { batchOf, line as lineOf } from "../../../../agents/access-log/test-lines.ts";
 import { ACCESS_LOG_KEPT_DAYS, batchNumberOf, saltFromKey } from "../../../../agents/contract.ts";
 import { createLogger } from "../../../../platform/log.ts";
 import { Problem } from "../../../../platform/problem.ts";
@@ -13,7 +14,6 @@ import { dependencyAway } from "../../../http/problems.ts";
 import { createTestServices, inputFor, insertPerson } from "../../distribution/test-customer.ts";
 import { type AccessLogService, createAccessLogService } from "./access-log-service.ts";
 import { carry, insertSamplingGroup } from "./test-carried.ts";
-import { batchOf, line as lineOf } from "./test-lines.ts";
 
 const edgeId = randomUUID();
 const DAY_S = 24 * 3600;

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { batchOf, line } from "../../../../agents/access-log/test-lines.ts";
 import { BATCH_ID_HEADER, LOG_BATCH_BYTES_MAX } from "../../../../agents/contract.ts";
 import type { Part } from "../../../../platform/lifecycle.ts";
 import { createLogger } from "../../../../platform/log.ts";
@@ -17,7 +18,6 @@ import { insertPerson } from "../../distribution/test-customer.ts";
 import { findLostLines } from "../../edge-node/index.ts";
 import { createAccessLogService, createReportQueries, createReportService, reportRoutes } from "../index.ts";
 import { carry, insertSamplingGroup } from "../log/test-carried.ts";
-import { batchOf, line } from "../log/test-lines.ts";
 
 // The middle of last month: young enough to be kept, and the day before is of the same month.
 const today = new Date();

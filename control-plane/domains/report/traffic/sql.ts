@@ -1,6 +1,6 @@
 // A report's question as one SELECT over the segments of its plan. Values go in as literals: some lists are too long for
 // parameters, which travel in the address.
-import { HIT_STATUSES, TTFB_BUCKET, VISITORS_FUNCTION, VISITORS_PRECISION, WHOLE_ACCOUNT } from "../counted/tables.ts";
+import { sumsOfLines, TTFB_BUCKET, VISITORS_FUNCTION, VISITORS_PRECISION, WHOLE_ACCOUNT } from "../counted/tables.ts";
 import { columns, type Filter, type Group } from "./dimensions.ts";
 import type { Lane, Table } from "./lanes.ts";
 import { type Ingredient, ttfbQuantiles } from "./metrics.ts";
@@ -155,21 +155,10 @@ function rangesOf(ranges: readonly Range[], { bucketMs }: Table): string {
   return `(${ranges.map(({ start, end }) => `t.time >= ${at(start)} AND t.time < ${at(end)}`).join(" OR ")})`;
 }
 
-const IS_HIT = `cache_status IN (${literals(HIT_STATUSES)})`;
 const QUANTILES = "quantilesExactWeighted";
 const LEVELS = Object.values(ttfbQuantiles).join(", ");
 
-/** Of lines, each of which stands for `weight` requests. */
-const OF_LINES: Readonly<Partial<Record<Ingredient, string>>> = {
-  requests: "sum(weight)",
-  hits: `sumIf(weight, ${IS_HIT})`,
-  bytes_out: "sum(t.bytes_out * weight)",
-  hit_bytes: `sumIf(t.bytes_out * weight, ${IS_HIT})`,
-  bytes_in: "sum(t.bytes_in * weight)",
-  origin_requests: "sumIf(weight, origin_ms IS NOT NULL)",
-  origin_bytes: "sum(t.origin_bytes * weight)",
-  errors: "sumIf(weight, status >= 500)",
-};
+const OF_LINES: Readonly<Partial<Record<Ingredient, string>>> = sumsOfLines;
 
 const CLASSES: Readonly<Partial<Record<Ingredient, number>>> = {
   status_1xx: 1,
