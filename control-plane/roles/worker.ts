@@ -72,7 +72,7 @@ export async function startWorker(config: ControlPlaneConfig, log: Logger): Prom
     ...notificationHandlers({ db, post: createPost(seal), clock, courier }),
     ...expiryHandlers({ db, clock }),
     ...alertHandlers({ db, measures, publicUrl: publicUrlOf(config), clock, log }),
-    ...usageHandlers({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
+    ...usageHandlers({ db, clickhouse, defaults: defaultQuotasOf(config), clock, log }),
     ...closingHandlers({
       ...{ db, clickhouse, clock, log },
       isReconciled: (period, signal) => isReconciled({ clickhouse }, period, signal),

@@ -1,5 +1,7 @@
 // Looks every minute how much accounts have used of what they may: tells them at 80 and at 100 %, cuts off those that are over
 // a quota that does so, and lifts that when the quota is raised or the month is over.
+import type { Logger } from "../../../platform/log.ts";
+import { outageOf } from "../../database/outage.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import { platformActor } from "../../http/caller.ts";
 import { lockAccount } from "../account/index.ts";
@@ -29,6 +31,7 @@ export interface QuotaChecks {
   readonly counts: Pick<Counts, "used">;
   readonly defaults: DefaultQuotas;
   readonly clock: () => Date;
+  readonly log: Logger;
 }
 
 /** What was used, and when that was asked: what happened since then is not in it. */
@@ -37,9 +40,12 @@ interface Reading {
   readonly readAt: Date;
 }
 
-/** A transaction per account that something follows for: who is killed in the middle has done whole ones. */
+/**
+ * A transaction per account that something follows for: who is killed in the middle has done whole ones, and what fails for
+ * one is no matter to those behind it.
+ */
 export async function checkAllQuotas(checks: QuotaChecks, signal: AbortSignal): Promise<void> {
-  const { db, counts, defaults, clock } = checks;
+  const { db, log, counts, defaults, clock } = checks;
   const isExceptional = !hasDefaults(defaults);
   const readAt = clock();
   let used: ReadonlyMap<string, Used> | undefined;
@@ -50,7 +56,13 @@ export async function checkAllQuotas(checks: QuotaChecks, signal: AbortSignal): 
     if (limited.length > 0) used ??= await counts.used(periodOf(monthOf(readAt)), signal);
     for (const standing of limited) {
       signal.throwIfAborted();
-      await settleIfNeeded(checks, standing, { used: used?.get(standing.accountId) ?? NOTHING, readAt });
+      const { accountId } = standing;
+      try {
+        await settleIfNeeded(checks, standing, { used: used?.get(accountId) ?? NOTHING, readAt });
+      } catch (error) {
+        if (outageOf(error) !== undefined) throw error;
+        log.error({ account_id: accountId, error }, "the quota of an account cannot be acted upon");
+      }
     }
     after = page.at(-1)?.accountId;
     if (page.length < PAGE_ROWS) return;

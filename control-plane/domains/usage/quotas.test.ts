@@ -209,26 +209,27 @@ test("looks at the same time cut off once and say it once", async () => {
   ).toHaveLength(1);
 });
 
-test("a look that is killed between two accounts has done the first wholly, and the next one does the others", async () => {
-  const others = [owner, await world.account(`${name}-b`), await world.account(`${name}-c`)];
-  for (const { accountId } of others) {
-    const quota = {
-      account_id: accountId,
-      bytes: 1000,
-      cuts_off: true,
-      created_at: new Date(),
-      updated_at: new Date(),
-    };
-    await world.db("usage_quota").insert(quota);
-    await world.visit([{ accountId, time: new Date(world.clock().getTime() - 1), bytes: 5000 }]);
+/** The world's owner and two more, by their ids: all over a quota that cuts off. */
+async function threeOver(): Promise<readonly [string, string, string]> {
+  const accounts = [owner, await world.account(`${name}-b`), await world.account(`${name}-c`)];
+  const [created_at, updated_at] = [new Date(), new Date()];
+  for (const { accountId: account_id } of accounts) {
+    await world.db("usage_quota").insert({ account_id, bytes: 1000, cuts_off: true, created_at, updated_at });
+    await world.visit([{ accountId: account_id, time: new Date(world.clock().getTime() - 1), bytes: 5000 }]);
   }
-  const ids = others.map(({ accountId }) => accountId).sort();
-  const [first = "", second = "", third = ""] = ids;
-  const standing = async () => {
-    const rows = await world.db("account").whereIn("id", ids).orderBy("id");
-    const notes = await world.db("notification").whereIn("account_id", ids).orderBy("account_id").pluck("account_id");
-    return { cutOff: rows.map((row) => row.cut_off_at !== null), notes };
-  };
+  const [first = "", second = "", third = ""] = accounts.map(({ accountId }) => accountId).sort();
+  return [first, second, third];
+}
+
+/** Who of them is cut off, and who was told so. */
+async function standing(ids: readonly string[]) {
+  const rows = await world.db("account").whereIn("id", ids).orderBy("id");
+  const notes = await world.db("notification").whereIn("account_id", ids).orderBy("account_id").pluck("account_id");
+  return { cutOff: rows.map((row) => row.cut_off_at !== null), notes };
+}
+
+test("a look that is killed between two accounts has done the first wholly, and the next one does the others", async () => {
+  const [first, second, third] = await threeOver();
   const lock = await world.db.transaction();
   await lock("account").where({ id: second }).forUpdate().first();
   const killed = world.doJob(CHECK).catch(() => "killed");
@@ -241,12 +242,29 @@ test("a look that is killed between two accounts has done the first wholly, and 
   }, WAIT);
   expect(await killed).toBe("killed");
   await lock.rollback();
-  expect(await standing()).toEqual({ cutOff: [true, false, false], notes: [first] });
+  expect(await standing([first, second, third])).toEqual({ cutOff: [true, false, false], notes: [first] });
   await world.doJob(CHECK);
-  expect(await standing()).toEqual({ cutOff: [true, true, true], notes: [first, second, third] });
+  expect(await standing([first, second, third])).toEqual({ cutOff: [true, true, true], notes: [first, second, third] });
 });
 
-test("without a quota of its own the account has what the role of its owners brings", async () => {
+test("what fails for one account is undone for it, logged, and no matter to those behind it", async () => {
+  const [first, second, third] = await threeOver();
+  // The last thing that is written of it.
+  await world.db.raw(`alter table notification add constraint unlucky check (account_id <> '${second}')`);
+  try {
+    await world.doJob(CHECK);
+  } finally {
+    await world.db.raw("alter table notification drop constraint unlucky");
+  }
+  expect(await standing([first, second, third])).toEqual({ cutOff: [true, false, true], notes: [first, third] });
+  expect(world.logged()).toContainEqual(
+    expect.objectContaining({ account_id: second, msg: "the quota of an account cannot be acted upon" }),
+  );
+  await world.doJob(CHECK);
+  expect(await standing([first, second, third])).toEqual({ cutOff: [true, true, true], notes: [first, second, third] });
+});
+
+test("without a quota of its own the account has what the role of its owners brings, but for the suspended", async () => {
   await spend(10, 60);
   await world.doJob(CHECK);
   expect(await told()).toEqual([]);
@@ -254,6 +272,10 @@ test("without a quota of its own the account has what the role of its owners bri
   await world.doJob(CHECK);
   expect(await told()).toEqual([["usage.exceeded", "requests", true]]);
   expect((await world.call(name, "GET", "/quota")).body).toMatchObject({ source: "default", requests: { limit: 50 } });
+  await world.db("user").where({ id: owner.userId }).update({ suspended_at: new Date() });
+  expect((await world.call(name, "GET", "/quota")).body).toMatchObject({ requests: { limit: null } });
+  await world.doJob(CHECK);
+  expect(await cutOffAt()).toBeNull();
   await setQuota({ requests: null, bytes: null });
   await world.doOwnJobs();
   expect(await cutOffAt()).toBeNull();

@@ -25,7 +25,7 @@ const standingRow = z.object({
 const STANDING = `
   select a.id, a.name, a.cut_off_at, q.account_id is not null as is_own, q.requests, q.bytes, q.cuts_off,
     array(select u.platform_role from membership m join "user" u on u.id = m.user_id
-      where m.account_id = a.id and m.role = 'owner') as roles
+      where m.account_id = a.id and m.role = 'owner' and u.suspended_at is null) as roles
   from account a left join usage_quota q on q.account_id = a.id
   where a.deleted_at is null`;
 

@@ -65,7 +65,7 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const isDone = async (period: Period, signal: AbortSignal) =>
     reconciliation.isDone === "as it is" ? isReconciled({ clickhouse }, period, signal) : reconciliation.isDone;
   const handlersWith = (counted: ClickHouse) => [
-    ...usageHandlers({ db, clickhouse: counted, defaults, clock }),
+    ...usageHandlers({ db, clickhouse: counted, defaults, clock, log }),
     ...closingHandlers({ db, clickhouse: counted, clock, isReconciled: isDone, log }),
   ];
   const handlers = handlersWith(clickhouse);
