@@ -219,6 +219,31 @@ test("what is too much to measure for one account leaves the others judged", asy
   expect([await world.history(unmeasured), await world.history(judged)]).toEqual([[], ["raised"]]);
 });
 
+test("an alert whose consequences fail is as it was, and those judged with it are judged", async () => {
+  const shop = await world.distribution(owner);
+  const few = { type: "threshold", metric: "requests", direction: "below", value: 10 };
+  const ids: string[] = [];
+  for (let count = 0; count < 5; count += 1) {
+    ids.push(await world.create(owner, { distribution_id: shop, condition: few }));
+  }
+  const [unlucky = "", ...others] = ids;
+  await world.edgeTells(null);
+  await world.db.raw(`alter table notification add constraint unlucky check (details->>'alert_id' <> '${unlucky}')`);
+  try {
+    await world.judge();
+  } finally {
+    await world.db.raw("alter table notification drop constraint unlucky");
+  }
+  expect(await world.history(unlucky)).toEqual([]);
+  expect(await world.state(unlucky)).toMatchObject({ status: "ok", judged_until: null });
+  for (const id of others) {
+    expect(await world.history(id)).toEqual(["raised"]);
+    expect(await world.told(id)).toEqual(["alert.raised"]);
+  }
+  await world.minute();
+  for (const id of ids) expect(await world.history(id)).toEqual(["raised"]);
+});
+
 /** As ClickHouse answers a question that needs more memory than it may have. */
 function tooMuchOf(accountId: string): JudgementSettings["measures"] {
   return {

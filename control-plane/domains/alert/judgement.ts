@@ -3,6 +3,7 @@
 // them, and of two workers the second finds the minute judged.
 import { randomUUID } from "node:crypto";
 import type { Logger } from "../../../platform/log.ts";
+import { outageOf } from "../../database/outage.ts";
 import { type Database, inTransaction, type Tx } from "../../database/transaction.ts";
 import { platformActor } from "../../http/caller.ts";
 import { recordAudit } from "../audit/index.ts";
@@ -55,9 +56,7 @@ export async function judgeAll(settings: JudgementSettings, stopping: AbortSigna
     const outcomes = await outcomesOf(due, { db, measures, log, until, now, withMissingLines }, signal);
     const judged = due.filter(({ id }) => outcomes.has(id));
     for (let from = 0; from < judged.length; from += SETTLED_ROWS) {
-      signal.throwIfAborted();
-      const some = judged.slice(from, from + SETTLED_ROWS);
-      await inTransaction(db, (tx) => settle(tx, some, { settings, outcomes, until }));
+      await settleAll(judged.slice(from, from + SETTLED_ROWS), { settings, outcomes, until }, signal);
     }
     after = ids.at(-1);
     if (ids.length < PAGE_ROWS) return;
@@ -68,6 +67,25 @@ interface Settling {
   readonly settings: JudgementSettings;
   readonly outcomes: ReadonlyMap<string, Outcome>;
   readonly until: Date;
+}
+
+/** One whose consequences fail leaves the others theirs. */
+async function settleAll(read: readonly AlertRecord[], settling: Settling, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { db, log } = settling.settings;
+  try {
+    await inTransaction(db, (tx) => settle(tx, read, settling));
+  } catch (error) {
+    if (outageOf(error) !== undefined) throw error;
+    const [first] = read;
+    if (first !== undefined && read.length === 1) {
+      log.error({ error, alert_id: first.id, account_id: first.accountId }, "an alert cannot be judged");
+      return;
+    }
+    const half = Math.ceil(read.length / 2);
+    await settleAll(read.slice(0, half), settling, signal);
+    await settleAll(read.slice(half), settling, signal);
+  }
 }
 
 async function settle(tx: Tx, read: readonly AlertRecord[], { settings, outcomes, until }: Settling): Promise<void> {
