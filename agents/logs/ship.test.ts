@@ -241,6 +241,36 @@ test("lines that wait are told with the time of the oldest, until they have arri
   await expect.poll(behind, { timeout: 10_000 }).toBeNull();
 }, 20_000);
 
+test("an hour away: a dozen rotated files and the current one arrive once, in order and with their own times", async () => {
+  const [rotatedFiles, linesEach, hourMs] = [12, 40, 3_600_000];
+  const beganMs = Date.now() - hourMs;
+  const timeOf = (index: number) => beganMs + Math.floor((index * hourMs) / ((rotatedFiles + 1) * linesEach));
+  const lines = Array.from({ length: (rotatedFiles + 1) * linesEach }, (_, index) =>
+    JSON.stringify({ id: `hour-${index}`, time: (timeOf(index) / 1000).toFixed(3) }),
+  );
+  for (let file = 0; file <= rotatedFiles; file += 1) {
+    const name = file === rotatedFiles ? "access.log" : `access.log.${timeOf((file + 1) * linesEach)}`;
+    const its = lines.slice(file * linesEach, (file + 1) * linesEach);
+    await writeFile(join(folder, name), its.map((line) => `${line}\n`).join(""));
+  }
+  await controlPlane.stop();
+  const counts = noShippingCounts();
+  ship({ counts });
+  const standing = () => standingOfLogs(counts, Date.now());
+  await expect.poll(standing, { timeout: 5_000 }).toMatchObject({
+    behind_since: beganMs,
+    unsent_bytes: lines.join("\n").length + 1,
+    lost_lines: 0,
+  });
+  controlPlane.misbehave.logs.push("cut after taking");
+  await controlPlane.start();
+  expect(await controlPlane.untilLogs((got) => got.length >= lines.length, 20_000)).toEqual(lines);
+  await expect.poll(standing, { timeout: 5_000 }).toMatchObject({ behind_since: null, unsent_bytes: 0, lost_lines: 0 });
+  const late = await write(1);
+  const all = await controlPlane.untilLogs((got) => got.length > lines.length);
+  expect(idsOf(all.slice(lines.length))).toEqual(late);
+}, 40_000);
+
 test("a batch that is too large for whoever takes it goes in smaller ones", async () => {
   controlPlane.misbehave.logs.push("413", "413");
   const ids = await write(6_000, "x".repeat(1_000));
