@@ -30,9 +30,10 @@ afterAll(() => world.stop());
 
 /** As nobody else can: the tables are emptied with their guard off. */
 async function reopen(): Promise<void> {
-  await world.db.raw("alter table usage_month disable trigger usage_month_only_added");
+  const guarded = ["usage_month", "usage_closing"];
+  for (const table of guarded) await world.db.raw(`alter table ${table} disable trigger ${table}_only_added`);
   await world.db.raw("truncate usage_month, usage_closing, usage_edge");
-  await world.db.raw("alter table usage_month enable trigger usage_month_only_added");
+  for (const table of guarded) await world.db.raw(`alter table ${table} enable trigger ${table}_only_added`);
   await world.db("edge_node").delete();
   await world.db("account").update({ created_at: new Date(to.getTime() + 30 * DAY_MS) });
   world.reconciliation.isDone = true;
@@ -127,6 +128,15 @@ test("the database refuses to change or forget a closed month, whoever tries", a
     await expect(attempt).rejects.toThrow("rows of usage_month are only ever added");
   }
   expect(await stored()).toEqual(before);
+  // Else it would be closed anew, with accounts that were not there.
+  for (const attempt of [
+    db("usage_closing").update({ closed_at: to }),
+    db("usage_closing").where({ month: LAST_MONTH }).delete(),
+    db.raw("truncate usage_closing"),
+  ]) {
+    await expect(attempt).rejects.toThrow("rows of usage_closing are only ever added");
+  }
+  expect(await db("usage_closing").pluck("month")).toEqual([LAST_MONTH]);
 });
 
 test("every account that was there has a row, those without traffic too, and no other", async () => {
