@@ -73,7 +73,7 @@ export async function findErrors(
       ...{ account: accountId, from: from.getTime(), to: to.getTime(), limit },
       ...(distributionId === undefined ? {} : { distribution: distributionId }),
     },
-    ...{ accountId, signal },
+    ...{ accountId, source: "lines", signal },
   });
 }
 

@@ -212,7 +212,8 @@ test("hosts that viewers think of are counted where they are kept, and only thos
   expect([data.map(({ requests }) => requests), total.requests]).toEqual([[2, 2, 2], 300]);
 
   const narrow = createReportQueries({ clickhouse: server.clickhouse, rowsMax: 100 });
-  const asked = { query: "SELECT DISTINCT toString(host) AS host FROM access_log", accountId: stranger.accountId };
+  const query = "SELECT DISTINCT toString(host) AS host FROM access_log";
+  const asked = { query, accountId: stranger.accountId, source: "lines" } as const;
   const reading = narrow.rows(z.object({ host: z.string() }), { ...asked, signal: new AbortController().signal });
   await expect(reading).rejects.toMatchObject({ kind: reportTooLarge, detail: expect.stringContaining("100 rows") });
 });

@@ -66,7 +66,7 @@ export async function findList(
       ORDER BY ${ORDERS[orderBy]} DESC, value
       LIMIT {limit:UInt32}`,
     params: { ...paramsOf(question), limit },
-    ...{ accountId: scope.accountId, signal },
+    ...{ accountId: scope.accountId, source: "lines", signal },
   });
   const [first] = rows;
   const named = { requests: first?.all_requests ?? 0, bytes: first?.all_bytes ?? 0 };
@@ -145,7 +145,7 @@ async function findCandidates(
     query: `SELECT toString(distribution_id) AS distribution, value FROM (${[...ofDays, ...ofRests].join("\nUNION ALL\n")})
       GROUP BY distribution_id, value ORDER BY sum(counted) DESC LIMIT ${candidatesOf(limit)}`,
     params: paramsOf(question),
-    ...{ accountId: scope.accountId, signal },
+    ...{ accountId: scope.accountId, source: "lines", signal },
   });
 }
 

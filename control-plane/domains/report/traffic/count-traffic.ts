@@ -6,7 +6,7 @@ import { columnsOf, type Group } from "./dimensions.ts";
 import { type Lane, lanesOf } from "./lanes.ts";
 import { type Counted, type CountedName, countedNames, type Ingredient } from "./metrics.ts";
 import { planOf } from "./plan.ts";
-import type { ReportQueries } from "./report-queries.ts";
+import type { ReportQueries, Source } from "./report-queries.ts";
 import { isOfDistributions, largestQuery, OTHERS, pointsQuery, type Question, type Share } from "./sql.ts";
 import type { Period } from "./zone.ts";
 
@@ -29,6 +29,8 @@ export interface Told {
 export interface Asking {
   readonly queries: ReportQueries;
   readonly accountId: string;
+  /** Default: what it is read from. */
+  readonly source?: Source;
   readonly now: Date;
   readonly signal: AbortSignal;
 }
@@ -39,7 +41,7 @@ export async function countTraffic(asked: Asked, asking: Asking): Promise<Told> 
   const shares = sharesOf(question, question.ingredients, asking.now);
   const named = await findNamed(question, asking);
   const answers = await Promise.all(
-    shares.map((share) => asking.queries.rows(rowSchema, { ...asking, query: pointsQuery(asked, share, named) })),
+    shares.map((share) => ask(rowSchema, { query: pointsQuery(asked, share, named), share }, asking)),
   );
   return putTogether(answers.flat());
 }
@@ -83,7 +85,23 @@ async function findLargest(asked: Asked, count: number, asking: Asking): Promise
   const [share] = sharesOf(asked, ["requests"], asking.now);
   if (share === undefined) throw new Error("requests are told by some table");
   const query = largestQuery(asked, share, count);
-  return (await asking.queries.rows(groupSchema, { ...asking, query })).map((row) => row.in_group);
+  return (await ask(groupSchema, { query, share }, asking)).map((row) => row.in_group);
+}
+
+function ask<Row>(
+  row: z.ZodType<Row>,
+  { query, share }: { query: string; share: Share },
+  { queries, accountId, source, signal }: Asking,
+): Promise<Row[]> {
+  return queries.rows(row, { query, accountId, signal, source: source ?? sourceOf(share) });
+}
+
+/** Where a period begins and ends within a minute, little of the lines is read beside roll-ups. */
+const FEW_LINES_MS = 2 * 60_000;
+
+function sourceOf({ segments }: Share): Source {
+  const ofLines = segments.flatMap(({ table, ranges }) => (table.bucketMs === null ? ranges : []));
+  return ofLines.reduce((sum, { start, end }) => sum + end - start, 0) > FEW_LINES_MS ? "lines" : "roll-ups";
 }
 
 function sharesOf(asked: Asked, ingredients: readonly Ingredient[], now: Date): readonly Share[] {

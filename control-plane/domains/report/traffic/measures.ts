@@ -73,7 +73,7 @@ export function createMeasures({ queries, clock }: { queries: ReportQueries; clo
       groupsMax: "all",
       isOfOwnEdges: true,
     } as const;
-    const asking = { queries, accountId: EVERYBODY, now, signal };
+    const asking = { queries, accountId: EVERYBODY, source: "platform", now, signal } as const;
     const told = new Map<string, Measurement<M>>();
     for (const part of partsOf(of)) {
       const { groups } = await countTraffic({ ...asked, ...part }, asking);
@@ -94,7 +94,7 @@ export interface SeriesOptions {
   readonly timezone?: string;
 }
 
-/** Whose turn a question about many accounts takes. */
+/** Who asks about many accounts. */
 const EVERYBODY = "everybody";
 
 export function scopeKey({ accountId, distributionId }: MeasureScope): string {

@@ -1,19 +1,24 @@
-// How reports ask ClickHouse: each account in its turn and few at a time, with limits of time and memory, ended when nobody
-// waits for the answer any more.
+// How reports ask ClickHouse: each account in its turn and few at a time, what roll-ups tell apart from what lines tell, with
+// limits of time and memory, ended when nobody waits for the answer any more.
 import { ClickHouseError } from "@clickhouse/client";
 import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { Problem } from "../../../../platform/problem.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
 import { reportTooLarge } from "../problems.ts";
-import { createTurns, type Turns } from "./turns.ts";
+import { createTurns, type TurnLimits, type Turns } from "./turns.ts";
+
+/** Which turns a question takes. */
+export type Source = "roll-ups" | "lines" | "platform";
 
 export interface ReportQuery {
   /** A SELECT without a FORMAT. */
   readonly query: string;
   readonly params?: Readonly<Record<string, unknown>>;
-  /** Whose turn it is; operators, who ask for all, have turns of their own. */
+  /** Whose turn it is: an account's, or that of who asks for all. */
   readonly accountId: string;
+  /** What is read of single requests and values takes long, and holds up nothing but its like. */
+  readonly source: Source;
   readonly signal: AbortSignal;
 }
 
@@ -29,20 +34,27 @@ const QUERY_BYTES_MAX = 4 * 1024 * 1024;
 /** An answer is held in memory; no report has so many rows. */
 const RESULT_ROWS_MAX = 200_000;
 const ELSEWHERE_TTL_MS = 30_000;
-const PLATFORM = "platform";
+/** Which accounts have traffic elsewhere: customers wait for it, and never behind each other. */
+const ELSEWHERE = "elsewhere";
+// The rest of the connections to ClickHouse is for log lines, streams and jobs.
+const TURNS: Readonly<Record<Source, TurnLimits>> = {
+  "roll-ups": { atOnce: 4, forModest: 2, waitingEachMax: 20 },
+  lines: { atOnce: 4, forModest: 2, waitingEachMax: 20 },
+  platform: { atOnce: 3, forModest: 1, waitingEachMax: 20 },
+};
 const TIMEOUT_EXCEEDED = "159";
 const MEMORY_LIMIT_EXCEEDED = "241";
 const TOO_MANY_ROWS_OR_BYTES = "396";
 
 export function createReportQueries({
   clickhouse,
-  turns = createTurns(),
+  turns = turnsOfEach(),
   secondsMax = SECONDS_MAX,
   memoryBytesMax = MEMORY_BYTES_MAX,
   rowsMax = RESULT_ROWS_MAX,
 }: {
   clickhouse: ClickHouse;
-  turns?: Turns;
+  turns?: Readonly<Record<Source, Turns>>;
   secondsMax?: number;
   memoryBytesMax?: number;
   rowsMax?: number;
@@ -82,7 +94,7 @@ export function createReportQueries({
   }
 
   async function rows<Row>(row: z.ZodType<Row>, query: ReportQuery): Promise<Row[]> {
-    const done = await turns.take(query.accountId, query.signal);
+    const done = await turns[query.source].take(query.accountId, query.signal);
     try {
       return z.array(row).parse(await askClickHouse(() => ask(query).catch(refuseTooLarge)));
     } finally {
@@ -97,13 +109,24 @@ export function createReportQueries({
       const query = "SELECT DISTINCT toString(account_id) AS id FROM provider_day";
       // Many may wait for this one: it ends by its limit of time, not when one of them goes away.
       const { signal } = new AbortController();
-      const found = await rows(z.object({ id: z.string() }), { query, accountId: PLATFORM, signal });
+      const found = await rows(z.object({ id: z.string() }), {
+        ...{ query, signal },
+        ...{ accountId: ELSEWHERE, source: "platform" },
+      });
       return new Set(found.map(({ id }) => id));
     },
   });
 
   return {
     rows,
-    accountsElsewhere: async () => (await elsewhere.fetch(PLATFORM)) ?? new Set(),
+    accountsElsewhere: async () => (await elsewhere.fetch(ELSEWHERE)) ?? new Set(),
+  };
+}
+
+function turnsOfEach(): Readonly<Record<Source, Turns>> {
+  return {
+    "roll-ups": createTurns(TURNS["roll-ups"]),
+    lines: createTurns(TURNS.lines),
+    platform: createTurns(TURNS.platform),
   };
 }

@@ -180,7 +180,7 @@ test("visitors of a day are no further from those who came than is said", async 
     const exact = await queries.rows(said, {
       query: `SELECT toUnixTimestamp(toStartOfDay(time, '${zone}')) AS day, uniqExact(client_hash) AS visitors
         FROM access_log WHERE account_id = '${accountId}' GROUP BY day ORDER BY day`,
-      ...{ accountId: "all", signal },
+      ...{ accountId: "all", source: "lines", signal },
     });
     const period = { from: new Date(first - 2 * DAY_MS), to: new Date(first + 5 * DAY_MS) };
     const { points } = await countTraffic(askedOf(accountId, period, zone), { queries, accountId, now, signal });
@@ -223,7 +223,7 @@ test.each([
       query: `SELECT toUnixTimestamp(toStartOfDay(time, '${zone}')) AS day, sum(weight) AS requests,
         sum(access_log.bytes_out * weight) AS bytes_out FROM access_log
         WHERE account_id = '${accountId}' GROUP BY day ORDER BY day`,
-      ...{ accountId: "all", signal },
+      ...{ accountId: "all", source: "lines", signal },
     });
     expect(exact).toHaveLength(5);
     const asking = { queries, accountId, now: new Date(period.to.getTime() + DAY_MS), signal };
@@ -246,7 +246,12 @@ test("days and months begin where ClickHouse says that they do", async () => {
   for (const zone of zones) {
     const query = `SELECT toUnixTimestamp(toStartOfDay(t)) AS day, toUnixTimestamp(toDateTime(toStartOfMonth(t), '${zone}')) AS month
       FROM (SELECT toDateTime(arrayJoin([${moments.map((moment) => Math.floor(moment.getTime() / 1000))}]), '${zone}') AS t)`;
-    const told = await queries.rows(said, { query, accountId: "all", signal: new AbortController().signal });
+    const told = await queries.rows(said, {
+      query,
+      accountId: "all",
+      source: "lines",
+      signal: new AbortController().signal,
+    });
     const mine = moments.map((moment) => ({
       day: startOf(moment, "day", zone).getTime() / 1000,
       month: startOf(moment, "month", zone).getTime() / 1000,

@@ -1,5 +1,7 @@
-// Turns at something scarce: few at once, fewer for each who asks, and in rotation, so that whoever asks a lot waits behind
-// their own questions and not in front of others'.
+// Turns at something scarce: few at once, and some of them kept for the modest. The next one goes to who has had the least time
+// of late, so that whoever asks for a lot, or for what takes long, waits behind everybody else.
+import { performance } from "node:perf_hooks";
+import { LRUCache } from "lru-cache";
 import { Problem } from "../../../../platform/problem.ts";
 import { tooManyRequests } from "../../../http/problems.ts";
 
@@ -8,51 +10,88 @@ export interface Turns {
   take(who: string, signal: AbortSignal): Promise<() => void>;
 }
 
-interface TurnLimits {
+export interface TurnLimits {
   readonly atOnce: number;
-  readonly atOnceEach: number;
+  /** How many of these are for those alone who have no other, and have had little time of late. */
+  readonly forModest: number;
   readonly waitingEachMax: number;
+  /** For tests. */
+  readonly clockMs?: () => number;
 }
 
 interface Asker {
-  running: number;
+  /** When each of their turns began. */
+  readonly running: Set<{ readonly sinceMs: number }>;
   readonly waiting: Set<() => void>;
 }
 
-// The rest of the connections to ClickHouse is for log lines.
-const LIMITS: TurnLimits = { atOnce: 8, atOnceEach: 3, waitingEachMax: 20 };
-const RETRY_AFTER_S = 5;
+interface Spent {
+  readonly ms: number;
+  readonly atMs: number;
+}
 
-export function createTurns({ atOnce, atOnceEach, waitingEachMax }: TurnLimits = LIMITS): Turns {
-  /** Who was served last stands last. */
+const RETRY_AFTER_S = 5;
+/** Time that was had so long ago counts half. */
+const HALF_LIFE_MS = 10 * 60_000;
+/** That much, or less, is little: most reports take a tenth of a second. */
+const LITTLE_MS = 10_000;
+/** Beyond these, whoever was last served the longest ago begins anew. */
+const REMEMBERED_MAX = 10_000;
+
+export function createTurns({
+  atOnce,
+  forModest,
+  waitingEachMax,
+  clockMs = () => performance.now(),
+}: TurnLimits): Turns {
+  /** Who runs or waits, in the order in which they came. */
   const askers = new Map<string, Asker>();
+  const spent = new LRUCache<string, Spent>({ max: REMEMBERED_MAX });
   let running = 0;
 
+  function mayBegin(who: string, asker: Asker, nowMs: number): boolean {
+    if (running < atOnce - forModest) return true;
+    return running < atOnce && asker.running.size === 0 && spentBy(who, nowMs) <= LITTLE_MS;
+  }
+
+  /** What runs counts, too. */
+  function timeOf(who: string, asker: Asker, nowMs: number): number {
+    return [...asker.running].reduce((sum, { sinceMs }) => sum + nowMs - sinceMs, spentBy(who, nowMs));
+  }
+
+  function spentBy(who: string, nowMs: number): number {
+    const { ms, atMs } = spent.peek(who) ?? { ms: 0, atMs: nowMs };
+    return ms * 0.5 ** ((nowMs - atMs) / HALF_LIFE_MS);
+  }
+
   function begin(who: string, asker: Asker): () => void {
+    const turn = { sinceMs: clockMs() };
     running += 1;
-    asker.running += 1;
-    askers.delete(who);
-    askers.set(who, asker);
+    asker.running.add(turn);
     return () => {
+      const nowMs = clockMs();
       running -= 1;
-      asker.running -= 1;
-      callNext();
+      asker.running.delete(turn);
+      spent.set(who, { ms: spentBy(who, nowMs) + nowMs - turn.sinceMs, atMs: nowMs });
+      while (callNext(nowMs));
       forget(who, asker);
     };
   }
 
   function forget(who: string, asker: Asker): void {
-    if (asker.running === 0 && asker.waiting.size === 0) askers.delete(who);
+    if (asker.running.size === 0 && asker.waiting.size === 0) askers.delete(who);
   }
 
-  function callNext(): void {
-    if (running >= atOnce) return;
-    for (const asker of askers.values()) {
-      const [next] = asker.waiting;
-      if (next === undefined || asker.running >= atOnceEach) continue;
-      next();
-      return;
-    }
+  /** False: nobody waits who may begin. */
+  function callNext(nowMs: number): boolean {
+    const [first, ...others] = [...askers]
+      .filter(([who, asker]) => asker.waiting.size > 0 && mayBegin(who, asker, nowMs))
+      .map(([who, asker]) => ({ asker, ms: timeOf(who, asker, nowMs) }));
+    if (first === undefined) return false;
+    const { asker } = others.reduce((least, other) => (other.ms < least.ms ? other : least), first);
+    const [enter] = asker.waiting;
+    enter?.();
+    return true;
   }
 
   function wait(who: string, asker: Asker, signal: AbortSignal): Promise<() => void> {
@@ -76,10 +115,10 @@ export function createTurns({ atOnce, atOnceEach, waitingEachMax }: TurnLimits =
   return {
     async take(who, signal) {
       signal.throwIfAborted();
-      const asker = askers.get(who) ?? { running: 0, waiting: new Set() };
-      if (running < atOnce && asker.running < atOnceEach) return begin(who, asker);
+      const asker = askers.get(who) ?? { running: new Set(), waiting: new Set() };
+      const entered = mayBegin(who, asker, clockMs()) ? begin(who, asker) : wait(who, asker, signal);
       askers.set(who, asker);
-      return wait(who, asker, signal);
+      return entered;
     },
   };
 }
