@@ -26,15 +26,19 @@ afterAll(async () => {
   await Promise.all([edge?.stop(), origin?.stop()]);
 });
 
-/** Waits until the log has `count` lines; nginx writes them within a second. */
-async function logLines(count: number): Promise<AccessLogLine[]> {
+/** Waits until the log has these lines; nginx writes them within a second. */
+async function logLinesUntil(areThere: (lines: readonly AccessLogLine[]) => boolean): Promise<AccessLogLine[]> {
   const path = join(edge.home, "logs", "access.log");
   const changes = watch(path, { signal: AbortSignal.timeout(5_000) })[Symbol.asyncIterator]();
   for (let change = changes.next(); ; change = changes.next()) {
-    const lines = (await readFile(path, "utf8")).split("\n").filter(Boolean);
-    if (lines.length >= count) return lines.map((line) => accessLogLineSchema.parse(JSON.parse(line)));
+    const lines = (await readFile(path, "utf8")).split("\n").slice(0, -1).map(lineOf);
+    if (areThere(lines)) return lines;
     await change;
   }
+}
+
+function lineOf(text: string): AccessLogLine {
+  return accessLogLineSchema.parse(JSON.parse(text));
 }
 
 test("a line says what was asked, by whom, and what became of it; nothing else is logged", async () => {
@@ -51,7 +55,7 @@ test("a line says what was asked, by whom, and what became of it; nothing else i
   await ask(edge, { path: "/", headers: [`X-Edge-Probe: ${probe_secret}`] });
   await ask(edge, { path: "/refused%2f" });
 
-  const lines = await logLines(4);
+  const lines = await logLinesUntil((all) => all.length >= 4);
   expect(lines).toHaveLength(4);
   const [first, second, third, fourth] = lines;
   expect(first).toMatchObject({
@@ -76,4 +80,23 @@ test("a line says what was asked, by whom, and what became of it; nothing else i
   expect(third).toMatchObject({ cache_status: "BYPASS", protocol: "HTTP/3.0", method: "POST", path: "/post" });
   expect(fourth).toMatchObject({ status: 400, cache_status: "NONE", origin_ms: null });
   expect(JSON.stringify(lines)).not.toContain("secret");
+});
+
+test("what viewers of an account over its quota are answered is no line: nobody is billed for it", async () => {
+  const cutOff = aDistribution({ originPort: origin.port, hosts: ["over.test"], isDisabled: true, isOverQuota: true });
+  await edge.apply([feed.put(cutOff)]);
+  for (const asked of [
+    { path: "/over" },
+    { path: "/over", version: "2" as const },
+    { path: "/over", version: "3" as const },
+    { path: "/over", curl: ["--data-raw", "x=1"] },
+    { path: "/over%2f" },
+  ]) {
+    expect((await ask(edge, { host: "over.test", ...asked })).status).toBe(503);
+  }
+  await edge.apply([feed.put({ ...cutOff, isDisabled: false, isOverQuota: false })]);
+  expect((await ask(edge, { host: "over.test", path: "/raised" })).status).toBe(200);
+
+  const lines = await logLinesUntil((all) => all.some(({ path }) => path === "/raised"));
+  expect(lines.filter(({ host }) => host === "over.test")).toMatchObject([{ path: "/raised", status: 200 }]);
 });

@@ -173,7 +173,7 @@ describe.each(["newest", "oldest"] as const)("the %s nginx", (which) => {
   });
 });
 
-test("is a line in the log of a customer whose host was asked, like any other", async () => {
+test("is a line in the log of a customer whose host was asked, like any other, but not while that one is cut off", async () => {
   const feed = createTestFeed();
   const { edge, origin, stop } = await startTestSites();
   try {
@@ -181,8 +181,14 @@ test("is a line in the log of a customer whose host was asked, like any other", 
       newToken(),
       aDistribution({ originPort: origin.port, hosts: ["logged.test"], isDisabled: true }),
     ];
-    await edge.apply([feed.put(served), feed.putBody(randomUUID(), bodyOf(token), "challenge")]);
-    await ask(edge, { host: "nobody.test", path: `${CHALLENGE_PATH}${token}` });
+    const cutOff = aDistribution({
+      ...{ originPort: origin.port, hosts: ["cut-off.test"] },
+      ...{ isDisabled: true, isOverQuota: true },
+    });
+    await edge.apply([feed.put(served), feed.put(cutOff), feed.putBody(randomUUID(), bodyOf(token), "challenge")]);
+    for (const host of ["nobody.test", "cut-off.test"]) {
+      expect((await ask(edge, { host, path: `${CHALLENGE_PATH}${token}` })).status).toBe(200);
+    }
     await ask(edge, { host: "logged.test", path: `${CHALLENGE_PATH}${token}?secret=1` });
     const log = () => readFile(join(edge.home, "logs", "access.log"), "utf8");
     await expect.poll(log, { timeout: 10_000 }).not.toBe("");

@@ -97,11 +97,12 @@ function M.find(path)
   return held and sub(held, ID_WIDTH + 1) or nil
 end
 
---- Gives that answer, and has it logged where the host is a customer's.
+--- Gives that answer, and has it logged where the host is a customer's who is not cut off.
 function M.answer(var, found, id)
   local document = id and documents.find(id)
   if document then
-    var.edge_distribution, var.edge_account, var.edge_path = id, document.account, var.uri
+    var.edge_distribution, var.edge_path = id, var.uri
+    if not document.over_quota then var.edge_account = document.account end
   end
   ngx.header["Content-Type"] = "text/plain"
   ngx.header["Content-Length"] = #found

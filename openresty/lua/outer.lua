@@ -168,7 +168,11 @@ function M.admit()
   var.edge_account = document.account
   local target, path = url.canonical(var.request_uri)
   var.edge_path = path or uri
-  if document.disabled then return exit(503) end
+  if document.disabled then
+    -- What an account gets for being over its quota is not what it is billed for: no line, as of nobody's traffic.
+    if document.over_quota then var.edge_account = "" end
+    return exit(503)
+  end
   if not target then return refuse_target() end
   return serve(var, id, document, target, path)
 end
