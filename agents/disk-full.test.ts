@@ -3,7 +3,7 @@
 import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer, request as httpRequest, type IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -139,4 +139,64 @@ test.runIf(maySplitOff)(
     origin.close();
   },
   60_000,
+);
+
+test.runIf(maySplitOff)(
+  "a full disk of the logs: viewers are served, what was written arrives once or is counted as lost, and it recovers",
+  async () => {
+    const { controlPlane, node, putDocument } = world;
+    const { rev } = putDocument("www.example.com");
+    const away = Array.from({ length: 1_000 }, () => "503" as const);
+    controlPlane.misbehave.logs.push(...away);
+    const agent = node.spawn({ ACCESS_LOG_DISK_FREE_MIN_MB: "1" }, { folder: "logs", kb: 4096 });
+    await controlPlane.untilReport(({ applied }) => applied === rev);
+    const ask = async (paths: readonly string[]) => {
+      for (const path of paths) expect(await statusOf("www.example.com", path)).toBe(200);
+    };
+    const pathsOf = (lines: readonly string[]): string[] => lines.map((line) => JSON.parse(line).path);
+    const pathsUnder = (name: string) => Array.from({ length: 20 }, (_, index) => `${name}/${index}`);
+    const written = async (name: string) => {
+      await ask(pathsUnder(name));
+      await expect
+        .poll(async () => pathsOf((await readFile(log, "utf8")).split("\n").slice(0, -1)), { timeout: 5_000 })
+        .toEqual(expect.arrayContaining(pathsUnder(name)));
+      return pathsUnder(name);
+    };
+    const log = join(agent.disk, "access.log");
+    const before = await written("/before");
+    await fill(agent);
+    controlPlane.misbehave.logs.length = 0;
+    // Where it stands is noted in room that it has kept.
+    expect(pathsOf(await controlPlane.untilLogs((lines) => lines.length === before.length, 20_000))).toEqual(before);
+
+    await rm(join(agent.disk, "filler"));
+    controlPlane.misbehave.logs.push(...away);
+    const given = await written("/given-up");
+    await fill(agent);
+    // While nobody takes lines, room for the serving is worth more than they are.
+    const waiting = async () => {
+      const names = (await readdir(agent.disk)).filter((name) => name.startsWith("access.log"));
+      const texts = names.map((name) => readFile(join(agent.disk, name), "utf8").catch(() => ""));
+      return (await Promise.all(texts)).join("");
+    };
+    await expect.poll(waiting, { timeout: 30_000 }).not.toContain("/given-up");
+    // A change is reported at once.
+    putDocument("other.example.com");
+    const report = await controlPlane.untilReport(({ logs }) => (logs?.lost_lines ?? 0) > 0, 30_000);
+    expect(report.logs).toMatchObject({ lost_lines: given.length, unsent_bytes: 0 });
+    await fill(agent);
+    await ask(pathsUnder("/unwritten"));
+
+    await rm(join(agent.disk, "filler"));
+    controlPlane.misbehave.logs.length = 0;
+    const arrived = async () => {
+      await ask(["/after"]);
+      return pathsOf([...controlPlane.batches.values()].join("").split("\n").slice(0, -1));
+    };
+    await expect.poll(arrived, { timeout: 40_000, interval: 500 }).toContain("/after");
+    const paths = await arrived();
+    expect(paths.filter((path) => path.startsWith("/before"))).toEqual(before);
+    expect(paths.filter((path) => path.startsWith("/given-up"))).toEqual([]);
+  },
+  100_000,
 );

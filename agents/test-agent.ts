@@ -37,7 +37,7 @@ export interface TestNode {
   /** Lets every user into the home, and copies nginx's Lua to where everybody may read it. */
   openToAll(): Promise<NginxInstallation>;
   /** The agent as a process of its own, which can be killed. */
-  spawn(settings?: { EDGE_KEEP_SERVING?: string }, smallDisk?: SmallDisk): SpawnedAgent;
+  spawn(settings?: SpawnSettings, smallDisk?: SmallDisk): SpawnedAgent;
   /** Asks the edge for a path of a host, as a viewer over HTTP. */
   get(host: string, path?: string): Promise<{ status: number; body: string }>;
   structure(settings?: { http?: number; https?: number; parent?: number; documentsMax?: number }): string;
@@ -49,9 +49,14 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
+interface SpawnSettings {
+  readonly EDGE_KEEP_SERVING?: string;
+  readonly ACCESS_LOG_DISK_FREE_MIN_MB?: string;
+}
+
 /** A folder of the home that is a disk of its own, for the agent and its nginx alone. */
 export interface SmallDisk {
-  readonly folder: "state" | "cache";
+  readonly folder: "state" | "cache" | "logs";
   readonly kb: number;
 }
 

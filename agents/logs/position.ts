@@ -1,5 +1,6 @@
 // How far the access log was sent, on disk before anything is sent: a batch that may have arrived is sent again with the
-// very same bytes, or the control plane could not tell that it is the same.
+// very same bytes, or the control plane could not tell that it is the same. A full disk keeps no line from being sent.
+import { open } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../apply/document.ts";
 import { findFile, writeDurably } from "../durable-file.ts";
@@ -38,11 +39,63 @@ const emptyPosition: Position = {
   told_until: 0,
 };
 
-export async function readPosition(path: string): Promise<Position> {
-  const parsed = positionSchema.safeParse(parseJson((await findFile(path)) ?? ""));
-  return parsed.success ? parsed.data : emptyPosition;
+export interface PositionFile {
+  /** As the last run left it. */
+  readonly found: Position;
+  write(position: Position): Promise<void>;
 }
 
-export async function writePosition(path: string, position: Position): Promise<void> {
-  await writeDurably(path, JSON.stringify(position), 0o600);
+/** Of the file and its spares, the one that was written last counts. */
+const fileSchema = positionSchema.extend({ writes: z.int().min(0).default(0) });
+
+/** More than any position needs. */
+const SPARE_BYTES = 64 * 1024;
+
+export async function openPositionFile(path: string): Promise<PositionFile> {
+  const spares = [`${path}.spare-0`, `${path}.spare-1`];
+  const texts = await Promise.all([path, ...spares].map(async (name) => (await findFile(name)) ?? ""));
+  const valid = texts.map((text) => fileSchema.safeParse(parseJson(text)).data).filter((data) => data !== undefined);
+  const { writes: writesBefore, ...found } = valid.reduce((last, each) => (each.writes > last.writes ? each : last), {
+    ...emptyPosition,
+    writes: -1,
+  });
+  let writes = writesBefore;
+  for (const [index, spare] of spares.entries()) {
+    // Where there is no room already, lines wait until there is.
+    if ((texts[index + 1] ?? "").length < SPARE_BYTES) await writeDurably(spare, padded("")).catch(() => {});
+  }
+
+  return {
+    found,
+    write: async (position) => {
+      writes += 1;
+      const text = JSON.stringify({ ...position, writes } satisfies z.infer<typeof fileSchema>);
+      try {
+        await writeDurably(path, text);
+      } catch (error) {
+        const spare = spares[writes % spares.length];
+        if (!isDiskFull(error) || spare === undefined || text.length > SPARE_BYTES) throw error;
+        await overwrite(spare, padded(text));
+      }
+    },
+  };
+}
+
+function padded(text: string): string {
+  return text.padEnd(SPARE_BYTES, " ");
+}
+
+/** In blocks that are there already, which needs no room where a file system does not copy what it writes. */
+async function overwrite(path: string, text: string): Promise<void> {
+  const file = await open(path, "r+");
+  try {
+    await file.write(text, 0);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
 }

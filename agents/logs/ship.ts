@@ -29,7 +29,7 @@ import {
   withoutFile,
   withoutFiles,
 } from "./give-up.ts";
-import { type Batch, type Loss, type Position, readPosition, writePosition } from "./position.ts";
+import { type Batch, type Loss, openPositionFile, type Position } from "./position.ts";
 
 export interface Shipping extends Room {
   readonly edgeId: () => string;
@@ -81,9 +81,9 @@ const BATCH_BYTES_MIN = 512 * 1024;
 
 /** Runs until the signal aborts. */
 export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise<void> {
-  const path = join(shipping.folder, "shipped.json");
+  const file = await openPositionFile(join(shipping.folder, "shipped.json"));
   const backOff = createBackOff({ firstMs: 500, maxMs: 30_000 });
-  let position = await readPosition(path);
+  let position = file.found;
   let onDisk = JSON.stringify(position);
   // What an earlier run left unanswered may have arrived.
   let tries = position.pending === null ? 0 : 1;
@@ -94,7 +94,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   async function save(next: Position): Promise<void> {
     position = next;
     const text = JSON.stringify(next);
-    if (text !== onDisk) await writePosition(path, next);
+    if (text !== onDisk) await file.write(next);
     onDisk = text;
   }
 
