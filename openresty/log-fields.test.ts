@@ -40,9 +40,11 @@ async function rowsOf(path: string, count: number, home = sites.edge.home): Prom
   let found: readonly AccessLogRow[] = [];
   await until(async () => {
     const body = await readFile(join(home, "logs", "access.log"));
-    const { rows, faulty } = await makeRows(body, { id: "", edgeId: "", receivedAt: new Date() });
-    if (faulty.first !== undefined) throw new Error(faulty.first);
-    found = rows.filter((row) => row.path === path);
+    found = [];
+    for await (const { rows, faulty } of makeRows(body, { id: "", edgeId: "", receivedAt: new Date() })) {
+      if (faulty.first !== undefined) throw new Error(faulty.first);
+      found = [...found, ...rows.filter((row) => row.path === path)];
+    }
     return found.length >= count;
   });
   return found;

@@ -15,6 +15,7 @@ export interface RowMaking {
   readonly findPlace: FindPlace;
 }
 
+/** Of some hundred lines. */
 export interface MadeRows {
   readonly rows: readonly AccessLogRow[];
   /** Lines that are none. They are left out. */
@@ -22,41 +23,44 @@ export interface MadeRows {
 }
 
 /** Keeps what it has found out about addresses and user agents: make one per process. */
-export type MakeRows = (body: Buffer, batch: LogBatch) => Promise<MadeRows>;
+export type MakeRows = (body: Buffer, batch: LogBatch) => AsyncGenerator<MadeRows>;
 
 const SKEW_MAX_MS = 5 * 60 * 1000;
 /** As the table's TTL: what is older would vanish at once. */
 export const ACCESS_LOG_KEPT_DAYS = 90;
 const DAY_MS = 24 * 3600 * 1000;
-/** Other requests get their turn in between. */
-const LINES_PER_TURN = 500;
+/** Some hundred lines: other requests get their turn in between, and what is made of them dies young. */
+const BYTES_PER_TURN = 256 * 1024;
 const CLIENTS_MAX = 200_000;
+const LINE_FEED = 0x0a;
 
-interface Client extends Place {
+/** Somebody's latest day. */
+interface Client {
+  readonly place: Place;
+  readonly day: string;
   readonly hash: string;
 }
 
 export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
   const familyOf = createUserAgentFamilies();
   const dayOf = createDays();
-  /** By day and address. */
+  /** By address. */
   const clients = new LRUCache<string, Client>({ max: CLIENTS_MAX });
 
   function clientAt(address: string, day: string): Client {
-    const key = `${day}${address}`;
-    const known = clients.get(key);
-    if (known !== undefined) return known;
+    const known = clients.get(address);
+    if (known?.day === day) return known;
     const salt = saltOf(day);
     if (salt === undefined) throw new SaltMissing(day);
-    const client = { ...findPlace(address), hash: clientHash(salt, address) };
-    clients.set(key, client);
+    const client = { place: known?.place ?? findPlace(address), day, hash: clientHash(salt, address) };
+    clients.set(address, client);
     return client;
   }
 
   function rowOf(line: AccessLogLine, number: number, batch: LogBatch, receivedAt: string): AccessLogRow {
     const edgeMs = Math.round(Number(line.time) * 1000);
     const timeMs = rightTime(edgeMs, batch.receivedAt.getTime());
-    const { country, asn, hash } = clientAt(line.client, dayOf(timeMs));
+    const { place, hash } = clientAt(line.client, dayOf(timeMs));
     // Who waited for another's answer asked somebody, but no origin.
     const isHit = line.cache_status === "HIT";
     return {
@@ -84,8 +88,8 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
       ttfb_ms: line.ttfb_ms ?? 0,
       protocol: protocols.has(line.protocol) ? line.protocol : OTHER,
       tls: tlsVersions.has(line.tls) ? line.tls : OTHER,
-      country,
-      asn,
+      country: place.country,
+      asn: place.asn,
       referrer_host: hostOf(line.referrer_host),
       user_agent_family: familyOf(line.user_agent),
       content_kind: contentKindOf(line.content_type ?? "", line.path),
@@ -94,23 +98,36 @@ export function createRows({ saltOf, findPlace }: RowMaking): MakeRows {
     };
   }
 
-  return async (body, batch) => {
-    const lines = body.toString("utf8").split("\n");
-    const rows: AccessLogRow[] = [];
+  return async function* makeRows(body, batch) {
     const receivedAt = secondsOf(batch.receivedAt.getTime());
-    let faults = 0;
-    let first: string | undefined;
-    for (const [index, text] of lines.entries()) {
-      if (index % LINES_PER_TURN === LINES_PER_TURN - 1) await nextTurn();
-      if (text === "" || text.trim() === "") continue;
-      const line = readLine(text);
-      if (line === undefined) {
-        faults += 1;
-        first ??= `line ${index + 1}: ${faultOf(text)}`;
-      } else rows.push(rowOf(line, index + 1, batch, receivedAt));
+    let number = 0;
+    for (const lines of pieces(body)) {
+      const rows: AccessLogRow[] = [];
+      let faults = 0;
+      let first: string | undefined;
+      for (const text of lines) {
+        number += 1;
+        if (text === "" || text.trim() === "") continue;
+        const line = readLine(text);
+        if (line === undefined) {
+          faults += 1;
+          first ??= `line ${number}: ${faultOf(text)}`;
+        } else rows.push(rowOf(line, number, batch, receivedAt));
+      }
+      yield { rows, faulty: { count: faults, first } };
+      await nextTurn();
     }
-    return { rows, faulty: { count: faults, first } };
   };
+}
+
+/** Whole lines each. */
+function* pieces(body: Buffer): Generator<readonly string[]> {
+  for (let start = 0; start < body.length; ) {
+    const lineFeed = body.indexOf(LINE_FEED, start + BYTES_PER_TURN);
+    const end = lineFeed === -1 ? body.length : lineFeed;
+    yield body.toString("utf8", start, end).split("\n");
+    start = end + 1;
+  }
 }
 
 /** Of an answer that came without its length, as the stale one that was served meanwhile. */

@@ -5,7 +5,8 @@ import { compress } from "./batch.ts";
 export interface SentBatch {
   readonly id: string;
   readonly edgeId: string;
-  readonly lines: readonly string[];
+  /** Lines as nginx wrote them, whole ones; the taker leaves out what is none. */
+  readonly body: Buffer;
   /** It, or a part of it, may have arrived before. */
   readonly isRetry: boolean;
 }
@@ -24,8 +25,8 @@ export interface LogDestination {
 export function toControlPlane(controlPlane: Pick<ControlPlane, "sendLogs">): LogDestination {
   return {
     name: "the control plane",
-    send: async ({ id, lines, isRetry }, signal) => {
-      await controlPlane.sendLogs({ id, gzip: await compress(lines), isRetry }, signal);
+    send: async ({ id, body, isRetry }, signal) => {
+      await controlPlane.sendLogs({ id, gzip: await compress(body), isRetry }, signal);
     },
     isFinal: (fault) => fault instanceof ControlPlaneRefusal && [400, 413, 422].includes(fault.status),
     isTooLarge: (fault) => fault instanceof ControlPlaneRefusal && fault.status === 413,

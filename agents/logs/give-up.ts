@@ -90,6 +90,8 @@ function fewEnough(losses: readonly Loss[], toldUntil: number): Loss[] {
   return [{ at: first.at, from, to, lines: first.lines + second.lines }, ...others];
 }
 
+const LINE_FEED = 0x0a;
+
 /** nginx's own limits of what a request may say, in JSON. */
 export const LINE_BYTES_MAX = 256 * 1024;
 
@@ -107,7 +109,13 @@ export function timeOf(bytes: Buffer, which: "first" | "last"): number | undefin
 async function countLines(path: string, from: number): Promise<number> {
   let lines = 0;
   for await (const chunk of createReadStream(path, { start: from })) {
-    for (const byte of Buffer.from(chunk)) if (byte === 0x0a) lines += 1;
+    lines += linesIn(Buffer.from(chunk));
   }
+  return lines;
+}
+
+export function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (const byte of bytes) if (byte === LINE_FEED) lines += 1;
   return lines;
 }

@@ -7,21 +7,13 @@ import type { Logger } from "../../platform/log.ts";
 import { createBackOff } from "../back-off.ts";
 import type { LogStanding } from "../contract.ts";
 import { writeDurably } from "../durable-file.ts";
-import {
-  BATCH_BYTES_MAX,
-  batchId,
-  type Next,
-  nextBatch,
-  SETTLED_AFTER_MS,
-  sentOf,
-  sha256,
-  wholeLines,
-} from "./batch.ts";
+import { BATCH_BYTES_MAX, batchId, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256 } from "./batch.ts";
 import type { LogDestination } from "./destination.ts";
 import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
 import {
   findTooMuch,
   LINE_BYTES_MAX,
+  linesIn,
   type Room,
   timeOf,
   unsentOf,
@@ -247,14 +239,11 @@ async function deliver(
   tries: number,
   signal: AbortSignal,
 ): Promise<Delivered> {
-  const { lines, torn } = wholeLines(bytes);
-  if (torn > 0 && tries === 1) shipping.log.warn({ torn }, "access-log lines were torn: they are left out");
-  if (lines.length === 0) return "stored";
   const edgeId = shipping.edgeId();
   const id = batchId(edgeId, batch, bytes);
   const { destination } = shipping;
   try {
-    await destination.send({ id, edgeId, lines, isRetry: tries > 1 }, signal);
+    await destination.send({ id, edgeId, body: bytes, isRetry: tries > 1 }, signal);
     return "stored";
   } catch (error) {
     if (signal.aborted) throw error;
@@ -263,23 +252,21 @@ async function deliver(
     const isTooLarge = destination.isTooLarge(error) && bytes.length > BATCH_BYTES_MIN;
     if (isTooLarge && tries < TRIES_WHEN_REFUSED) return "too large";
     if (tries < TRIES_WHEN_REFUSED || !destination.isFinal(error)) return "not taken";
-    await setAside(shipping, id, lines, error);
-    return { setAside: lines.length };
+    return { setAside: await setAside(shipping, id, bytes, error) };
   }
 }
 
 async function setAside(
   { folder, log, destination }: Shipping,
   id: string,
-  lines: readonly string[],
+  bytes: Buffer,
   error: unknown,
-): Promise<void> {
+): Promise<number> {
+  const lines = linesIn(bytes);
   const others = (await readdir(folder)).filter((name) => name.startsWith("set-aside."));
-  log.error(
-    { error, lines: lines.length, id },
-    `${destination.name} refuses an access-log batch for good: it is set aside`,
-  );
-  if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), `${lines.join("\n")}\n`);
+  log.error({ error, lines, id }, `${destination.name} refuses an access-log batch for good: it is set aside`);
+  if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), bytes);
+  return lines;
 }
 
 /** Of what is there alone: a file that is gone, or shorter than what was sent of it, has left its inode to another. */

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { z } from "zod";
 import type { Logger } from "../../platform/log.ts";
+import { type PackedRows, packRows } from "../access-log/packed-rows.ts";
 import type { FindPlace } from "../access-log/places.ts";
-import { createRows, type MadeRows, SaltMissing } from "../access-log/rows.ts";
+import { createRows, SaltMissing } from "../access-log/rows.ts";
 import { INSERT_SECONDS_MAX, storeBatch } from "../access-log/store-batch.ts";
 import type { LogDestination, SentBatch } from "./destination.ts";
 import type { Salts } from "./salts.ts";
@@ -40,11 +41,10 @@ export function toClickHouse({
   });
   const makeRows = createRows({ saltOf: salts.of, findPlace });
 
-  async function rowsOf({ id, edgeId, lines }: SentBatch, receivedAt: Date, signal: AbortSignal): Promise<MadeRows> {
-    const body = Buffer.from(`${lines.join("\n")}\n`);
+  async function rowsOf(sent: SentBatch, receivedAt: Date, signal: AbortSignal): Promise<Packed> {
     for (let asked = 0; ; asked += 1) {
       try {
-        return await makeRows(body, { id, edgeId, receivedAt });
+        return await packed(sent, receivedAt);
       } catch (error) {
         if (!(error instanceof SaltMissing) || asked === SALTS_ASKED_MAX) throw error;
         await salts.fetch(error.day, signal);
@@ -52,13 +52,25 @@ export function toClickHouse({
     }
   }
 
+  async function packed({ id, edgeId, body }: SentBatch, receivedAt: Date): Promise<Packed> {
+    const rows: PackedRows[] = [];
+    let faulty = 0;
+    let first: string | undefined;
+    for await (const made of makeRows(body, { id, edgeId, receivedAt })) {
+      rows.push(packRows(made.rows));
+      faulty += made.faulty.count;
+      first ??= made.faulty.first;
+    }
+    return { rows, faulty, first };
+  }
+
   async function store(sent: SentBatch, signal: AbortSignal): Promise<void> {
     // By ClickHouse's clock: this edge's own may be the one that is wrong.
     const answer = await clickhouse.query({ query: NOW, format: "JSONEachRow", abort_signal: signal });
     const [{ now_ms }] = nowSchema.parse(await answer.json());
     const receivedAt = new Date(now_ms);
-    const { rows, faulty } = await rowsOf(sent, receivedAt, signal);
-    if (faulty.count > 0) log.warn({ faulty: faulty.count, first: faulty.first }, "access-log lines were skipped");
+    const { rows, faulty, first } = await rowsOf(sent, receivedAt, signal);
+    if (faulty > 0) log.warn({ faulty, first }, "access-log lines were skipped");
     const batch = { id: sent.id, edgeId: sent.edgeId, receivedAt };
     await storeBatch(clickhouse, { batch, rows, isRetry: sent.isRetry });
   }
@@ -72,6 +84,12 @@ export function toClickHouse({
     isTooLarge: () => false,
     close: () => clickhouse.close(),
   };
+}
+
+interface Packed {
+  readonly rows: readonly PackedRows[];
+  readonly faulty: number;
+  readonly first: string | undefined;
 }
 
 const NOW = "SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms";

@@ -6,7 +6,15 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import { createRows, type LogBatch, openPlaces, saltFromKey, storeBatch } from "../../agents/contract.ts";
+import {
+  createRows,
+  type LogBatch,
+  openPlaces,
+  type PackedRows,
+  packRows,
+  saltFromKey,
+  storeBatch,
+} from "../../agents/contract.ts";
 import { toControlPlane } from "../../agents/logs/destination.ts";
 import { noShippingCounts, shipLogs } from "../../agents/logs/ship.ts";
 import { type ClickHouse, connectClickHouse } from "../../control-plane/database/clickhouse.ts";
@@ -18,8 +26,7 @@ const HOUR_MS = 3600 * 1000;
 const LOOK_EVERY_MS = 5;
 const FLOOR_DATABASE = "bench_floor";
 
-type Rows = Awaited<ReturnType<ReturnType<typeof createRows>>>["rows"];
-type Made = readonly { readonly batch: LogBatch; readonly rows: Rows }[];
+type Made = readonly { readonly batch: LogBatch; readonly rows: readonly PackedRows[] }[];
 
 export async function measureStages(
   { clickhouse, url, traffic }: { clickhouse: ClickHouse; url: string; traffic: Traffic },
@@ -80,13 +87,21 @@ async function measureAgent(traffic: Traffic, folder: string) {
 async function measureRows(packed: readonly Packed[]) {
   const key = Buffer.alloc(32, 7);
   const findPlace = await openPlaces({});
-  const makeRows = createRows({ saltOf: (day) => saltFromKey(key, day), findPlace });
+  const salts = new Map<string, Buffer>();
+  const saltOf = (day: string) => {
+    const salt = salts.get(day) ?? saltFromKey(key, day);
+    salts.set(day, salt);
+    return salt;
+  };
+  const makeRows = createRows({ saltOf, findPlace });
   const edgeId = randomUUID();
-  const made: { batch: LogBatch; rows: Rows }[] = [];
+  const made: { batch: LogBatch; rows: PackedRows[] }[] = [];
   const startedAt = performance.now();
   for (const { id, gzip } of packed) {
     const batch = { id, edgeId, receivedAt: new Date() };
-    made.push({ batch, rows: (await makeRows(await promisify(gunzip)(gzip), batch)).rows });
+    const rows: PackedRows[] = [];
+    for await (const part of makeRows(await promisify(gunzip)(gzip), batch)) rows.push(packRows(part.rows));
+    made.push({ batch, rows });
   }
   return { made, ...perSecond((performance.now() - startedAt) / 1000) };
 }

@@ -1,7 +1,7 @@
 // What is counted is what was logged, whatever happens between. Against the real engine.
 import { setTimeout as wait } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { storeBatch } from "../../../../agents/contract.ts";
+import { packRows, storeBatch } from "../../../../agents/contract.ts";
 import { createLogger } from "../../../../platform/log.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
 import { isReconciled, reconcile } from "./reconcile.ts";
@@ -34,7 +34,7 @@ function times(count: number): Date[] {
 }
 
 const send = ({ batch, rows }: TestBatch, { isRetry = false } = {}) =>
-  storeBatch(server.clickhouse, { batch, rows, isRetry });
+  storeBatch(server.clickhouse, { batch, rows: [packRows(rows)], isRetry });
 
 /** As an agent does, which never gives up. */
 async function sendUntilStored(sent: TestBatch): Promise<void> {

@@ -7,6 +7,8 @@ import {
   type FindPlace,
   type LogBatch,
   type MakeRows,
+  type PackedRows,
+  packRows,
   saltFromKey,
   storeBatch as storeInClickHouse,
 } from "../../../../agents/contract.ts";
@@ -70,21 +72,28 @@ export function createAccessLogService({
   async function storeInTurn(sent: SentBatch): Promise<void> {
     const { makeRows } = await opened();
     const batch: LogBatch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const { rows: read, faulty } = await makeRows(sent.body, batch);
-    if (faulty.count > 0) {
-      log.warn(
-        { edge_id: batch.edgeId, batch_id: batch.id, faulty: faulty.count, first: faulty.first },
-        "access-log lines were skipped",
-      );
+    const keepTrueRows = keepTrue(sent.scope);
+    const rows: PackedRows[] = [];
+    const left: LeftOut = { faulty: 0, first: undefined, dropped: 0 };
+    for await (const { rows: read, faulty } of makeRows(sent.body, batch)) {
+      const kept = await keepTrueRows(read);
+      rows.push(packRows(kept));
+      left.faulty += faulty.count;
+      left.first ??= faulty.first;
+      left.dropped += read.length - kept.length;
     }
-    const rows = await keepTrue(sent.scope, read);
-    if (rows.length < read.length) {
+    tell(batch, left);
+    await askClickHouse(() => storeInClickHouse(clickhouse, { batch, rows, isRetry: sent.isRetry }));
+  }
+
+  function tell({ edgeId, id }: LogBatch, { faulty, first, dropped }: LeftOut): void {
+    if (faulty > 0) log.warn({ edge_id: edgeId, batch_id: id, faulty, first }, "access-log lines were skipped");
+    if (dropped > 0) {
       log.warn(
-        { edge_id: batch.edgeId, batch_id: batch.id, dropped: read.length - rows.length },
+        { edge_id: edgeId, batch_id: id, dropped },
         "access-log lines were dropped: the edge's group does not carry what they are about, or has no such sample",
       );
     }
-    await askClickHouse(() => storeInClickHouse(clickhouse, { batch, rows, isRetry: sent.isRetry }));
   }
 
   /**
@@ -107,6 +116,12 @@ export function createAccessLogService({
   }
 
   return { storeBatch, listSalts };
+}
+
+interface LeftOut {
+  faulty: number;
+  first: string | undefined;
+  dropped: number;
 }
 
 /** A batch takes some 100 MB while it is worked on; more at once would only share the same processor. */

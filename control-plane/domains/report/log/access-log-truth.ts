@@ -10,8 +10,8 @@ import { findSamples } from "../../edge-node/index.ts";
 const KNOWN_MAX = 100_000;
 const KNOWN_TTL_MS = 10 * 60 * 1000;
 
-/** Answers the rows that may be true, in their order. */
-export type KeepTrue = (scope: string, rows: readonly AccessLogRow[]) => Promise<readonly AccessLogRow[]>;
+/** Of one batch after the other: answers the rows of a part of it that may be true, in their order. */
+export type KeepTrue = (scope: string) => (rows: readonly AccessLogRow[]) => Promise<readonly AccessLogRow[]>;
 
 /**
  * What was true of a line stays true, also when its distribution is deleted meanwhile: a batch that is sent again has the
@@ -38,17 +38,21 @@ export function createKeepTrue(db: Database): KeepTrue {
     return owners;
   }
 
-  async function samplesOf(scope: string, rows: readonly AccessLogRow[]): Promise<ReadonlySet<number>> {
+  return (scope) => {
+    let sought: Promise<ReadonlySet<number>> | undefined;
     // Most groups log everything, and nothing is asked.
-    return rows.every(({ weight }) => weight === 1) ? new Set() : findSamples(db, scope);
-  }
-
-  return async (scope, rows) => {
-    const owners = await ownersOf(scope, new Set(rows.map((row) => row.distribution_id)));
-    const samples = await samplesOf(scope, rows);
-    return rows.filter(
-      ({ account_id, distribution_id, weight }) =>
-        owners.get(distribution_id) === account_id && (weight === 1 || samples.has(weight)),
-    );
+    const samplesOf = (rows: readonly AccessLogRow[]) => {
+      if (rows.every(({ weight }) => weight === 1)) return new Set();
+      sought ??= findSamples(db, scope);
+      return sought;
+    };
+    return async (rows) => {
+      const owners = await ownersOf(scope, new Set(rows.map((row) => row.distribution_id)));
+      const samples = await samplesOf(rows);
+      return rows.filter(
+        ({ account_id, distribution_id, weight }) =>
+          owners.get(distribution_id) === account_id && (weight === 1 || samples.has(weight)),
+      );
+    };
   };
 }

@@ -191,6 +191,20 @@ test("faulty lines are logged and cost nothing but themselves", async () => {
   expect(JSON.parse(warning ?? "")).toMatchObject({ faulty: 1, first: "line 2: is not JSON", batch_id: batch.id });
 });
 
+test("whatever stands in a line is stored as it was, one by one and after a retry", async () => {
+  const paths = ["/tab\t", "/line\n\r\n", "/back\\slash\\N", "\\N", "/'\"quotes\u0000", "/€😀", ""];
+  const batch = batchOf(paths.map((path) => line({ path })));
+  await send(batch);
+  await command("ALTER TABLE access_log DELETE WHERE path LIKE '/line%' OR path = '/€😀'");
+  await send(batch, { isRetry: true });
+  const answer = await server.clickhouse.query({
+    query: "SELECT path FROM access_log WHERE batch_id = {id:UInt64} ORDER BY batch_line",
+    query_params: { id: batchNumberOf(batch.id) },
+    format: "JSONCompactEachRow",
+  });
+  expect(await answer.json()).toEqual(paths.map((path) => [path]));
+});
+
 test("an edge that makes visitors nameless itself does it with the salts that the platform has", async () => {
   const today = new Date().toISOString().slice(0, 10);
   const salts = await accessLog.listSalts(undefined);
