@@ -136,8 +136,11 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     }),
     tops: createTopService({ queries: reportQueries, distributions, clock }),
     live: createLiveService({ clickhouse, distributions, clock, log }),
-    usage: createUsageService({ db, clickhouse, clock }),
-    quotas: createQuotaService({ db, clickhouse, defaults: defaultQuotasOf(config), clock }),
+    usage: createUsageService({ db, clickhouse, queries: reportQueries, clock }),
+    quotas: createQuotaService({
+      ...{ db, clickhouse, queries: reportQueries, clock },
+      defaults: defaultQuotasOf(config),
+    }),
     accessLog: createAccessLogService({
       ...{ db, clickhouse, clock, log },
       hashKey: () => clientHashKey(db, seal),

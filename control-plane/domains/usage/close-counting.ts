@@ -2,10 +2,10 @@
 // counted at all, keeps nobody else waiting.
 import type { Database } from "../../database/transaction.ts";
 import { isSettled } from "./close-rules.ts";
-import type { Accounts, Counts } from "./counted.ts";
+import type { Counts } from "./counted.ts";
 import { type MonthFigures, noSums } from "./figures.ts";
 import type { Period } from "./month.ts";
-import { countAccounts, countDistributions } from "./month-figures.ts";
+import { type Accounts, countAccounts, countDistributions } from "./month-figures.ts";
 
 export interface ClosingCount {
   readonly db: Database;

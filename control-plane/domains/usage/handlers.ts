@@ -5,7 +5,7 @@ import { handleJob, type JobHandler } from "../../jobs/define-job.ts";
 import { every, type Schedule } from "../../jobs/schedule.ts";
 import { checkAllQuotas, checkQuota, type QuotaChecks } from "./check-quotas.ts";
 import { type Closing, closeMonths } from "./close-months.ts";
-import { createCounts } from "./counted.ts";
+import { askAtOnce, createCounts } from "./counted.ts";
 import { noteEdges } from "./edge-store.ts";
 import { checkAllQuotasJob, checkQuotaJob, closeMonthsJob, noteEdgesJob } from "./jobs.ts";
 
@@ -15,7 +15,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 type Counted<Settings> = Omit<Settings, "counts"> & { readonly clickhouse: ClickHouse };
 
 export function usageHandlers({ clickhouse, ...settings }: Counted<QuotaChecks>): JobHandler[] {
-  const checks = { ...settings, counts: createCounts(clickhouse) };
+  const checks = { ...settings, counts: createCounts(askAtOnce(clickhouse)) };
   return [
     handleJob(checkAllQuotasJob, (_, signal) => checkAllQuotas(checks, signal)),
     handleJob(checkQuotaJob, ({ account_id: id }, signal) => checkQuota(checks, id, signal)),
@@ -24,7 +24,7 @@ export function usageHandlers({ clickhouse, ...settings }: Counted<QuotaChecks>)
 }
 
 export function closingHandlers({ clickhouse, ...settings }: Counted<Closing>): JobHandler[] {
-  const closing = { ...settings, counts: createCounts(clickhouse) };
+  const closing = { ...settings, counts: createCounts(askAtOnce(clickhouse)) };
   return [handleJob(closeMonthsJob, (_, signal) => closeMonths(closing, signal))];
 }
 

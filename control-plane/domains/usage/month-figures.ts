@@ -1,7 +1,7 @@
 // Puts together what accounts have used in a month, or in what of it is over, from what is counted.
 import type { Region } from "../../../edge-templates/index.ts";
 import type { Reads } from "../../database/transaction.ts";
-import type { Accounts, Counts } from "./counted.ts";
+import type { CountedScope, Counts } from "./counted.ts";
 import { findRegions } from "./edge-store.ts";
 import {
   added,
@@ -12,11 +12,17 @@ import {
   noSums,
   rounded,
 } from "./figures.ts";
-import { areMinutesKept, daysOf, type Period } from "./month.ts";
+import { areMinutesKept, daysOf, type Month, monthOf, type Period } from "./month.ts";
 import { findDomains } from "./read-model.ts";
 
 /** Of the distributions of an account: the others are added up. */
 const NAMED_MAX = 5_000;
+
+export interface Accounts {
+  readonly accountIds: readonly string[];
+  /** Within one month. */
+  readonly period: Period;
+}
 
 export interface Counting {
   readonly reads: Reads;
@@ -38,28 +44,46 @@ export interface CountedDistributions {
 
 /** Of each of the accounts. */
 export async function countAccounts(
-  { reads, counts, signal, now }: Counting,
-  of: Accounts,
+  counting: Counting,
+  { accountIds, period }: Accounts,
 ): Promise<ReadonlyMap<string, Counted>> {
+  const months = await countMonths(counting, { accountIds, periods: [period] });
+  return months.get(monthOf(period.from)) ?? new Map();
+}
+
+/** Of each month, each of the accounts: all of them in as many questions as one. */
+export async function countMonths(
+  { reads, counts, signal, now }: Counting,
+  of: CountedScope,
+): Promise<ReadonlyMap<Month, ReadonlyMap<string, Counted>>> {
+  const measurable = of.periods.filter((period) => areMinutesKept(period, now));
   const [regions, days, edges, bandwidths] = await Promise.all([
     findRegions(reads),
     counts.days(of, signal),
     counts.edges(of, signal),
-    counts.bandwidth95(of, signal),
+    counts.bandwidth95({ ...of, periods: measurable }, signal),
   ]);
-  const [daysByAccount, edgesByAccount] = [byAccount(days), byAccount(edges)];
+  const keyOf = (accountId: string, month: Month) => `${accountId} ${month}`;
+  const ownDays = grouped(days, ({ account_id, date }) => keyOf(account_id, date.slice(0, 7)));
+  const ownEdges = grouped(edges, ({ account_id, month }) => keyOf(account_id, month));
+  const ownBandwidth = new Map(bandwidths.map((row) => [keyOf(row.account_id, row.month), row.bandwidth]));
   return new Map(
-    of.accountIds.map((id) => {
-      const everyDay = filled(daysByAccount.get(id) ?? [], of.period);
-      const own = edgesByAccount.get(id) ?? [];
-      const total = everyDay.reduce(added, noSums);
-      const figures: Figures = {
-        ...rounded(total),
-        bytes_by_region: byRegion(own, regions),
-        bandwidth_p95: areMinutesKept(of.period, now) ? (bandwidths.get(id) ?? 0) : null,
-      };
-      const days = everyDay.map((day) => ({ date: day.date, ...rounded(day) }));
-      return [id, { figures, days, total, bytesOfEdges: own.reduce((sum, { bytes }) => sum + bytes, 0n) }];
+    of.periods.map((period) => {
+      const month = monthOf(period.from);
+      const counted = of.accountIds.map((id): [string, Counted] => {
+        const key = keyOf(id, month);
+        const everyDay = filled(ownDays.get(key) ?? [], period);
+        const own = ownEdges.get(key) ?? [];
+        const total = everyDay.reduce(added, noSums);
+        const figures: Figures = {
+          ...rounded(total),
+          bytes_by_region: byRegion(own, regions),
+          bandwidth_p95: measurable.includes(period) ? (ownBandwidth.get(key) ?? 0) : null,
+        };
+        const days = everyDay.map((day) => ({ date: day.date, ...rounded(day) }));
+        return [id, { figures, days, total, bytesOfEdges: own.reduce((sum, { bytes }) => sum + bytes, 0n) }];
+      });
+      return [month, new Map(counted)];
     }),
   );
 }
@@ -67,10 +91,11 @@ export async function countAccounts(
 /** Of each of the accounts that has some: the largest first. `namedMax` is for tests. */
 export async function countDistributions(
   { reads, counts, signal }: Omit<Counting, "now">,
-  of: Accounts,
+  { accountIds, period }: Accounts,
   namedMax = NAMED_MAX,
 ): Promise<ReadonlyMap<string, CountedDistributions>> {
-  const counted = byAccount(await counts.distributions(of, signal));
+  const rows = await counts.distributions({ accountIds, periods: [period] }, signal);
+  const counted = grouped(rows, ({ account_id }) => account_id);
   const named = new Map([...counted].map(([account, rows]) => [account, rows.slice(0, namedMax)]));
   const ids = [...named.values()].flat().map(({ distribution_id: id }) => id);
   const domains = await findDomains(reads, ids);
@@ -88,14 +113,15 @@ export async function countDistributions(
   );
 }
 
-function byAccount<Row extends { readonly account_id: string }>(rows: readonly Row[]): ReadonlyMap<string, Row[]> {
-  const grouped = new Map<string, Row[]>();
+function grouped<Row>(rows: readonly Row[], keyOf: (row: Row) => string): ReadonlyMap<string, Row[]> {
+  const groups = new Map<string, Row[]>();
   for (const row of rows) {
-    const own = grouped.get(row.account_id);
-    if (own === undefined) grouped.set(row.account_id, [row]);
-    else own.push(row);
+    const key = keyOf(row);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [row]);
+    else group.push(row);
   }
-  return grouped;
+  return groups;
 }
 
 type ExactDay = ExactSums & { readonly date: string };

@@ -1,5 +1,6 @@
 // Quotas over HTTP: an account reads its own, operators set them.
 import { defineRoute, type Route } from "../../http/define-route.ts";
+import { reportTooLarge } from "../report/index.ts";
 import { unknownAccount, unknownQuota } from "./problems.ts";
 import {
   type AccountQuotaReply,
@@ -28,8 +29,8 @@ export function quotaRoutes(quotas: QuotaService): Route[] {
       summary: "How much the account may use in a month, and how much of it is used",
       access: { kind: "account", role: "viewer", scope: "reports:read" },
       reply: { status: 200, body: quotaReply },
-      problems: [unknownAccount],
-      handle: async ({ caller, facts }) => ({ body: quotaToReply(await quotas.get(caller, facts.signal)) }),
+      problems: [unknownAccount, reportTooLarge],
+      handle: async ({ caller, facts }) => ({ body: quotaToReply(await quotas.getOwn(caller, facts.signal)) }),
     }),
     defineRoute({
       method: "GET",
@@ -57,7 +58,7 @@ export function quotaRoutes(quotas: QuotaService): Route[] {
       reply: { status: 200, body: accountQuotaReply },
       problems: [unknownAccount],
       async handle({ params: { account_id: accountId }, facts }) {
-        return { body: accountQuotaToReply(await quotas.get({ accountId }, facts.signal)) };
+        return { body: accountQuotaToReply(await quotas.get(accountId, facts.signal)) };
       },
     }),
     defineRoute({

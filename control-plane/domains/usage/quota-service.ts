@@ -6,7 +6,8 @@ import type { Actor, Caller } from "../../http/caller.ts";
 import { enqueueJob } from "../../jobs/outbox.ts";
 import { lockAccount } from "../account/index.ts";
 import { differences, recordAudit } from "../audit/index.ts";
-import { createCounts } from "./counted.ts";
+import type { ReportQueries } from "../report/index.ts";
+import { askAtOnce, askInTurn, type Counts, createCounts } from "./counted.ts";
 import { checkQuotaJob } from "./jobs.ts";
 import { type Month, monthOf, periodOf } from "./month.ts";
 import { unknownAccount, unknownQuota } from "./problems.ts";
@@ -26,19 +27,31 @@ export type QuotaService = ReturnType<typeof createQuotaService>;
 export function createQuotaService({
   db,
   clickhouse,
+  queries,
   defaults,
   clock,
 }: {
   db: Database;
   clickhouse: ClickHouse;
+  queries: Pick<ReportQueries, "rows">;
   defaults: DefaultQuotas;
   clock: () => Date;
 }) {
-  const counts = createCounts(clickhouse);
+  const counts = createCounts(askAtOnce(clickhouse));
 
-  async function get({ accountId }: Pick<Caller, "accountId">, signal: AbortSignal): Promise<QuotaOfMonth> {
+  /** As the account itself asks. */
+  function getOwn({ accountId }: Pick<Caller, "accountId">, signal: AbortSignal): Promise<QuotaOfMonth> {
+    return find(accountId, createCounts(askInTurn(queries, accountId)), signal);
+  }
+
+  /** As an operator asks. */
+  function get(accountId: string, signal: AbortSignal): Promise<QuotaOfMonth> {
+    return find(accountId, counts, signal);
+  }
+
+  async function find(accountId: string, asked: Counts, signal: AbortSignal): Promise<QuotaOfMonth> {
     const standing = await findStanding(db, defaults, accountId);
-    const [found] = standing === undefined ? [] : await withUse([standing], signal);
+    const [found] = standing === undefined ? [] : await withUse([standing], asked, signal);
     if (found === undefined) throw noSuchAccount();
     return found;
   }
@@ -46,13 +59,17 @@ export function createQuotaService({
   /** Of the accounts that an operator has given a quota, or that are cut off. */
   async function list({ cursor, limit }: QuotasQuery, signal: AbortSignal): Promise<Page<QuotaOfMonth>> {
     const found = await findStandings(db, defaults, { isExceptional: true, after: cursor, limit: limit + 1 });
-    return { items: await withUse(found.slice(0, limit), signal), hasMore: found.length > limit };
+    return { items: await withUse(found.slice(0, limit), counts, signal), hasMore: found.length > limit };
   }
 
-  async function withUse(standings: readonly Standing[], signal: AbortSignal): Promise<readonly QuotaOfMonth[]> {
+  async function withUse(
+    standings: readonly Standing[],
+    asked: Counts,
+    signal: AbortSignal,
+  ): Promise<readonly QuotaOfMonth[]> {
     const month = monthOf(clock());
     const ids = standings.map(({ accountId }) => accountId);
-    const used = await counts.used(periodOf(month), signal, ids);
+    const used = await asked.used(periodOf(month), signal, ids);
     const nothing: Used = { requests: 0, bytes: 0 };
     return standings.map((standing) => ({ ...standing, month, used: used.get(standing.accountId) ?? nothing }));
   }
@@ -92,7 +109,7 @@ export function createQuotaService({
     });
   }
 
-  return { get, list, set, remove };
+  return { getOwn, get, list, set, remove };
 }
 
 /** Who sets a quota takes turns with others and with whoever cuts the account off. */

@@ -1,5 +1,6 @@
 // Usage over HTTP: of one's own account, and of all accounts for whoever writes the invoices.
 import { defineRoute, type RequestFacts, type Route } from "../../http/define-route.ts";
+import { reportTooLarge } from "../report/index.ts";
 import { unknownMonth } from "./problems.ts";
 import { accountsToCsv, accountToReply, detailsToReply, monthsToCsv, monthToReply, partsToCsv } from "./reply.ts";
 import {
@@ -31,6 +32,7 @@ export function usageRoutes(usage: UsageService): Route[] {
       access: reading,
       query: usageQuery,
       reply: { status: 200, body: usageListReply, also: [CSV] },
+      problems: [reportTooLarge],
       async handle({ query, caller, facts }) {
         const { items, hasMore } = await usage.list(caller, query, facts.signal);
         const data = items.map(monthToReply);
@@ -48,7 +50,7 @@ export function usageRoutes(usage: UsageService): Route[] {
       params: monthParams,
       query: monthPartsQuery,
       reply: { status: 200, body: usageDetailsReply, also: [CSV] },
-      problems: [unknownMonth],
+      problems: [unknownMonth, reportTooLarge],
       async handle({ params, query, caller, facts }) {
         const body = detailsToReply(await usage.get(caller, params.month, facts.signal));
         return facts.accepted === CSV ? { written: { type: CSV, text: partsToCsv(body, query.by) } } : { body };

@@ -4,11 +4,12 @@ import type { ClickHouse } from "../../database/clickhouse.ts";
 import type { Database } from "../../database/transaction.ts";
 import type { Caller } from "../../http/caller.ts";
 import { findAccount } from "../account/index.ts";
+import type { ReportQueries } from "../report/index.ts";
 import { findClosings } from "./closing-store.ts";
-import { createCounts } from "./counted.ts";
+import { askAtOnce, askInTurn, type Counts, createCounts } from "./counted.ts";
 import type { Figures, MonthFigures } from "./figures.ts";
 import { type Month, monthBefore, monthOf, monthsBetween, pastOf, periodOf } from "./month.ts";
-import { countAccounts, countDistributions } from "./month-figures.ts";
+import { countAccounts, countDistributions, countMonths } from "./month-figures.ts";
 import { unknownMonth } from "./problems.ts";
 import { findAccounts } from "./read-model.ts";
 import type { AccountsUsageQuery, UsageQuery } from "./schema.ts";
@@ -37,14 +38,17 @@ export type UsageService = ReturnType<typeof createUsageService>;
 export function createUsageService({
   db,
   clickhouse,
+  queries,
   clock,
 }: {
   db: Database;
   clickhouse: ClickHouse;
+  queries: Pick<ReportQueries, "rows">;
   clock: () => Date;
 }) {
-  const counts = createCounts(clickhouse);
-  const countingOf = (signal: AbortSignal) => ({ reads: db, counts, signal, now: clock() });
+  const countsOfAll = createCounts(askAtOnce(clickhouse));
+  const countsOf = (accountId: string) => createCounts(askInTurn(queries, accountId));
+  const countingBy = (counts: Counts, signal: AbortSignal) => ({ reads: db, counts, signal, now: clock() });
 
   /** From the account's first month to the running one, the newest first. */
   async function list(
@@ -59,25 +63,21 @@ export function createUsageService({
     const shown = months.slice(0, limit);
     const closed = new Map((await findClosedMonths(db, accountId, shown)).map((one) => [one.month, one]));
     const closings = await findClosings(db, shown);
-    const items: UsageMonth[] = [];
-    for (const month of shown) {
+    const open = shown.filter((month) => !closed.has(month));
+    const counted = await countMonths(countingBy(countsOf(accountId), signal), {
+      accountIds: [accountId],
+      periods: open.map(pastPeriodOf),
+    });
+    const items = shown.map((month) => {
       const stored = closed.get(month);
-      if (stored !== undefined) items.push(closedUsage(stored));
-      else items.push(openUsage(month, await countSoFar(accountId, month, signal), closings));
-    }
+      if (stored !== undefined) return closedUsage(stored);
+      return openUsage(month, figuresOf(counted.get(month)?.get(accountId)), closings);
+    });
     return { items, hasMore: months.length > limit };
   }
 
   async function firstMonthOf(accountId: string, now: Date): Promise<Month> {
     return monthOf((await findAccount(db, accountId))?.createdAt ?? now);
-  }
-
-  async function countSoFar(accountId: string, month: Month, signal: AbortSignal): Promise<Figures> {
-    const period = pastPeriodOf(month);
-    const counted = await countAccounts(countingOf(signal), { accountIds: [accountId], period });
-    const figures = counted.get(accountId)?.figures;
-    if (figures === undefined) throw new Error("an account is counted, and be it zero");
-    return figures;
   }
 
   /** With its days and distributions. */
@@ -95,13 +95,12 @@ export function createUsageService({
       throw new Problem(unknownMonth, "The account is younger than that.");
     }
     const of = { accountIds: [accountId], period: pastPeriodOf(month) };
-    const counting = countingOf(signal);
+    const counting = countingBy(countsOf(accountId), signal);
     const [counted, distributions] = await Promise.all([countAccounts(counting, of), countDistributions(counting, of)]);
     const own = counted.get(accountId);
-    if (own === undefined) throw new Error("an account is counted, and be it zero");
     return {
-      ...openUsage(month, own.figures, await findClosings(db, [month])),
-      days: own.days,
+      ...openUsage(month, figuresOf(own), await findClosings(db, [month])),
+      days: own?.days ?? [],
       distributions: distributions.get(accountId)?.figures ?? [],
     };
   }
@@ -117,7 +116,7 @@ export function createUsageService({
     const ids = shown.map(({ id }) => id);
     const closed = new Map((await findClosedAccounts(db, month, ids)).map((one) => [one.accountId, one]));
     const others = ids.filter((id) => !closed.has(id));
-    const counted = await countAccounts(countingOf(signal), { accountIds: others, period });
+    const counted = await countAccounts(countingBy(countsOfAll, signal), { accountIds: others, period });
     const closings = await findClosings(db, [month]);
     const items = shown.flatMap(({ id: accountId, name: accountName }) => {
       const stored = closed.get(accountId);
@@ -148,4 +147,9 @@ export function createUsageService({
 
 function closedUsage({ month, figures, closedAt }: ClosedMonth): UsageMonth {
   return { month, status: "closed", countedUntil: periodOf(month).to, closedAt, figures };
+}
+
+function figuresOf(counted: Pick<MonthFigures, "figures"> | undefined): Figures {
+  if (counted === undefined) throw new Error("an account is counted, and be it zero");
+  return counted.figures;
 }

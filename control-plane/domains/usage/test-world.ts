@@ -10,7 +10,8 @@ import { type Answer, ask } from "../../http/test-ask.ts";
 import type { JobHandler } from "../../jobs/define-job.ts";
 import { openNotificationWorld } from "../notification/test-world.ts";
 import { reconcile } from "../report/counted/reconcile.ts";
-import { isReconciled } from "../report/index.ts";
+import { createReportQueries, isReconciled } from "../report/index.ts";
+import { createTurns, type Turns } from "../report/traffic/turns.ts";
 import {
   closingHandlers,
   createQuotaService,
@@ -52,13 +53,33 @@ const NO_DEFAULTS: DefaultQuotas = {
   cutsOff: false,
 };
 
+const NO_TURNS = { atOnce: 0, forModest: 0, waitingEachMax: 0 };
+export const TURNS_AT_ONCE = 2;
+
+function countedTurns(): Turns & { taken(): number } {
+  const turns = createTurns({ atOnce: TURNS_AT_ONCE, forModest: 0, waitingEachMax: 20 });
+  let taken = 0;
+  return {
+    take(who, signal) {
+      taken += 1;
+      return turns.take(who, signal);
+    },
+    taken: () => taken,
+  };
+}
+
 export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
   const [told, server] = await Promise.all([openNotificationWorld(), createTestClickHouse()]);
   const { db, clock } = told;
   const { clickhouse } = server;
   const callers = new Map<string, Caller>();
-  const usage = createUsageService({ db, clickhouse, clock });
-  const quotas = createQuotaService({ db, clickhouse, defaults, clock });
+  const turns = countedTurns();
+  const queries = createReportQueries({
+    clickhouse,
+    turns: { "roll-ups": turns, lines: createTurns(NO_TURNS), platform: createTurns(NO_TURNS) },
+  });
+  const usage = createUsageService({ db, clickhouse, queries, clock });
+  const quotas = createQuotaService({ db, clickhouse, queries, defaults, clock });
   const errors: string[] = [];
   const log = createLogger({ role: "test", level: "error", destination: { write: (line) => errors.push(line) } });
   const reconciliation: { isDone: boolean | "as it is" } = { isDone: true };
@@ -89,6 +110,8 @@ export async function openUsageWorld(defaults: DefaultQuotas = NO_DEFAULTS) {
 
   return {
     ...{ told, db, clickhouse, clock },
+    /** In which customers ask, and how many were taken. */
+    turns,
     /** Whether what is counted agrees with the lines: somebody's word, or the reconciler's. */
     reconciliation,
 

@@ -4,10 +4,10 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { z } from "zod";
 import type { Caller } from "../../http/caller.ts";
 import { createTestServices, inputFor } from "../distribution/test-customer.ts";
-import { createCounts } from "./counted.ts";
-import { monthOf, periodOf } from "./month.ts";
+import { askAtOnce, createCounts } from "./counted.ts";
+import { droppedAbove95th, monthBefore, monthOf, periodOf } from "./month.ts";
 import { countDistributions } from "./month-figures.ts";
-import { LAST_MONTH, openUsageWorld, type UsageWorld } from "./test-world.ts";
+import { LAST_MONTH, openUsageWorld, TURNS_AT_ONCE, type UsageWorld } from "./test-world.ts";
 
 const { from, to } = periodOf(LAST_MONTH);
 const HOUR_MS = 3_600_000;
@@ -117,7 +117,8 @@ test("distributions come with their domains, the largest first, also those that 
 test("of more distributions than are named the largest are, and the others added up", async () => {
   const { accountId } = owner;
   await world.visit([10, 30, 20, 40].map((bytes) => ({ accountId, bytes, distributionId: randomUUID(), time: from })));
-  const counting = { reads: world.db, counts: createCounts(world.clickhouse), signal: AbortSignal.timeout(10_000) };
+  const counts = createCounts(askAtOnce(world.clickhouse));
+  const counting = { reads: world.db, counts, signal: AbortSignal.timeout(10_000) };
   const of = { accountIds: [accountId], period: periodOf(LAST_MONTH) };
   const named = (await countDistributions(counting, of, 2)).get(accountId)?.figures;
   expect(named?.map(({ bytes, requests }) => [bytes, requests])).toEqual([
@@ -192,6 +193,62 @@ test("the list begins with the running month and ends with the account's first, 
   expect(second.body).toMatchObject({ data: [{ month: LAST_MONTH, bytes: 9 }], next_cursor: null });
   const stranger = await world.call("stranger", "GET", "/usage");
   expect(stranger.body).toMatchObject({ data: [{ bytes: 0 }, { bytes: 0 }] });
+});
+
+test("all months of a list are counted in as many questions as one, each for itself", async () => {
+  const edgeId = await world.edge("europe");
+  const before = monthBefore(LAST_MONTH);
+  const { accountId } = owner;
+  const now = new Date(to.getTime() + 5 * DAY_MS);
+  world.setTime(now);
+  await world
+    .db("account")
+    .where({ id: accountId })
+    .update({ created_at: periodOf(before).from });
+  const one = droppedAbove95th({ from, to }) + 1;
+  const other = droppedAbove95th({ from: to, to: now }) + 1;
+  const busy = (start: Date, fiveMinutes: number, bytes: number) =>
+    Array.from({ length: fiveMinutes }, (_, index) => {
+      return { accountId, time: new Date(start.getTime() + index * FIVE_MINUTES_MS), bytes };
+    });
+  await world.visit([
+    { accountId, edgeId, time: new Date(from.getTime() - 1), bytes: 1 },
+    { accountId, edgeId, time: from, bytes: 20 },
+    ...busy(from, one, 750),
+    ...busy(to, other, 1500),
+  ]);
+  const taken = world.turns.taken();
+  const { status, body } = await world.call(name, "GET", "/usage?limit=3");
+  expect(world.turns.taken() - taken).toBe(3);
+  expect(status, JSON.stringify(body)).toBe(200);
+  expect(body).toMatchObject({
+    data: [
+      { month: monthOf(to), requests: other, bandwidth_p95: 40, bytes_by_region: { europe: 0, other: 1500 * other } },
+      { month: LAST_MONTH, requests: one + 1, bandwidth_p95: 20, bytes_by_region: { europe: 20, other: 750 * one } },
+      { month: before, requests: 1, bandwidth_p95: null, bytes_by_region: { europe: 1, other: 0 } },
+    ],
+  });
+});
+
+test("customers ask among their reports, in turn; jobs and operators wait for none of them", async () => {
+  await world.visit([{ accountId: owner.accountId, time: at(DAY_MS), bytes: 9 }]);
+  const { signal } = new AbortController();
+  const held = Array.from({ length: TURNS_AT_ONCE }, () => world.turns.take("greedy", signal));
+  const done = await Promise.all(held);
+  const answered: string[] = [];
+  const asked = ["/usage", `/usage/${LAST_MONTH}`, "/quota"].map(async (path) => {
+    const { status } = await world.call(name, "GET", path);
+    answered.push(path);
+    return status;
+  });
+  await expect.poll(() => world.turns.taken()).toBeGreaterThan(0);
+  await world.doJob("usage.check-quotas");
+  await world.doJob("usage.close-months");
+  const ofAll = await world.call("operator", "GET", `/platform/usage?month=${LAST_MONTH}&limit=500`);
+  const ofOne = await world.call("operator", "GET", `/platform/quotas/${owner.accountId}`);
+  expect([ofAll.status, ofOne.status, answered]).toEqual([200, 200, []]);
+  for (const one of done) one();
+  expect(await Promise.all(asked)).toEqual([200, 200, 200]);
 });
 
 test("as CSV, the same: months, days or distributions, one to a line", async () => {

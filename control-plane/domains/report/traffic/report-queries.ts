@@ -70,6 +70,8 @@ export function createReportQueries({
         max_result_rows: String(rowsMax),
         result_overflow_mode: "throw",
         output_format_json_quote_denormals: 0,
+        // Of 64 bits as text: those above 2^53 are no JSON numbers that can be read back.
+        output_format_json_quote_64bit_integers: 1,
         // Whoever goes away ends it: a real server does so for what changes nothing.
         readonly: "2",
         cancel_http_readonly_queries_on_client_close: 1,
