@@ -1,5 +1,6 @@
-// `npm test`: every gate in turn, each with the time it took; the first that fails ends the run. The tests themselves
-// come last and close with their count.
+// `npm test`: the gates that read the code, side by side, since most of their time is that of the types; what each said is
+// shown whole, with the time it took, and one that fails ends the run. The tests themselves come last and close with
+// their count.
 import { spawn } from "node:child_process";
 import { chmodSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -30,10 +31,18 @@ const resultSchema = z.object({ numPassedTests: z.number(), numFailedTests: z.nu
 async function main(): Promise<number> {
   const only = process.argv.slice(2);
   if (only.length > 0) return runCommand([bin("vitest"), "run", ...only]);
-  for (const gate of gates) {
-    if ((await timed(gate.name, gate.command)) !== 0) return 1;
-  }
-  return runTests();
+  const codes = await Promise.all(gates.map(runGate));
+  return codes.every((code) => code === 0) ? runTests() : 1;
+}
+
+/** Shows what the gate said when it has ended: it is one of several that speak at once. */
+async function runGate({ name, command }: Gate): Promise<number> {
+  const startedAt = performance.now();
+  let said = "";
+  const code = await runCommand(command, { heard: (text) => (said += text) });
+  process.stdout.write(said);
+  say(verdict(name, code, startedAt));
+  return code;
 }
 
 /** In a temp folder of its own: what is left in it afterwards, or still runs there, is a leak. */
@@ -45,7 +54,10 @@ async function runTests(): Promise<number> {
   try {
     const report = join(reports, "tests.json");
     const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-    const code = await timed("tests", [bin("vitest"), "run", ...reporters], { TMPDIR: folder });
+    const startedAt = performance.now();
+    say("— tests …");
+    const code = await runCommand([bin("vitest"), "run", ...reporters], { env: { TMPDIR: folder } });
+    say(verdict("tests", code, startedAt));
     const left = leftoversOf(folder);
     const leaks = [...left.processes, ...left.entries.filter((entry) => !TSX_CACHE.test(entry))];
     for (const leak of leaks) say(`left behind: ${leak}`);
@@ -59,20 +71,29 @@ async function runTests(): Promise<number> {
   }
 }
 
-async function timed(name: string, command: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
-  say(`— ${name} …`);
-  const startedAt = performance.now();
-  const code = await runCommand(command, env);
+function verdict(name: string, code: number, startedAt: number): string {
   const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  say(`— ${name}: ${code === 0 ? "good" : "failed"} (${seconds} s)`);
-  return code;
+  return `— ${name}: ${code === 0 ? "good" : "failed"} (${seconds} s)`;
 }
 
-function runCommand([program, ...args]: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+interface Running {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Takes what the program says; without it, it goes where ours does. */
+  readonly heard?: (text: string) => void;
+}
+
+function runCommand([program, ...args]: readonly string[], { env, heard }: Running = {}): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program ?? "", args, { stdio: "inherit", env: { ...process.env, ...env } });
+    const output = heard === undefined ? "inherit" : "pipe";
+    const child = spawn(program ?? "", args, {
+      stdio: ["inherit", output, output],
+      env: { ...process.env, ...env },
+    });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (text: string) => heard?.(text));
+    }
     child.once("error", reject);
-    child.once("exit", (code) => resolve(code ?? 1));
+    child.once("close", (code) => resolve(code ?? 1));
   });
 }
 
