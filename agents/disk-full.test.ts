@@ -1,6 +1,5 @@
 // Full disks, real ones: what is not on the disk is not reported as applied, viewers are served through, and everything
 // recovers by itself.
-import { execFileSync } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { readdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -8,6 +7,7 @@ import { createServer, request as httpRequest, type IncomingMessage } from "node
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { documentFor, type SpawnedAgent } from "./test-agent.ts";
+import { maySplitOff } from "./test-small-disk.ts";
 import { startTestWorld, type TestWorld } from "./test-world.ts";
 
 let world: TestWorld;
@@ -19,16 +19,6 @@ beforeEach(async () => {
 afterEach(async () => {
   await world.stop();
 });
-
-/** Where the machine lets a test have a disk of its own. */
-const maySplitOff = (() => {
-  try {
-    execFileSync("unshare", ["-rm", "mount", "-t", "tmpfs", "tmpfs", "/mnt"], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-})();
 
 async function fill({ disk }: SpawnedAgent): Promise<void> {
   await writeFile(join(disk, "filler"), Buffer.alloc(64 * 1024 * 1024)).catch((error: unknown) => {

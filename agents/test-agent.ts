@@ -21,6 +21,7 @@ import { type AgentConfig, agentSchema } from "./config.ts";
 import { capabilitiesOf } from "./observe/capabilities.ts";
 import { endProcesses, findProcesses } from "./observe/nginx-launch.ts";
 import type { TestControlPlane } from "./test-control-plane.ts";
+import { onSmallDisk } from "./test-small-disk.ts";
 
 const luaFolder = fileURLToPath(new URL("../openresty/lua", import.meta.url));
 const mainFile = fileURLToPath(new URL("main.ts", import.meta.url));
@@ -124,7 +125,8 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
     },
     spawn: (settings = {}, smallDisk) => {
       const program = [process.execPath, "--import", "tsx", mainFile];
-      const [command = "", ...args] = smallDisk === undefined ? program : onSmallDisk(home, smallDisk, program);
+      const [command = "", ...args] =
+        smallDisk === undefined ? program : onSmallDisk(join(home, smallDisk.folder), smallDisk.kb, program);
       const env = { PATH: process.env.PATH, LOG_LEVEL: "warn", ...environment, ...settings };
       const child = spawn(command, args, { env, stdio: ["ignore", "ignore", "inherit"] });
       processes.push(child);
@@ -162,12 +164,6 @@ export async function createTestNode(controlPlane: TestControlPlane): Promise<Te
       await rm(home, { recursive: true, force: true });
     },
   };
-}
-
-/** In a mount namespace that ends with the agent: nothing is left on the machine. */
-function onSmallDisk(home: string, { folder, kb }: SmallDisk, program: readonly string[]): string[] {
-  const script = 'mkdir -p "$1" && mount -t tmpfs -o "size=$2k,mode=755" tmpfs "$1" && shift 2 && exec "$@"';
-  return ["unshare", "-rm", "sh", "-c", script, "sh", join(home, folder), `${kb}`, ...program];
 }
 
 async function copiedLua(installation: NginxInstallation, to: string) {

@@ -60,6 +60,7 @@ export async function openPositionFile(path: string): Promise<PositionFile> {
     writes: -1,
   });
   let writes = writesBefore;
+  const used = new Set(spares.filter((_, index) => (texts[index + 1] ?? "").trim() !== ""));
   for (const [index, spare] of spares.entries()) {
     // Where there is no room already, lines wait until there is.
     if ((texts[index + 1] ?? "").length < SPARE_BYTES) await writeDurably(spare, padded("")).catch(() => {});
@@ -76,7 +77,12 @@ export async function openPositionFile(path: string): Promise<PositionFile> {
         const spare = spares[writes % spares.length];
         if (!isDiskFull(error) || spare === undefined || text.length > SPARE_BYTES) throw error;
         await overwrite(spare, padded(text));
+        used.add(spare);
+        return;
       }
+      // A position that is long past must not come back when somebody removes the file.
+      for (const spare of used) await overwrite(spare, padded(""));
+      used.clear();
     },
   };
 }
