@@ -2728,12 +2728,12 @@ export interface components {
             source: "account" | "default";
             requests: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 the last digits are rounded. */
                 used: number;
             };
             bytes: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 the last digits are rounded. */
                 used: number;
             };
             /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
@@ -6813,12 +6813,12 @@ export interface components {
             source: "account" | "default";
             requests: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 the last digits are rounded. */
                 used: number;
             };
             bytes: {
                 limit: number | null;
-                /** @description In the running month, as far as edges have sent it. Above 2^53 it is rounded. */
+                /** @description In the running month, as far as edges have sent it. Above 2^53 the last digits are rounded. */
                 used: number;
             };
             /** @description True: over it, all distributions of the account answer 503, until the quota is raised or the month is over. */
@@ -7331,7 +7331,7 @@ export interface components {
             by: "url" | "referrer" | "user_agent" | "error" | "host" | "country" | "status" | "status_class" | "cache_status" | "protocol" | "content_kind" | "edge" | "provider" | "distribution";
             /** @enum {string} */
             order_by: "requests" | "bytes";
-            /** @description Of all values, in the list or not. */
+            /** @description Of all values, in the list or not. Above 2^53 the last digits are rounded. */
             total: {
                 requests: number;
                 bytes: number;
@@ -7342,7 +7342,7 @@ export interface components {
                 /** @description Empty where there was none, such as no referrer. */
                 value: string;
                 requests: number;
-                /** @description Sent to viewers. */
+                /** @description Sent to viewers. Above 2^53 the last digits are rounded. */
                 bytes: number;
                 /** @description Of the total, by what the list is ordered. */
                 share: number;
@@ -7456,11 +7456,11 @@ export interface components {
                 content_kind?: string;
                 host?: string;
                 requests?: number;
-                /** @description Sent to viewers. */
+                /** @description Sent to viewers. Above 2^53 the last digits are rounded. */
                 bytes?: number;
-                /** @description Bits per second sent to viewers, over the time that has passed. */
+                /** @description Bits per second sent to viewers, over the time that has passed. Above 2^53 the last digits are rounded. */
                 bandwidth?: number;
-                /** @description Received from viewers. */
+                /** @description Received from viewers. Above 2^53 the last digits are rounded. */
                 bytes_in?: number;
                 hits?: number;
                 /** @description Of requests; 0 where there were none. */
@@ -7478,7 +7478,7 @@ export interface components {
                 error_rate?: number;
                 /** @description For which an origin was asked. */
                 origin_requests?: number;
-                /** @description Received from origins. */
+                /** @description Received from origins. Above 2^53 the last digits are rounded. */
                 origin_bytes?: number;
                 /** @description In milliseconds, within 3.125 %; null where there were no requests. */
                 ttfb_p50?: number | null;
@@ -7504,11 +7504,11 @@ export interface components {
                 content_kind?: string;
                 host?: string;
                 requests?: number;
-                /** @description Sent to viewers. */
+                /** @description Sent to viewers. Above 2^53 the last digits are rounded. */
                 bytes?: number;
-                /** @description Bits per second sent to viewers, over the time that has passed. */
+                /** @description Bits per second sent to viewers, over the time that has passed. Above 2^53 the last digits are rounded. */
                 bandwidth?: number;
-                /** @description Received from viewers. */
+                /** @description Received from viewers. Above 2^53 the last digits are rounded. */
                 bytes_in?: number;
                 hits?: number;
                 /** @description Of requests; 0 where there were none. */
@@ -7526,7 +7526,7 @@ export interface components {
                 error_rate?: number;
                 /** @description For which an origin was asked. */
                 origin_requests?: number;
-                /** @description Received from origins. */
+                /** @description Received from origins. Above 2^53 the last digits are rounded. */
                 origin_bytes?: number;
                 /** @description In milliseconds, within 3.125 %; null where there were no requests. */
                 ttfb_p50?: number | null;
@@ -7540,11 +7540,11 @@ export interface components {
             /** @description Over the whole period and all groups. */
             total: {
                 requests?: number;
-                /** @description Sent to viewers. */
+                /** @description Sent to viewers. Above 2^53 the last digits are rounded. */
                 bytes?: number;
-                /** @description Bits per second sent to viewers, over the time that has passed. */
+                /** @description Bits per second sent to viewers, over the time that has passed. Above 2^53 the last digits are rounded. */
                 bandwidth?: number;
-                /** @description Received from viewers. */
+                /** @description Received from viewers. Above 2^53 the last digits are rounded. */
                 bytes_in?: number;
                 hits?: number;
                 /** @description Of requests; 0 where there were none. */
@@ -7562,7 +7562,7 @@ export interface components {
                 error_rate?: number;
                 /** @description For which an origin was asked. */
                 origin_requests?: number;
-                /** @description Received from origins. */
+                /** @description Received from origins. Above 2^53 the last digits are rounded. */
                 origin_bytes?: number;
                 /** @description In milliseconds, within 3.125 %; null where there were no requests. */
                 ttfb_p50?: number | null;
@@ -16407,7 +16407,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-account"];
-            422: components["responses"]["422.invalid-request"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -16676,7 +16676,7 @@ export interface operations {
             304: components["responses"]["304"];
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
-            422: components["responses"]["422.invalid-request"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];
@@ -16720,7 +16720,7 @@ export interface operations {
             401: components["responses"]["401.unauthenticated"];
             403: components["responses"]["403.forbidden"];
             404: components["responses"]["404.unknown-month"];
-            422: components["responses"]["422.invalid-request"];
+            422: components["responses"]["422.invalid-request.report-too-large"];
             429: components["responses"]["429.too-many-requests"];
             500: components["responses"]["500.internal-error"];
             503: components["responses"]["503.dependency-unavailable.server-stopping"];

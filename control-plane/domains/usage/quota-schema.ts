@@ -1,6 +1,7 @@
 // Quotas as they are set and read over HTTP.
 import { z } from "zod";
 import { givenId } from "../../http/given-id.ts";
+import { ROUNDED, wholeNumber } from "../../http/whole-number.ts";
 
 const limit = z.int().min(1).nullable().meta({ description: "In a month (in UTC). Null: as much as they like." });
 const cutsOff = z.boolean().meta({
@@ -31,16 +32,7 @@ export const quotasQuery = z.object({
 });
 export type QuotasQuery = z.output<typeof quotasQuery>;
 
-/** No `z.int()`, which ends at 2^53. */
-const used = z
-  .number()
-  .min(0)
-  .meta({
-    ...{
-      type: "integer",
-      description: "In the running month, as far as edges have sent it. Above 2^53 it is rounded.",
-    },
-  });
+const used = wholeNumber.meta({ description: `In the running month, as far as edges have sent it. ${ROUNDED}` });
 const part = z.object({ limit: z.int().nullable(), used });
 
 const exampleQuota = {

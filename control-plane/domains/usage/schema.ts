@@ -1,6 +1,7 @@
 // Usage as it is asked for and answered over HTTP.
 import { z } from "zod";
 import { regions } from "../../../edge-templates/index.ts";
+import { ROUNDED, wholeNumber } from "../../http/whole-number.ts";
 import { MONTH_PATTERN } from "./month.ts";
 
 const monthText = z.string().regex(MONTH_PATTERN, { error: "must be a month such as 2026-11." });
@@ -35,20 +36,17 @@ export const accountsUsageQuery = z.object({
 });
 export type AccountsUsageQuery = z.output<typeof accountsUsageQuery>;
 
-/** No `z.int()`, which ends at 2^53. */
-const count = z.number().min(0).meta({ type: "integer" });
-const ROUNDED = "Above 2^53 the last digits are rounded.";
 const share = z.number().min(0).max(1);
 
 const sums = {
-  requests: count,
-  bytes: count.meta({ description: `Sent to viewers, headers too. ${ROUNDED}` }),
-  bytes_in: count.meta({ description: `Received from viewers. ${ROUNDED}` }),
-  hits: count.meta({ description: "Requests that were served from the cache." }),
+  requests: wholeNumber,
+  bytes: wholeNumber.meta({ description: `Sent to viewers, headers too. ${ROUNDED}` }),
+  bytes_in: wholeNumber.meta({ description: `Received from viewers. ${ROUNDED}` }),
+  hits: wholeNumber.meta({ description: "Requests that were served from the cache." }),
   hit_ratio: share.meta({ description: "Of the requests; 0 where there were none." }),
   byte_hit_ratio: share.meta({ description: "Of the bytes; 0 where there were none." }),
-  origin_requests: count,
-  origin_bytes: count.meta({ description: `Received from the origins. ${ROUNDED}` }),
+  origin_requests: wholeNumber,
+  origin_bytes: wholeNumber.meta({ description: `Received from the origins. ${ROUNDED}` }),
 };
 
 const exampleSums = {
@@ -78,10 +76,10 @@ export const usageMonthReply = z
       .meta({ description: "What happened before is in it, as far as edges have sent it." }),
     closed_at: z.iso.datetime().nullable(),
     ...sums,
-    bytes_by_region: z.record(z.enum(regions), count).meta({
+    bytes_by_region: z.record(z.enum(regions), wholeNumber).meta({
       description: `By where the edges stood that sent them; \`other\` where nobody said, and other providers. ${ROUNDED}`,
     }),
-    bandwidth_p95: count.nullable().meta({
+    bandwidth_p95: wholeNumber.nullable().meta({
       description:
         "Bits per second: the 95th percentile of the five-minute averages. Of all five minutes of the month so far, those " +
         "without traffic too, the highest 5 % (rounded down to whole ones) are left out; this is the highest of the others. " +

@@ -1,6 +1,7 @@
 // Lists of the most of something as they are asked for and answered over HTTP.
 import { z } from "zod";
 import { givenId } from "../../../http/given-id.ts";
+import { ROUNDED, wholeNumber } from "../../../http/whole-number.ts";
 import { errorMakers, errorStatuses } from "./errors-store.ts";
 import { ENTRIES_MAX, topOrders, topSubjects } from "./top.ts";
 
@@ -32,24 +33,24 @@ export const topQuery = z.object({
 });
 export type TopQuery = z.output<typeof topQuery>;
 
-const count = z.int().min(0);
-
 export const topReply = z
   .object({
     from: z.iso.datetime(),
     to: z.iso.datetime(),
     by: z.enum(topSubjects),
     order_by: z.enum(topOrders),
-    total: z.object({ requests: count, bytes: count }).meta({ description: "Of all values, in the list or not." }),
-    missing_requests_max: count.meta({
+    total: z
+      .object({ requests: wholeNumber, bytes: wholeNumber })
+      .meta({ description: `Of all values, in the list or not. ${ROUNDED}` }),
+    missing_requests_max: wholeNumber.meta({
       description:
         "0: every value was counted. Else, of the URLs of a whole account: one that is missing has at most so many requests more than the last of the list. The numbers of those that are listed are exact.",
     }),
     data: z.array(
       z.object({
         value: z.string().meta({ description: "Empty where there was none, such as no referrer." }),
-        requests: count,
-        bytes: count.meta({ description: "Sent to viewers." }),
+        requests: wholeNumber,
+        bytes: wholeNumber.meta({ description: `Sent to viewers. ${ROUNDED}` }),
         share: z.number().min(0).max(1).meta({ description: "Of the total, by what the list is ordered." }),
       }),
     ),
@@ -95,7 +96,7 @@ export const errorsReply = z
           description:
             "`origin`: the origin answered so, now or when it was cached. `unreachable`: no answer came from the origin. `edge`: a rule, a limit or a setting of yours made the edge answer so.",
         }),
-        requests: count,
+        requests: wholeNumber,
         first_seen: z.iso.datetime().meta({ description: "Within the period." }),
         last_seen: z.iso.datetime(),
         request_ids: z.array(z.string()).meta({ description: "Of some of them, as the viewers got X-Request-Id." }),

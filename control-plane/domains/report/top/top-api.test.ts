@@ -188,6 +188,21 @@ test("of a whole account's days a value may be missing, and the answer says how 
   expect(await missing(`by=url&${days}&distribution_id=${world.mine}`)).toEqual({ missing_requests_max: 0 });
 });
 
+test("numbers above 2^53 are told as the nearest that JSON has", async () => {
+  const { stranger, foreign, server } = world;
+  const time = new Date(NOW.getTime() - 50 * 86_400_000);
+  const sent = { bytes_out: 2 ** 40 - 1, weight: 60_001 };
+  const row = { account_id: stranger.accountId, distribution_id: foreign, edge_id: randomUUID(), status: 200, ...sent };
+  const values = [{ ...row, time: secondsOf(time), host: "vast.example.com", path: "/", country: "DE" }];
+  await server.clickhouse.insert({ table: "access_log", values, format: "JSONEachRow" });
+  const bytes = Number(BigInt(sent.bytes_out) * BigInt(sent.weight));
+  const period = `from=${new Date(time.getTime() - 1_000).toISOString()}&to=${new Date(time.getTime() + 1_000).toISOString()}`;
+  for (const by of ["url", "country", "host"]) {
+    const { data, total } = await getTop(`by=${by}&order_by=bytes&${period}`, "stranger");
+    expect([total, data]).toMatchObject([{ bytes }, [{ requests: 60_001, bytes, share: 1 }]]);
+  }
+});
+
 test("what is older than single requests are kept is told by whole days", async () => {
   const old = (days: number, time: string) =>
     `${new Date(NOW.getTime() - days * 86_400_000).toISOString().slice(0, 10)}T${time}Z`;

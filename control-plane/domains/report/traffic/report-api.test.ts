@@ -212,6 +212,22 @@ test.each([
   expect(data.reduce((sum, point) => sum + Number(point.requests), 0)).toBe(5);
 });
 
+test("numbers above 2^53 are told as the nearest that JSON has, in every shape", async () => {
+  const own = await createDistribution(owner, "vast.example.com");
+  const sent = { bytes_out: 2 ** 40 - 1, weight: 60_001 };
+  const row = { ...{ account_id: owner.accountId, distribution_id: own, edge_id: randomUUID() }, status: 200, ...sent };
+  const values = [{ ...row, time: `${DAY.slice(0, 8)}13 10:00:00.000` }];
+  await server.clickhouse.insert({ table: "access_log", values, format: "JSONEachRow" });
+  const bytes = Number(BigInt(sent.bytes_out) * BigInt(sent.weight));
+  expect(bytes).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
+  const query = `distribution_id=${own}&from=${DAY.slice(0, 8)}13&to=${DAY.slice(0, 8)}14&interval=day`;
+  const { data, total, groups } = await getTraffic(`${query}&metrics=bytes,bandwidth&group_by=status`);
+  const told = { bytes, bandwidth: Math.round((bytes * 8) / 86_400) };
+  expect([data, total, groups]).toMatchObject([[told], told, [told]]);
+  expect(await (await get(`${query}&format=csv&metrics=bytes`)).text()).toContain(`,${bytes}\r\n`);
+  expect((await get(`${query}&format=svg&metrics=bytes,bandwidth`)).status).toBe(200);
+});
+
 test("a foreign distribution and one that is not there are the same 404", async () => {
   const problem = await getProblem(`distribution_id=${foreign}`);
   expect(problem).toMatchObject({ status: 404, type: "urn:edgewright:problem:unknown-distribution" });

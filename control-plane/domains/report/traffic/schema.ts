@@ -1,6 +1,7 @@
 // Reports as they are asked for and answered over HTTP.
 import { z } from "zod";
 import { givenId } from "../../../http/given-id.ts";
+import { ROUNDED, wholeNumber } from "../../../http/whole-number.ts";
 import { TTFB_ERROR, VISITORS_ERROR } from "../counted/tables.ts";
 import { type Filter, type Group, groups, operatorGroups } from "./dimensions.ts";
 import { defaultMetrics, type Metric, metrics } from "./metrics.ts";
@@ -116,7 +117,7 @@ export function filterOf(query: TrafficQuery): Filter {
   return Object.fromEntries(Object.entries(all).filter(([, values]) => values !== undefined && values.length > 0));
 }
 
-const count = z.int().min(0).optional();
+const count = wholeNumber.optional();
 const ratio = z.number().min(0).max(1).optional();
 const waited = z
   .int()
@@ -127,9 +128,9 @@ const waited = z
 
 const values = {
   requests: count,
-  bytes: count.meta({ description: "Sent to viewers." }),
-  bandwidth: count.meta({ description: "Bits per second sent to viewers, over the time that has passed." }),
-  bytes_in: count.meta({ description: "Received from viewers." }),
+  bytes: count.meta({ description: `Sent to viewers. ${ROUNDED}` }),
+  bandwidth: count.meta({ description: `Bits per second sent to viewers, over the time that has passed. ${ROUNDED}` }),
+  bytes_in: count.meta({ description: `Received from viewers. ${ROUNDED}` }),
   hits: count,
   hit_ratio: ratio.meta({ description: "Of requests; 0 where there were none." }),
   byte_hit_ratio: ratio.meta({ description: "Of bytes; 0 where there were none." }),
@@ -141,7 +142,7 @@ const values = {
   errors: count.meta({ description: "Answers with a status from 500 on." }),
   error_rate: ratio.meta({ description: "0 where there were no requests." }),
   origin_requests: count.meta({ description: "For which an origin was asked." }),
-  origin_bytes: count.meta({ description: "Received from origins." }),
+  origin_bytes: count.meta({ description: `Received from origins. ${ROUNDED}` }),
   ttfb_p50: waited,
   ttfb_p95: waited,
   ttfb_p99: waited,
@@ -182,7 +183,7 @@ export const trafficReply = z
       .optional()
       .meta({ description: "With group_by: each over the whole period, the largest first, what is left last." }),
     total: z.object(values).meta({ description: "Over the whole period and all groups." }),
-    lost_lines: z.int().min(1).optional().meta({
+    lost_lines: wholeNumber.optional().meta({
       description:
         "Where it stands, edges lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them.",
     }),
