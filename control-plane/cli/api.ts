@@ -1,7 +1,7 @@
 // Commands that a customer could give ask the API, by the client that its description makes: with EDGEWRIGHT_TOKEN as
 // whoever that is, at EDGEWRIGHT_URL; else as the operator of what runs on this machine.
 import { z } from "zod";
-import { type ApiClient, createApiClient } from "../../client/index.ts";
+import { type ApiClient, answerOf, createApiClient } from "../../client/index.ts";
 import { readConfig, setting } from "../../platform/config.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
 import { withServices } from "./operator.ts";
@@ -31,6 +31,17 @@ export async function withApi<T>(env: Environment, work: (api: ApiClient) => Pro
     }
   });
 }
+
+/** The id of what viewers use under this name. */
+export async function distributionOf(api: ApiClient, domain: string): Promise<string> {
+  const { data } = answerOf(await api.GET("/api/v1/distributions", { params: { query: { domain } } }));
+  const [found] = data;
+  if (found === undefined) throw new StartError(`This account has no distribution of ${domain}: ${OTHERWISE}.`);
+  return found.id;
+}
+
+const OTHERWISE =
+  "look at its name, or set EDGEWRIGHT_URL and EDGEWRIGHT_TOKEN to ask as a member of the account that has it";
 
 const NO_ADMINISTRATOR =
   "There is no administrator yet: run `edgewright migrate` with ADMIN_EMAIL and ADMIN_PASSWORD set.";

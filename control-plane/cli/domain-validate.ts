@@ -1,8 +1,7 @@
 // `edgewright domain:validate DOMAIN`: POST /distributions/{id}/validate, from the command line.
 import type { Command } from "commander";
 import { answerOf, type Schemas } from "../../client/index.ts";
-import { StartError } from "../../platform/embedded/start-error.ts";
-import { withApi } from "./api.ts";
+import { distributionOf, withApi } from "./api.ts";
 import { answeringCommand, type Terminal } from "./command.ts";
 
 export function domainValidateCommand(terminal: Terminal): Command {
@@ -12,10 +11,8 @@ export function domainValidateCommand(terminal: Terminal): Command {
     declare: (command) => command.argument("<domain>", "the name that viewers use, such as www.example.com"),
     run: ([domain = ""]) =>
       withApi(terminal.env, async (api) => {
-        const { data } = answerOf(await api.GET("/api/v1/distributions", { params: { query: { domain } } }));
-        const [found] = data;
-        if (found === undefined) throw new StartError(`There is no distribution of ${domain}: look at its name.`);
-        return answerOf(await api.POST("/api/v1/distributions/{id}/validate", { params: { path: { id: found.id } } }));
+        const id = await distributionOf(api, domain);
+        return answerOf(await api.POST("/api/v1/distributions/{id}/validate", { params: { path: { id } } }));
       }),
     present: (validation) => [validation.detail, ...validation.checks.flatMap(describeCheck)].join("\n"),
   });

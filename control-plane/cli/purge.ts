@@ -1,9 +1,9 @@
 // `edgewright purge DOMAIN --url U | --prefix P | --tag T | --all`: POST /distributions/{id}/purges, from the command line.
 import { type Command, Option } from "commander";
 import { z } from "zod";
-import { type ApiClient, answerOf, type Schemas } from "../../client/index.ts";
+import { answerOf, type Schemas } from "../../client/index.ts";
 import { StartError } from "../../platform/embedded/start-error.ts";
-import { withApi } from "./api.ts";
+import { distributionOf, withApi } from "./api.ts";
 import { answeringCommand, type Terminal } from "./command.ts";
 
 const WAIT_SECONDS = "30";
@@ -61,13 +61,6 @@ function assertOneKind(command: Command): void {
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {
   return [...before, value];
-}
-
-async function distributionOf(api: ApiClient, domain: string): Promise<string> {
-  const { data } = answerOf(await api.GET("/api/v1/distributions", { params: { query: { domain } } }));
-  const [found] = data;
-  if (found === undefined) throw new StartError(`There is no distribution of ${domain}: look at its name.`);
-  return found.id;
 }
 
 function bodyOf({ url, prefix, tag }: z.output<typeof optionsSchema>): Schemas["PurgeInput"] {

@@ -2,9 +2,8 @@
 import { type Command, Option } from "commander";
 import { z } from "zod";
 import { type ApiClient, answerOf, type Schemas, textOf } from "../../client/index.ts";
-import { StartError } from "../../platform/embedded/start-error.ts";
 import { isTimeZone, metrics, type TerminalStyle, trafficGroups } from "../domains/report/index.ts";
-import { withApi } from "./api.ts";
+import { distributionOf, withApi } from "./api.ts";
 import { answeringCommand, type Terminal } from "./command.ts";
 import { type DomainReport, describeReport } from "./report-text.ts";
 import { timeAgo } from "./time-ago.ts";
@@ -96,16 +95,6 @@ function toldApart({ by }: Pick<Options, "by">): Apart {
 async function csvOf(api: ApiClient, query: Query & Apart & { metrics: string }): Promise<string> {
   const asked = { params: { query: { ...query, format: "csv" as const } }, parseAs: "text" as const };
   return textOf(await api.GET("/api/v1/reports/traffic", asked));
-}
-
-const OTHERWISE =
-  "look at its name, or set EDGEWRIGHT_URL and EDGEWRIGHT_TOKEN to ask as a member of the account that has it";
-
-async function distributionOf(api: ApiClient, domain: string): Promise<string> {
-  const { data } = answerOf(await api.GET("/api/v1/distributions", { params: { query: { domain } } }));
-  const [found] = data;
-  if (found === undefined) throw new StartError(`This account has no distribution of ${domain}: ${OTHERWISE}.`);
-  return found.id;
 }
 
 const HOUR_MS = 3_600_000;
