@@ -217,6 +217,14 @@ function report(...args: readonly string[]): Promise<{ code: unknown; output: st
   });
 }
 
+test("report:sync has nothing to take over where no other provider is configured, and says so to programs", async () => {
+  const { providers } = JSON.parse(await edgewright("report:sync", "--json"));
+  expect(providers.length).toBeGreaterThan(0);
+  for (const provider of providers) {
+    expect(provider).toMatchObject({ provider: expect.any(String), outcome: "not_configured", points: 0, error: null });
+  }
+});
+
 test("tinker is a REPL with the services loaded", async () => {
   const child = execFile(process.execPath, [PROGRAM, "tinker"], { env: { ...product.env } });
   let said = "";
