@@ -9,9 +9,9 @@ import { Redis } from "ioredis";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { createTestDatabase, type TestDatabase } from "../../control-plane/database/test-database.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { startTestRedis, type TestService } from "../../platform/embedded/test-services.ts";
 import { type Answer, type Api, apiAt, createDistribution, eventually, register } from "./api.ts";
+import { pickPort } from "./ports.ts";
 import { PROGRAM, temporaryFolder } from "./product.ts";
 
 const FOLLOW_MS = 100;

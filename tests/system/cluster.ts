@@ -8,12 +8,12 @@ import { z } from "zod";
 import { endProcesses } from "../../agents/observe/nginx-launch.ts";
 import { startClickHouse } from "../../platform/embedded/clickhouse/start.ts";
 import type { NginxInstallation } from "../../platform/embedded/nginx.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { startPostgres } from "../../platform/embedded/postgres.ts";
 import { startRedis } from "../../platform/embedded/redis.ts";
 import { testNginx, testTools } from "../../platform/embedded/test-services.ts";
 import type { Part } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
+import { pickPort } from "./ports.ts";
 import { PROGRAM } from "./product.ts";
 
 const EXIT_TIMEOUT_MS = 30_000;

@@ -4,7 +4,6 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Child } from "../../platform/embedded/child.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import {
   startTestClickHouse,
   startTestPostgres,
@@ -25,6 +24,7 @@ import {
   startContainer,
   writeEnvironmentFile,
 } from "./compose.ts";
+import { pickPort } from "./ports.ts";
 import { temporaryFolder } from "./product.ts";
 
 let folder: Awaited<ReturnType<typeof temporaryFolder>>;

@@ -11,10 +11,10 @@ import { z } from "zod";
 import { endProcesses } from "../../agents/observe/nginx-launch.ts";
 import { answerOf } from "../../client/index.ts";
 import { openNginx } from "../../platform/embedded/nginx.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { testTools } from "../../platform/embedded/test-services.ts";
 import { type Api, apiAt, eventually, register } from "./api.ts";
 import { type Origin, startOrigin } from "./origin.ts";
+import { pickPort } from "./ports.ts";
 import { PROGRAM, type Product, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
 import { view } from "./viewer.ts";
 

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as wait } from "node:timers/promises";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { testTools } from "../../platform/embedded/test-services.ts";
+import { pickPort } from "./ports.ts";
 
 export const PROGRAM = new URL("../../bin/edgewright.mjs", import.meta.url).pathname;
 const READY_TIMEOUT_MS = 120_000;

@@ -7,10 +7,10 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { endProcesses } from "../../agents/observe/nginx-launch.ts";
 import { answerOf, type Schemas } from "../../client/index.ts";
 import { openNginx } from "../../platform/embedded/nginx.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { testTools } from "../../platform/embedded/test-services.ts";
 import { type Api, apiAt, createDistribution, eventually, register } from "./api.ts";
 import { type Origin, startOrigin } from "./origin.ts";
+import { pickPort } from "./ports.ts";
 import { PROGRAM, type Product, productEnvironment, startProduct, temporaryFolder } from "./product.ts";
 import { view } from "./viewer.ts";
 
