@@ -388,7 +388,7 @@ export const BATCH_ID_HEADER = "edgewright-batch-id";
 /** `true` when this batch may have been sent before: the control plane then looks for its lines one by one. */
 export const BATCH_RETRY_HEADER = "edgewright-batch-retry";
 /** Before compression; a larger batch is refused for ever, so cut it earlier. */
-export const LOG_BATCH_BYTES_MAX = 8 * 1024 * 1024;
+export const LOG_BATCH_BYTES_MAX = 32 * 1024 * 1024;
 
 // GET /edge/v1/log-salts?from=2026-05-04 → 200 logSaltsReply: for an agent that writes straight to ClickHouse.
 export const logSaltsReplySchema = z.object({

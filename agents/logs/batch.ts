@@ -7,7 +7,7 @@ import { LOG_BATCH_BYTES_MAX } from "../contract.ts";
 import { type LogFile, readRange } from "./files.ts";
 import type { Batch, Position } from "./position.ts";
 
-/** What ClickHouse stores at a time costs it a third per line of what single megabytes do. */
+/** What ClickHouse stores at a time costs it half per line of what 8 MiB do. */
 export const BATCH_BYTES_MAX = LOG_BATCH_BYTES_MAX;
 /** A rotated file that was not written for so long gets no more lines: every worker has opened the new one. */
 export const SETTLED_AFTER_MS = 60_000;

@@ -134,7 +134,7 @@ test("a torn line, as a killed nginx leaves it, goes along for the taker to leav
 });
 
 test("many megabytes go out in few large batches, and nothing is sent twice or left out", async () => {
-  const ids = await write(12_000, "x".repeat(1_000));
+  const ids = await write(12_000, "x".repeat(6_000));
   ship();
   const lines = await controlPlane.untilLogs((got) => got.length === 12_000, 20_000);
   expect(idsOf(lines)).toEqual(ids);

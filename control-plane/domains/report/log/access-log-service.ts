@@ -48,6 +48,7 @@ export function createAccessLogService({
 }) {
   const keepTrue = createKeepTrue(db);
   const inTurn = pLimit(BATCHES_AT_ONCE);
+  let waitingBytes = 0;
   let opening: Promise<{ makeRows: MakeRows; saltOf: (day: string) => Buffer }> | undefined;
 
   function opened() {
@@ -65,8 +66,14 @@ export function createAccessLogService({
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
   async function storeBatch(sent: SentBatch): Promise<void> {
-    if (inTurn.pendingCount >= WAITING_MAX) throw unavailable("access log", new Error("too many batches wait"));
-    await inTurn(() => storeInTurn(sent));
+    const bytes = sent.body.length;
+    const isTooMuch = inTurn.pendingCount > 0 && waitingBytes + bytes > WAITING_BYTES_MAX;
+    if (isTooMuch) throw unavailable("access log", new Error("too many batches wait"));
+    waitingBytes += bytes;
+    await inTurn(() => {
+      waitingBytes -= bytes;
+      return storeInTurn(sent);
+    });
   }
 
   async function storeInTurn(sent: SentBatch): Promise<void> {
@@ -127,7 +134,7 @@ interface LeftOut {
 /** A batch takes some 100 MB while it is worked on; more at once would only share the same processor. */
 const BATCHES_AT_ONCE = 3;
 /** Behind these, an edge comes again later: its lines wait on its own disk. */
-const WAITING_MAX = 24;
+const WAITING_BYTES_MAX = 192 * 1024 * 1024;
 const SALT_DAYS_AHEAD = 7;
 const DAY_MS = 24 * 3600 * 1000;
 
