@@ -1,8 +1,9 @@
-// Log lines straight to a real ClickHouse: every line once, whoever is killed; and without the control plane for a week.
+// Log lines straight to a real ClickHouse, as a user with the rights that the runbook gives and no others: every line once,
+// whoever is killed; and without the control plane for a week.
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { appendFile, mkdtemp, rm, stat } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
@@ -31,6 +32,7 @@ let stop: () => Promise<void>;
 
 beforeAll(async () => {
   server = await createTestClickHouse();
+  await server.allowOnly(await rightsOfEdges());
 });
 afterAll(() => server?.stop());
 
@@ -42,6 +44,13 @@ afterEach(async () => {
   await stop();
   await rm(folder, { recursive: true, force: true });
 });
+
+async function rightsOfEdges(): Promise<string[]> {
+  const runbook = await readFile(new URL("../../docs/runbooks/edges.md", import.meta.url), "utf8");
+  return [...runbook.matchAll(/^(GRANT .+ ON )(\w+) TO edge;$/gm)].map(
+    ([, rights, table]) => `${rights}edgewright.${table}`,
+  );
+}
 
 /** The control plane's answer. */
 async function ask(from: string) {
@@ -116,6 +125,23 @@ test("a line is the row that the control plane would have made of it", async () 
       time: Number(time),
     },
   ]);
+});
+
+test.each([
+  "SELECT * FROM doubtful_hour",
+  "SELECT * FROM traffic_minute",
+  "SELECT * FROM clickhouse_migration",
+  "INSERT INTO traffic_minute (account_id) VALUES (generateUUIDv4())",
+  "INSERT INTO reconciled (span, time) VALUES ('hour', now())",
+  "ALTER TABLE access_log DELETE WHERE 1",
+  "TRUNCATE TABLE access_log",
+  "DROP TABLE doubtful_hour",
+  "CREATE TABLE another (id UInt8) ENGINE = Memory",
+  "SELECT * FROM url('http://127.0.0.1:9/', 'LineAsString')",
+  "SELECT * FROM file('/etc/passwd', 'LineAsString')",
+  "CREATE USER another",
+])("an edge's user may not: %s", async (query) => {
+  await expect(server.clickhouse.command({ query })).rejects.toMatchObject({ type: "ACCESS_DENIED" });
 });
 
 test("with the control plane away, lines of today and of the week to come are stored, by the next agent too", async () => {
