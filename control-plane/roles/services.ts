@@ -33,7 +33,6 @@ import {
   createEdgeAuthority,
   createEdgeGroupService,
   createEdgeNodeService,
-  findLostLines,
   seenSince,
 } from "../domains/edge-node/index.ts";
 import { deleteUses } from "../domains/edge-secret/index.ts";
@@ -55,6 +54,7 @@ import {
   createReportQueries,
   createReportService,
   createTopService,
+  findLostLines,
 } from "../domains/report/index.ts";
 import { ensurePlatformSecret } from "../domains/secret/index.ts";
 import { createQuotaService, createUsageService } from "../domains/usage/index.ts";
@@ -131,7 +131,7 @@ export function createServices(config: ControlPlaneConfig, connections: Connecti
     measures: createMeasures({ queries: reportQueries, clock }),
     reports: createReportService({
       queries: reportQueries,
-      lostLines: (period) => findLostLines(db, period),
+      lostLines: (period, scope) => findLostLines(db, period, scope),
       ...{ distributions, clock },
     }),
     tops: createTopService({ queries: reportQueries, distributions, clock }),

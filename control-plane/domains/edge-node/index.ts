@@ -8,7 +8,7 @@ export { createEdgeGroupService, type EdgeGroupService } from "./group-service.t
 export { type EdgeGroupRecord, findGroup, findGroups, findSamples, holdGroups } from "./group-store.ts";
 export { EDGES } from "./identity-store.ts";
 export { edgeGroupChanged, edgeGroupPlaced, edgeGroupVacated, edgeKeysChanged, edgeNodeChanged } from "./jobs.ts";
-export { findLostLines, listLogsBehind } from "./log-store.ts";
+export { listLogsBehind } from "./log-store.ts";
 export { edgeNodeRoutes } from "./routes.ts";
 export { seenSince } from "./rules.ts";
 export { createEdgeNodeService, type EdgeNodeService, gainCapabilities, recordReport } from "./service.ts";

@@ -48,18 +48,3 @@ export async function listLogsBehind(
 }
 
 const behindSchema = z.array(z.object({ id: z.string(), log_behind_since: z.date() }));
-
-/**
- * How many lines, of all edges and accounts, were given up that had been written in this time: nobody knows whose they
- * were. A loss that reaches beyond it counts whole.
- */
-export async function findLostLines(reads: Reads, { from, to }: { from: Date; to: Date }): Promise<number> {
-  const row: unknown = await reads("edge_log_loss")
-    .where("written_to", ">=", from)
-    .where("written_from", "<", to)
-    .sum("lines as lines")
-    .first();
-  return sumSchema.parse(row).lines;
-}
-
-const sumSchema = z.object({ lines: z.coerce.number() });

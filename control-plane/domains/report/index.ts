@@ -15,6 +15,7 @@ export { createTopService } from "./top/service.ts";
 export { groups as trafficGroups } from "./traffic/dimensions.ts";
 export { createMeasures, type Measures, scopeKey } from "./traffic/measures.ts";
 export { type Metric, metrics } from "./traffic/metrics.ts";
+export { findLostLines } from "./traffic/read-model.ts";
 export { createReportQueries, type ReportQueries } from "./traffic/report-queries.ts";
 export { createReportService } from "./traffic/service.ts";
 export { isTimeZone } from "./traffic/zone.ts";

@@ -13,10 +13,10 @@ import { unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { createDistributionInput, createDistributionService, type DistributionService } from "../distribution/index.ts";
 import { insertPerson } from "../distribution/test-customer.ts";
-import { findLostLines } from "../edge-node/index.ts";
 import { createAccessLogService } from "./log/access-log-service.ts";
 import { carry, insertSamplingGroup } from "./log/test-carried.ts";
 import { reportRoutes } from "./routes.ts";
+import { findLostLines } from "./traffic/read-model.ts";
 import { createReportQueries } from "./traffic/report-queries.ts";
 import { createReportService } from "./traffic/service.ts";
 
@@ -77,7 +77,7 @@ export async function startReportWorld(settings: {
   const lineServices = {
     reports: createReportService({
       queries: createReportQueries(server),
-      lostLines: (period) => findLostLines(db, period),
+      lostLines: (period, scope) => findLostLines(db, period, scope),
       ...{ distributions, clock },
     }),
     accessLog: createAccessLogService({

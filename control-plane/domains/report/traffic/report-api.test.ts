@@ -15,8 +15,13 @@ import type { Caller } from "../../../http/caller.ts";
 import { startApiServer } from "../../../http/server.ts";
 import { createDistributionInput, createDistributionService } from "../../distribution/index.ts";
 import { insertPerson } from "../../distribution/test-customer.ts";
-import { findLostLines } from "../../edge-node/index.ts";
-import { createAccessLogService, createReportQueries, createReportService, reportRoutes } from "../index.ts";
+import {
+  createAccessLogService,
+  createReportQueries,
+  createReportService,
+  findLostLines,
+  reportRoutes,
+} from "../index.ts";
 import { carry, insertSamplingGroup } from "../log/test-carried.ts";
 
 // The middle of last month: young enough to be kept, and the day before is of the same month.
@@ -68,7 +73,7 @@ afterAll(async () => {
 function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
   const reports = createReportService({
     queries: createReportQueries({ clickhouse }),
-    lostLines: (period) => findLostLines(database.db, period),
+    lostLines: (period, ofScope) => findLostLines(database.db, period, ofScope),
     ...{ distributions, clock },
   });
   const accessLog = createAccessLogService({
@@ -422,14 +427,38 @@ test("what another provider carried is counted with it, as far as that provider 
   await fresh.part.stop();
 });
 
-test("lines that edges lost in the period are told, and nothing where none were", async () => {
-  const period = `from=${DAY}T02:00:00Z&to=${DAY}T02:30:00Z`;
-  expect((await getTraffic(period)).lost_lines).toBeUndefined();
-  await database.db("edge_log_loss").insert({
-    ...{ edge_id: edgeId, lost_at: NOW, lines: 1234 },
-    ...{ written_from: `${DAY}T02:10:00Z`, written_to: `${DAY}T02:20:00Z` },
+test("lines that edges lost in the period are told to those whose distributions they carried, and to nobody else", async () => {
+  const { db } = database;
+  const [single, elsewhere] = [await createDistribution(owner, "single.example.com"), await insertSamplingGroup(db)];
+  await carry(db, elsewhere, [single]);
+  // It was never to be there.
+  await db("deployment").insert({
+    ...{ distribution_id: foreign, scope: elsewhere, rev: 0, source_version: 1, state: "removed" },
   });
-  expect((await getTraffic(period)).lost_lines).toBe(1234);
+  const [liar, gone] = [randomUUID(), randomUUID()];
+  await db("edge_node").insert({ id: liar, group_id: elsewhere, name: liar, capabilities: "{}" });
+  const period = `from=${DAY}T02:00:00Z&to=${DAY}T02:30:00Z`;
+  const lost = async (more = "", as?: string) => (await getTraffic(`${period}${more}`, as)).lost_lines;
+  const lose = (edge_id: string, lines: number, times: { from: string; to: string }) =>
+    db("edge_log_loss").insert({
+      ...{ edge_id, lines, lost_at: `${DAY}T${times.from}:00Z` },
+      ...{ written_from: `${DAY}T${times.from}:00Z`, written_to: `${DAY}T${times.to}:00Z` },
+    });
+  expect(await lost()).toBeUndefined();
+  await lose(liar, 1_000, { from: "02:10", to: "02:20" });
+  await lose(liar, 200, { from: "01:00", to: "02:00" });
+  await lose(liar, 30, { from: "00:00", to: "01:59" });
+  await lose(liar, 4, { from: "02:30", to: "02:40" });
+  const others = [await lost("", "stranger"), await lost(`&distribution_id=${mine}`)];
+  expect([await lost(), await lost(`&distribution_id=${single}`), ...others]).toEqual([
+    ...[1_200, 1_200],
+    ...[undefined, undefined],
+  ]);
+  const platform = await get(period, "operator", {}, "platform/reports");
+  expect(replySchema.parse(await platform.json()).lost_lines).toBe(1_200);
+  // Which group it was in nobody knows any more.
+  await lose(gone, 50_000, { from: "02:10", to: "02:20" });
+  expect([await lost(), await lost("", "stranger")]).toEqual([51_200, 50_000]);
 });
 
 test("operators see all accounts, or some; nobody else does", async () => {

@@ -24,8 +24,8 @@ export function createReportService({
 }: {
   queries: ReportQueries;
   distributions: Pick<DistributionService, "get">;
-  /** How many lines edges lost in the period, whosever they were. */
-  lostLines: (period: Period) => Promise<number>;
+  /** How many lines edges lost in the period that may have been of the scope. */
+  lostLines: (period: Period, scope: Scope) => Promise<number>;
   clock: () => Date;
 }) {
   async function traffic(caller: Caller, query: TrafficQuery, signal: AbortSignal): Promise<TrafficReport> {
@@ -73,7 +73,7 @@ export function createReportService({
     const ingredients = ingredientsOf(request.metrics);
     const asked = { scope, filter, group, period, starts, ingredients, groupsMax };
     const told = await countTraffic(asked, { queries, accountId, now, signal });
-    return { ...reportOf(request, told, now), lostLines: await lostLines(period) };
+    return { ...reportOf(request, told, now), lostLines: await lostLines(period, scope) };
   }
 
   return { traffic, domainsOf, platformTraffic };

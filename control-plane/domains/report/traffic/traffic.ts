@@ -30,7 +30,7 @@ export interface TrafficReport extends TrafficRequest {
   /** Each over the whole period, the largest first, what is left of the others last. */
   readonly groups: readonly TrafficRow[];
   readonly total: Values;
-  /** Of all edges and accounts: whose they were is lost with them. */
+  /** Of all edges that carry what was asked about: whose they were is lost with them. */
   readonly lostLines: number;
 }
 
