@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { answering, startTestSites, type TestSite, type TestSites } from "./test-site.ts";
 
 const SLOW_VIEWERS = 400;
@@ -21,12 +21,8 @@ beforeAll(async () => {
   sites.origin.handle(answering({ "Cache-Control": "max-age=60" }));
 });
 
-afterEach(() => {
-  for (const socket of open) socket.destroy();
-  open.clear();
-});
-
 afterAll(async () => {
+  for (const socket of open) socket.destroy();
   await sites?.stop();
 });
 
@@ -65,17 +61,22 @@ async function othersAreServed(): Promise<void> {
   expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: OTHERS }, () => 200));
 }
 
-test.each([
+const KINDS = [
   ["that never end their header", "http", "GET / HTTP/1.1\r\nX-Slow: ", "a"],
   ["that say nothing", "http", "", ""],
   ["that never begin the body that they announced", "http", "post", ""],
   ["that never end their handshake", "https", "\u0016\u0003\u0001\u0002\u0000\u0001", ""],
-] as const)(`${SLOW_VIEWERS} viewers %s`, { timeout: 60_000 }, async (_, scheme, first, more) => {
-  const post = `POST /slow HTTP/1.1\r\nHost: ${site.host}\r\nContent-Length: 1000\r\n\r\n`;
-  const port = scheme === "http" ? sites.edge.httpPort : sites.edge.httpsPort;
-  const sockets = await stay(port, first === "post" ? post : first, more);
-  await othersAreServed();
-  await allShownOut(sockets);
+] as const;
+
+// All kinds at once: each is shown out when its own time is over, whoever else stays.
+describe.concurrent(`${SLOW_VIEWERS} viewers`, () => {
+  test.each(KINDS)("%s", { timeout: 60_000 }, async (_, scheme, first, more) => {
+    const post = `POST /slow HTTP/1.1\r\nHost: ${site.host}\r\nContent-Length: 1000\r\n\r\n`;
+    const port = scheme === "http" ? sites.edge.httpPort : sites.edge.httpsPort;
+    const sockets = await stay(port, first === "post" ? post : first, more);
+    await othersAreServed();
+    await allShownOut(sockets);
+  });
 });
 
 test("viewers that send a body byte by byte, or read an answer not at all, cost others nothing", async () => {
