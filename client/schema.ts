@@ -7573,7 +7573,7 @@ export interface components {
                 /** @description Addresses that asked, within 1.2 % as a rule. They are hashed anew each day of UTC: who comes on two days counts twice. */
                 visitors?: number;
             };
-            /** @description Where it stands, edges lost that carry what is asked about, or have carried it, lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them. */
+            /** @description Where it stands, edges that carry what is asked about, or have carried it, lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them. */
             lost_lines?: number;
         };
         /**

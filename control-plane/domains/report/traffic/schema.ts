@@ -185,7 +185,7 @@ export const trafficReply = z
     total: z.object(values).meta({ description: "Over the whole period and all groups." }),
     lost_lines: wholeNumber.optional().meta({
       description:
-        "Where it stands, edges lost that carry what is asked about, or have carried it, lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them.",
+        "Where it stands, edges that carry what is asked about, or have carried it, lost so many lines of the period before they were counted (a disk was full), of whichever account: numbers may be too low by some of them.",
     }),
   })
   .meta({
