@@ -2,6 +2,7 @@
 // answers the standing challenge as an edge does. Tests only.
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
+import { z } from "zod";
 import { createResolver } from "../../../platform/dns/resolver.ts";
 import { createSeal } from "../../../platform/seal.ts";
 import type { Database } from "../../database/transaction.ts";
@@ -13,6 +14,7 @@ import {
   createValidationService,
   validationRoutes,
 } from "./index.ts";
+import { validationReply } from "./schema.ts";
 import { startTestDns, type TestDns } from "./test-dns.ts";
 
 export const ZONE = "edgewright.localhost";
@@ -22,7 +24,31 @@ export const ELSEWHERE = "127.0.0.3";
 // Long enough for a busy machine.
 const DNS_TIMEOUT_MS = 1_500;
 
-export interface World extends ReturnType<typeof wire> {
+type Who = "owner" | "stranger";
+
+const createdSchema = z.looseObject({ id: z.uuid(), cname: z.string() });
+const distributionSchema = z.looseObject({
+  ...{ status: z.string(), status_reason: z.string().nullable(), is_cname_valid: z.boolean() },
+});
+const payloadSchema = z.looseObject({ certificate_id: z.string().optional() });
+
+/** What customers do and are told; where they name no domain, it is the newest name. */
+interface Customers {
+  newName(): string;
+  create(who: Who, domain?: string, more?: object): Promise<z.output<typeof createdSchema>>;
+  distributionOf(who: Who, id: string): Promise<z.output<typeof distributionSchema>>;
+  read(who: Who, id: string): Promise<Validation>;
+  /** A look, as the schedule does it, and what it leaves to be read. */
+  lookAndRead(who: Who, id: string, domain?: string): Promise<Validation>;
+  tokenOf(who: Who, domain?: string): Promise<string>;
+  /** The payloads of the jobs of this name. */
+  jobs(job: string): Promise<readonly z.output<typeof payloadSchema>[]>;
+  told(event: string, domain?: string): Promise<readonly object[]>;
+}
+
+type Validation = z.output<typeof validationReply>;
+
+export interface World extends ReturnType<typeof wire>, Customers {
   readonly api: TestApi;
   readonly dns: readonly [TestDns, TestDns];
   /** `address host path` of the requests that came. */
@@ -30,6 +56,8 @@ export interface World extends ReturnType<typeof wire> {
   readonly outside: Outside;
   /** Both resolvers know it. */
   set(...record: Parameters<TestDns["set"]>): void;
+  /** Everybody answers again as they do at first. */
+  recover(): void;
   stop(): Promise<void>;
 }
 
@@ -78,12 +106,18 @@ export async function startWorld(): Promise<World> {
   });
   if (wired === undefined) throw new Error("the routes were not asked for");
   const { challenge } = await wired.secrets();
+  const customers = customersOf(api, wired);
   answers.set(`/.well-known/acme-challenge/${challenge.token}`, challenge.keyAuthorization);
   return {
     ...wired,
+    ...customers,
     ...{ api, dns, requests, outside },
     set: (...record) => {
       for (const server of dns) server.set(...record);
+    },
+    recover() {
+      Object.assign(outside, { allowPrivate: true, edgeSays: undefined });
+      for (const server of dns) server.mode = "answers";
     },
     async stop() {
       await api.stop();
@@ -95,6 +129,46 @@ export async function startWorld(): Promise<World> {
       for (const server of dns) await server.stop();
     },
   };
+}
+
+function customersOf(api: TestApi, { db, look, secrets }: ReturnType<typeof wire>): Customers {
+  const signal = new AbortController().signal;
+  let names = 0;
+  const newest = () => `www.shop${names}.example.com`;
+
+  const read = async (who: Who, id: string) =>
+    validationReply.parse((await api.call(who, "GET", `/distributions/${id}/validation`)).body);
+
+  return {
+    read,
+    newName(): string {
+      names += 1;
+      return newest();
+    },
+    async create(who: Who, domain = newest(), more: object = {}) {
+      const body = { domain, origin: { url: "http://127.0.0.1:9000" }, ...more };
+      return createdSchema.parse((await api.call(who, "POST", "/distributions", body)).body);
+    },
+    distributionOf: async (who: Who, id: string) =>
+      distributionSchema.parse((await api.call(who, "GET", `/distributions/${id}`)).body),
+    async lookAndRead(who: Who, id: string, domain = newest()) {
+      await look.look(domain, signal);
+      return read(who, id);
+    },
+    async tokenOf(who: Who, domain = newest()): Promise<string> {
+      const { tokenOf } = await secrets();
+      return `edgewright-verify=${tokenOf(api.people[who].accountId, domain)}`;
+    },
+    jobs: async (job) => z.array(payloadSchema).parse(await db("outbox").where({ job }).pluck("payload")),
+    told: async (event: string, domain = newest()) =>
+      (await db("notification").where({ event })).filter(({ subject }) => subject.startsWith(`${domain} `)),
+  };
+}
+
+export function checkIn({ checks }: Validation, wanted: "pointing" | "ownership" | "acme") {
+  const check = checks.find((one) => one.check === wanted);
+  if (check === undefined) throw new Error(`there is no check ${wanted}`);
+  return check;
 }
 
 function wire(
