@@ -2,6 +2,7 @@
 import { type ClickHouseSettings, SettingsMap } from "@clickhouse/client";
 import { z } from "zod";
 import type { ClickHouse } from "../../../database/clickhouse.ts";
+import { CLUSTER_NAME_QUERY, changedPartsQuery, deleteTopsQuery } from "./cluster-sql.ts";
 import type { Period, RollUp, Totals } from "./roll-ups.ts";
 import { LINES_KEPT_DAYS, sums, sumsOfLines, WHOLE_ACCOUNT } from "./tables.ts";
 
@@ -59,18 +60,12 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
 
   /** Days of which lines were stored, or parts merged, since they were reconciled. */
   async function findChangedDays(): Promise<readonly Date[]> {
-    const name = await clusterName();
-    const [parts, table] =
-      name === ""
-        ? ["system.parts", "access_log"]
-        : [`clusterAllReplicas('${name}', system.parts)`, "access_log_local"];
     const found = await rows(
       z.object({ day: seconds }),
       `SELECT toUnixTimestamp(toDateTime(changed.date, 'UTC')) AS day
       FROM
       (
-        SELECT toDate(parseDateTimeBestEffort(partition)) AS date, max(modification_time) AS changed_at FROM ${parts}
-        WHERE database = currentDatabase() AND table = '${table}' AND active GROUP BY date
+        ${changedPartsQuery(await clusterName())}
         UNION ALL
         SELECT toDate(hour) AS date, max(noted_at) AS changed_at FROM doubtful_hour GROUP BY date
       ) AS changed
@@ -181,10 +176,9 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
   /** Made anew: from a state of the heaviest nothing can be taken away. Whoever is killed in between finds it missing. */
   async function remakeTops(period: Period, accounts: readonly string[]): Promise<void> {
     const query_params = { accounts: [...accounts] };
-    const name = await clusterName();
-    const table = name === "" ? "top_account_day" : `top_account_day_local ON CLUSTER '${name}'`;
+    const condition = `${within("top_day", period)} AND has({accounts:Array(UUID)}, account_id)`;
     await clickhouse.command({
-      query: `ALTER TABLE ${table} DELETE WHERE ${within("top_day", period)} AND has({accounts:Array(UUID)}, account_id)`,
+      query: deleteTopsQuery(await clusterName(), condition),
       query_params,
       clickhouse_settings: { mutations_sync: "2" },
       abort_signal: signal,
@@ -215,11 +209,7 @@ export function createReconcileStore(clickhouse: ClickHouse, signal: AbortSignal
   let cluster: Promise<string> | undefined;
   /** Empty: one server. On a cluster the lines lie in access_log_local, on each shard its own. */
   function clusterName(): Promise<string> {
-    cluster ??= rows(
-      z.object({ cluster: z.string() }),
-      `SELECT extract(engine_full, '^Distributed\\\\(\\'([^\\']+)') AS cluster FROM system.tables
-      WHERE database = currentDatabase() AND name = 'access_log'`,
-    ).then(([found]) => found?.cluster ?? "");
+    cluster ??= rows(z.object({ cluster: z.string() }), CLUSTER_NAME_QUERY).then(([found]) => found?.cluster ?? "");
     return cluster;
   }
 
