@@ -1,6 +1,6 @@
 -- What certificate authorities are to read here: answers to HTTP-01 challenges (RFC 8555 § 8.3), by their token, for whatever
 -- host: which host is to be proven only the authority knows. Owns the dict `challenges`. A store of `records`, whose bodies
--- are challengeBodySchema in agents/contract.ts; reading: access of the outer server, at each of its doors.
+-- are challengeBodySchema in agents/record-bodies.ts; reading: access of the outer server, at each of its doors.
 local cjson = require "cjson.safe"
 local documents = require "documents"
 local pointer = require "pointer"

@@ -1,5 +1,5 @@
 -- Whom this edge asks before the origin, and who may ask it: the feed's record of kind `shield`, one per group
--- (shieldBodySchema in agents/contract.ts). Owns the dict `shield`. A store of `records`; reading: access, on a miss and on
+-- (shieldBodySchema in agents/record-bodies.ts). Owns the dict `shield`. A store of `records`; reading: access, on a miss and on
 -- the listener for children.
 local cjson = require "cjson.safe"
 local facts = require "facts"
