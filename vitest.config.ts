@@ -10,12 +10,12 @@ const HELD_TO_A_TIME = ["tests/system/caching.test.ts"];
 export default defineConfig({
   test: {
     passWithNoTests: false,
+    globalSetup: ["tests/global-setup.ts"],
     projects: [
       {
         test: {
           name: "unit",
           include: ["{control-plane,edge-templates,agents,platform,openresty,bin}/**/*.test.ts"],
-          globalSetup: ["tests/global-setup.ts"],
           testTimeout: 20 * SECOND_MS,
           hookTimeout: 60 * SECOND_MS,
           maxWorkers: 2,
@@ -26,7 +26,6 @@ export default defineConfig({
           name: "system",
           include: ["tests/**/*.test.ts"],
           exclude: HELD_TO_A_TIME,
-          globalSetup: ["tests/global-setup.ts"],
           testTimeout: 180 * SECOND_MS,
           hookTimeout: 300 * SECOND_MS,
           maxWorkers: 2,
@@ -37,7 +36,6 @@ export default defineConfig({
         test: {
           name: "alone",
           include: HELD_TO_A_TIME,
-          globalSetup: ["tests/global-setup.ts"],
           testTimeout: 180 * SECOND_MS,
           hookTimeout: 300 * SECOND_MS,
           fileParallelism: false,
