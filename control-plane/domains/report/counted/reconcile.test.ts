@@ -128,6 +128,27 @@ test("a day whose hours were compared, and it itself not since, is not known to 
   expect(await isDone()).toBe(true);
 });
 
+test("lines of many hours that are sent again keep nobody waiting: a few at a time are compared, the newest first", async () => {
+  const sent = batchAt(times(100));
+  await send(sent);
+  await send(sent, { isRetry: true });
+  const midnight = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS;
+  const isDayDone = (daysAgo: number) => {
+    const from = new Date(midnight - daysAgo * 24 * HOUR_MS);
+    return isReconciled(
+      { clickhouse: server.clickhouse },
+      { from, to: new Date(from.getTime() + 24 * HOUR_MS) },
+      signal,
+    );
+  };
+  const lookAtOne = () => reconcile({ clickhouse: server.clickhouse, log, settleMs: 0, doubtfulHoursMax: 1 }, signal);
+  await lookAtOne();
+  expect([await isDayDone(1), await isDayDone(2)]).toEqual([true, false]);
+  await lookAtOne();
+  expect([await isDayDone(1), await isDayDone(2)]).toEqual([true, true]);
+  await expectCounted(100);
+});
+
 test("several who compare at once put right what one would", async () => {
   const batch = batchAt(times(300));
   await command("ALTER TABLE traffic_hour ADD CONSTRAINT refused CHECK 0");

@@ -26,6 +26,11 @@ const HOUR_MS = 3600 * 1000;
 const DAY_MS = 24 * HOUR_MS;
 /** An insert ends within INSERT_SECONDS_MAX (60), and then some. */
 const SETTLE_MS = 2 * 60 * 1000;
+/**
+ * Each is compared key by key, which takes a second or more. Whoever says that lines of months were sent again keeps nobody
+ * waiting: further days come with the next run, and the newest are first in each.
+ */
+const DOUBTFUL_HOURS_MAX = 48;
 /** Every dimension of accounts, and those of distributions: each line counts in each of them. */
 const MINUTE_SERIES = 10;
 const HOUR_SERIES = 18;
@@ -33,20 +38,30 @@ const HOUR_SERIES = 18;
 export interface Reconciling {
   readonly clickhouse: ClickHouse;
   readonly log: Logger;
-  /** Tests wait less. */
+  /** Tests wait less, and do less at a time. */
   readonly settleMs?: number;
+  readonly doubtfulHoursMax?: number;
 }
 
 /** Looks at all that was stored since it was last compared. Safe beside inserts, beside itself, and to be killed. */
-export async function reconcile({ clickhouse, log, settleMs = SETTLE_MS }: Reconciling, signal: AbortSignal) {
+export async function reconcile(
+  { clickhouse, log, settleMs = SETTLE_MS, doubtfulHoursMax = DOUBTFUL_HOURS_MAX }: Reconciling,
+  signal: AbortSignal,
+): Promise<void> {
   const store = createReconcileStore(clickhouse, signal);
   const now = await store.now();
   const until = new Date(now.getTime() - settleMs);
   const failures: unknown[] = [];
+  let doubtfulHours = 0;
   for (const day of await store.findChangedDays()) {
     signal.throwIfAborted();
-    // A day that cannot be compared keeps no other from it.
-    await reconcileDay({ store, log, now, until }, dayOf(day)).catch((error: unknown) => failures.push(error));
+    if (doubtfulHours >= doubtfulHoursMax) break;
+    try {
+      doubtfulHours += await reconcileDay({ store, log, now, until }, dayOf(day));
+    } catch (error) {
+      // A day that cannot be compared keeps no other from it.
+      failures.push(error);
+    }
   }
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} days could not be compared`);
 }
@@ -58,23 +73,30 @@ interface Looking {
   readonly until: Date;
 }
 
-async function reconcileDay({ store, log, now, until }: Looking, day: Period): Promise<void> {
+/** Answers how many of its hours were doubtful. */
+async function reconcileDay({ store, log, now, until }: Looking, day: Period): Promise<number> {
   const spans = await store.findSpans(day);
   const hours = spans.filter(({ span }) => span === "hour");
   const ready = hours.filter((hour) => ["ready", "doubtful"].includes(stateOf(hour, until, now)));
+  const doubtful = new Set(ready.filter((hour) => stateOf(hour, until, now) === "doubtful"));
   const isMinuteKept = day.from.getTime() > now.getTime() - (minutesKeptDays - 1) * DAY_MS;
   const rollUps = isMinuteKept ? [trafficMinute, trafficHour] : [trafficHour];
   const wrong = await findWrong(store, day, ready, rollUps);
   const right: Date[] = [];
   for (const hour of ready) {
-    const isDoubtful = stateOf(hour, until, now) === "doubtful";
-    const suspects = isDoubtful ? rollUps : rollUps.filter((rollUp) => wrong.get(rollUp)?.has(hour.time.getTime()));
+    const isWrong = (rollUp: RollUp) => wrong.get(rollUp)?.has(hour.time.getTime()) === true;
+    const suspects = doubtful.has(hour) ? rollUps : rollUps.filter(isWrong);
     const period = { from: hour.time, to: new Date(hour.time.getTime() + HOUR_MS) };
     if (await putRight(store, log, period, suspects)) right.push(hour.time);
   }
   await store.recordReconciled("hour", right, until);
   const left = hours.filter((hour) => stateOf(hour, until, now) !== "done" && !right.includes(hour.time));
-  if (left.length > 0) return;
+  if (left.length === 0) await reconcileWhole({ store, log, until }, day, spans);
+  return doubtful.size;
+}
+
+/** The day itself, whose hours are right, and then what was asked for most in it. */
+async function reconcileWhole({ store, log, until }: Omit<Looking, "now">, day: Period, spans: FoundSpans) {
   if (!isComparedSince(spans, "day")) {
     if (!(await putDayRight(store, log, day))) return;
     await store.recordReconciled("day", [day.from], until);
