@@ -3,8 +3,10 @@ import { randomUUID } from "node:crypto";
 import { gzipSync } from "node:zlib";
 import { batchOf, line } from "../../../agents/access-log/test-lines.ts";
 import { BATCH_ID_HEADER } from "../../../agents/contract.ts";
+import type { Part } from "../../../platform/lifecycle.ts";
 import { createLogger } from "../../../platform/log.ts";
 import { createSeal } from "../../../platform/seal.ts";
+import type { ClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../database/test-clickhouse.ts";
 import { createTestDatabase, type TestDatabase } from "../../database/test-database.ts";
 import type { Caller } from "../../http/caller.ts";
@@ -35,14 +37,26 @@ export interface ReportWorld {
   readonly another: string;
   readonly foreign: string;
   readonly edgeId: string;
+  /** The edge's group. */
+  readonly scope: string;
   /** Logged out from now on: who asks with the bearer token `owner`. */
   readonly signedIn: Set<string>;
-  /** The bearer token is the name of who asks. */
+  /** One more of that person's, which the edge carries. */
+  distribution(who: string, domain: string): Promise<string>;
+  /** The bearer token is the name of who asks; `operator` is one. */
   get(path: string, as?: string, headers?: Readonly<Record<string, string>>): Promise<Response>;
   /** As the edge sends them. */
   sendLines(lines: readonly TestLine[]): Promise<void>;
+  sendBatch(batch: { id: string; body: Buffer }, url?: string): Promise<Response>;
+  /** Another process, over this ClickHouse. */
+  startApi(clickhouse: ClickHouse): Promise<RunningApi>;
   stopApi(): Promise<void>;
   stop(): Promise<void>;
+}
+
+export interface RunningApi {
+  readonly url: string;
+  readonly part: Part;
 }
 
 export interface WorldParts {
@@ -53,7 +67,7 @@ export interface WorldParts {
 
 export async function startReportWorld(settings: {
   clock: () => Date;
-  routes: (parts: WorldParts) => readonly Route[];
+  routes?: (parts: WorldParts) => readonly Route[];
 }): Promise<ReportWorld> {
   const { clock } = settings;
   const [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
@@ -63,6 +77,7 @@ export async function startReportWorld(settings: {
   const people = new Map([
     ["owner", await insertPerson(db, "owner")],
     ["stranger", await insertPerson(db, "stranger")],
+    ["operator", { ...(await insertPerson(db, "operator")), platformRole: "admin" as const }],
   ]);
   const personOf = (name: string) => people.get(name) ?? fail(name);
   const scope = await insertSamplingGroup(db);
@@ -74,35 +89,45 @@ export async function startReportWorld(settings: {
   };
   const edgeId = randomUUID();
   const signedIn = new Set(people.keys());
-  const lineServices = {
+  const servicesOver = (clickhouse: ClickHouse) => ({
     reports: createReportService({
-      queries: createReportQueries(server),
-      lostLines: (period, scope) => findLostLines(db, period, scope),
+      queries: createReportQueries({ clickhouse }),
+      lostLines: (period, ofScope) => findLostLines(db, period, ofScope),
       ...{ distributions, clock },
     }),
-    accessLog: createAccessLogService({
-      ...{ db, clickhouse: server.clickhouse, clock, log },
-      hashKey: async () => Buffer.alloc(32, 5),
-    }),
-  };
-  const api = await startApiServer({
-    routes: [...reportRoutes(lineServices), ...settings.routes({ database, server, distributions })],
-    authenticate: {
-      account: async ({ header }) => {
-        const name = header("authorization")?.replace("Bearer ", "") ?? "";
-        if (!signedIn.has(name)) throw unauthorized("Log in first.");
-        return personOf(name);
-      },
-      user: () => Promise.reject(new Error("nobody asks for themselves here")),
-      edge: async () => ({ edgeId, scope }),
-    },
-    readiness: [],
-    log,
-    host: "127.0.0.1",
-    port: 0,
+    accessLog: createAccessLogService({ ...{ db, clickhouse, clock, log }, hashKey: async () => Buffer.alloc(32, 5) }),
   });
+  const startApi = (clickhouse: ClickHouse): Promise<RunningApi> =>
+    startApiServer({
+      routes: [
+        ...reportRoutes(servicesOver(clickhouse)),
+        ...(settings.routes?.({ database, server, distributions }) ?? []),
+      ],
+      authenticate: {
+        account: async ({ header }) => {
+          const name = header("authorization")?.replace("Bearer ", "") ?? "";
+          if (!signedIn.has(name)) throw unauthorized("Log in first.");
+          return personOf(name);
+        },
+        user: () => Promise.reject(new Error("nobody asks for themselves here")),
+        edge: async () => ({ edgeId, scope }),
+      },
+      readiness: [],
+      log,
+      host: "127.0.0.1",
+      port: 0,
+    });
+  const api = await startApi(server.clickhouse);
+  const sendBatch = (batch: { id: string; body: Buffer }, url = api.url) =>
+    fetch(`${url}/edge/v1/logs`, {
+      method: "POST",
+      headers: { "content-type": "application/x-ndjson", "content-encoding": "gzip", [BATCH_ID_HEADER]: batch.id },
+      body: gzipSync(batch.body),
+      signal: AbortSignal.timeout(10_000),
+    });
   return {
-    ...{ database, server, distributions, edgeId, signedIn },
+    ...{ database, server, distributions, edgeId, scope, signedIn, startApi, sendBatch },
+    distribution: create,
     owner: personOf("owner"),
     stranger: personOf("stranger"),
     mine: await create("owner", "mine.example.com"),
@@ -114,13 +139,7 @@ export async function startReportWorld(settings: {
         signal: AbortSignal.timeout(20_000),
       }),
     async sendLines(lines) {
-      const batch = batchOf(lines.map((changes) => line(changes)));
-      const answer = await fetch(`${api.url}/edge/v1/logs`, {
-        method: "POST",
-        headers: { "content-type": "application/x-ndjson", "content-encoding": "gzip", [BATCH_ID_HEADER]: batch.id },
-        body: gzipSync(batch.body),
-        signal: AbortSignal.timeout(10_000),
-      });
+      const answer = await sendBatch(batchOf(lines.map((changes) => line(changes))));
       if (answer.status !== 204) throw new Error(`lines were not taken: ${answer.status} ${await answer.text()}`);
     },
     stopApi: () => api.part.stop(),

@@ -1,121 +1,41 @@
 // Lines in, traffic out, over HTTP: real Postgres, the real ClickHouse engine.
 import { randomUUID } from "node:crypto";
-import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
 import { batchOf, line } from "../../../../agents/access-log/test-lines.ts";
-import { BATCH_ID_HEADER, LOG_BATCH_BYTES_MAX } from "../../../../agents/contract.ts";
-import type { Part } from "../../../../platform/lifecycle.ts";
-import { createLogger } from "../../../../platform/log.ts";
-import { createSeal } from "../../../../platform/seal.ts";
-import { type ClickHouse, connectClickHouse } from "../../../database/clickhouse.ts";
-import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
-import { createTestDatabase, type TestDatabase } from "../../../database/test-database.ts";
+import { connectClickHouse } from "../../../database/clickhouse.ts";
 import type { Caller } from "../../../http/caller.ts";
-import { startApiServer } from "../../../http/server.ts";
-import { createDistributionInput, createDistributionService } from "../../distribution/index.ts";
-import { insertPerson } from "../../distribution/test-customer.ts";
-import {
-  createAccessLogService,
-  createReportQueries,
-  createReportService,
-  findLostLines,
-  reportRoutes,
-} from "../index.ts";
 import { carry, insertSamplingGroup } from "../log/test-carried.ts";
+import { type ReportWorld, startReportWorld } from "../test-report-world.ts";
 
 // The middle of last month: young enough to be kept, and the day before is of the same month.
 const today = new Date();
 const DAY = new Date(Date.UTC(today.getUTCFullYear(), today.getUTCMonth() - 1, 15)).toISOString().slice(0, 10);
 const MONTH = `${DAY.slice(0, 7)}-01T00:00:00.000Z`;
 const NOW = new Date(`${DAY}T12:34:56Z`);
-const edgeId = randomUUID();
-const log = createLogger({ role: "test", level: "silent" });
-const clock = () => NOW;
 
-let database: TestDatabase;
-let server: TestClickHouse;
-let api: { url: string; part: Part };
+let world: ReportWorld;
 let owner: Caller;
 let stranger: Caller;
-let operator: Caller;
-let distributions: ReturnType<typeof createDistributionService>;
 let mine: string;
 let another: string;
 let foreign: string;
-let scope: string;
 
 beforeAll(async () => {
-  [database, server] = await Promise.all([createTestDatabase(), createTestClickHouse()]);
-  const platform = { zone: "edgewright.localhost", allowPrivateOrigins: true, distributionsMax: 1_000 };
-  distributions = createDistributionService({
-    db: database.db,
-    clock,
-    seal: createSeal(Buffer.alloc(32, 1)),
-    platform,
-  });
-  [owner, stranger] = [await insertPerson(database.db, "owner"), await insertPerson(database.db, "stranger")];
-  operator = { ...(await insertPerson(database.db, "operator")), platformRole: "admin" };
-  scope = await insertSamplingGroup(database.db);
-  mine = await createDistribution(owner, "mine.example.com");
-  another = await createDistribution(owner, "another.example.com");
-  foreign = await createDistribution(stranger, "foreign.example.com");
-  api = await startApi(server.clickhouse);
+  world = await startReportWorld({ clock: () => NOW });
+  ({ owner, stranger, mine, another, foreign } = world);
 });
-
-afterAll(async () => {
-  await api.part.stop();
-  await server.stop();
-  await database.stop();
-});
-
-/** The bearer token is the name of who asks. */
-function startApi(clickhouse: ClickHouse): Promise<{ url: string; part: Part }> {
-  const reports = createReportService({
-    queries: createReportQueries({ clickhouse }),
-    lostLines: (period, ofScope) => findLostLines(database.db, period, ofScope),
-    ...{ distributions, clock },
-  });
-  const accessLog = createAccessLogService({
-    ...{ db: database.db, clickhouse },
-    clock,
-    hashKey: async () => Buffer.alloc(32, 5),
-    log,
-  });
-  const callers = new Map([
-    ["Bearer stranger", stranger],
-    ["Bearer operator", operator],
-  ]);
-  return startApiServer({
-    routes: reportRoutes({ reports, accessLog }),
-    authenticate: {
-      account: async ({ header }) => callers.get(header("authorization") ?? "") ?? owner,
-      user: () => Promise.reject(new Error("nobody asks for themselves here")),
-      edge: async () => ({ edgeId, scope }),
-    },
-    readiness: [],
-    log,
-    host: "127.0.0.1",
-    port: 0,
-  });
-}
-
-async function createDistribution(caller: Caller, domain: string): Promise<string> {
-  const input = createDistributionInput.parse({ domain, origin: { url: "http://127.0.0.1:9000" } });
-  const { id } = (await distributions.create(caller, input)).record;
-  await carry(database.db, scope, [id]);
-  return id;
-}
+afterAll(() => world?.stop());
 
 async function createCopies(id: string, count: number): Promise<readonly string[]> {
   const ids = Array.from({ length: count }, () => randomUUID());
   const copy = "jsonb_build_object('id', i, 'domain', i || '.example.com', 'cname', i || '.cname', 'domain_id', null)";
-  await database.db.raw(
+  await world.database.db.raw(
     `insert into distribution select (jsonb_populate_record(d, ${copy})).*
      from distribution d, unnest(?::text[]) i where d.id = ?`,
     [ids, id],
   );
-  await carry(database.db, scope, ids);
+  await carry(world.database.db, world.scope, ids);
   return ids;
 }
 
@@ -137,10 +57,7 @@ const problemSchema = z.object({
 });
 
 function get(query: string, as = "owner", headers: Record<string, string> = {}, path = "reports"): Promise<Response> {
-  return fetch(`${api.url}/api/v1/${path}/traffic?${query}`, {
-    headers: { authorization: `Bearer ${as}`, ...headers },
-    signal: AbortSignal.timeout(10_000),
-  });
+  return world.get(`/${path}/traffic?${query}`, as, headers);
 }
 
 async function getTraffic(query: string, as?: string) {
@@ -153,20 +70,11 @@ async function getProblem(query: string, as?: string) {
   return problemSchema.parse(await (await get(query, as)).json());
 }
 
-function sendLogs(batch: { id: string; body: Buffer }, url = api.url): Promise<Response> {
-  return fetch(`${url}/edge/v1/logs`, {
-    method: "POST",
-    headers: { "content-type": "application/x-ndjson", "content-encoding": "gzip", [BATCH_ID_HEADER]: batch.id },
-    body: gzipSync(batch.body),
-    signal: AbortSignal.timeout(10_000),
-  });
-}
-
 const secondsOf = (text: string) => (new Date(text).getTime() / 1000).toFixed(3);
 
 test("lines that an edge sends are counted, by hour, with zeros in between", async () => {
   const of = { account: owner.accountId, distribution: mine };
-  const sent = await sendLogs(
+  const sent = await world.sendBatch(
     batchOf([
       line({ ...of, time: secondsOf(`${DAY}T10:59:59.999Z`), cache_status: "MISS", bytes_out: 300, status: 404 }),
       line({ ...of, time: secondsOf(`${DAY}T12:00:00.000Z`), cache_status: "HIT", bytes_out: 1000 }),
@@ -205,7 +113,7 @@ test("exactly the period that was asked for counts", async () => {
 
 test.each([
   ["distribution_id", () => [mine, another]],
-  ["edge_id", () => [edgeId]],
+  ["edge_id", () => [world.edgeId]],
   ["cache_status", () => ["HIT", "EXPIRED", "MISS", "STALE"]],
   ["status", () => ["200", "404"]],
   ["provider", () => ["gotipath"]],
@@ -218,11 +126,11 @@ test.each([
 });
 
 test("numbers above 2^53 are told as the nearest that JSON has, in every shape", async () => {
-  const own = await createDistribution(owner, "vast.example.com");
+  const own = await world.distribution("owner", "vast.example.com");
   const sent = { bytes_out: 2 ** 40 - 1, weight: 60_001 };
   const row = { ...{ account_id: owner.accountId, distribution_id: own, edge_id: randomUUID() }, status: 200, ...sent };
   const values = [{ ...row, time: `${DAY.slice(0, 8)}13 10:00:00.000` }];
-  await server.clickhouse.insert({ table: "access_log", values, format: "JSONEachRow" });
+  await world.server.clickhouse.insert({ table: "access_log", values, format: "JSONEachRow" });
   const bytes = Number(BigInt(sent.bytes_out) * BigInt(sent.weight));
   expect(bytes).toBeGreaterThan(Number.MAX_SAFE_INTEGER);
   const query = `distribution_id=${own}&from=${DAY.slice(0, 8)}13&to=${DAY.slice(0, 8)}14&interval=day`;
@@ -278,7 +186,7 @@ test("more groups than may be told apart are the largest ones and the others", a
   const of = { account: stranger.accountId, time: secondsOf(`${DAY}T11:00:00Z`) };
   const many = await createCopies(foreign, 500);
   const lines = many.map((distribution) => line({ ...of, distribution }));
-  await sendLogs(batchOf([...lines, line({ ...of, distribution: foreign })]));
+  await world.sendBatch(batchOf([...lines, line({ ...of, distribution: foreign })]));
   const { data, groups, total } = await getTraffic("group_by=distribution_id&metrics=requests&limit=1", "stranger");
   expect(groups).toEqual([
     { distribution_id: foreign, requests: 2 },
@@ -295,7 +203,7 @@ test("more groups than may be told apart are the largest ones and the others", a
 test("days are those of the time zone, and a day alone is its beginning there", async () => {
   const late = { account: owner.accountId, distribution: another, bytes_out: 1 };
   // 18:15 in UTC is midnight in Nepal.
-  await sendLogs(
+  await world.sendBatch(
     batchOf([
       line({ ...late, time: secondsOf(`${DAY.slice(0, 8)}10T18:14:59.999Z`) }),
       line({ ...late, time: secondsOf(`${DAY.slice(0, 8)}10T18:15:00Z`) }),
@@ -312,7 +220,7 @@ test("days are those of the time zone, and a day alone is its beginning there", 
 test("what cannot be added up is told of the whole period, too", async () => {
   const seen = { account: owner.accountId, distribution: another, status: 200 };
   const at = (time: string) => secondsOf(`${DAY.slice(0, 8)}08T${time}Z`);
-  await sendLogs(
+  await world.sendBatch(
     batchOf([
       line({ ...seen, time: at("01:00:00"), client: "203.0.113.1", ttfb_ms: 10 }),
       line({ ...seen, time: at("01:30:00"), client: "203.0.113.2", ttfb_ms: 20 }),
@@ -395,16 +303,17 @@ test("what another provider carried is counted with it, as far as that provider 
     ["provider_day", "00:00"],
   ]) {
     const values = [{ ...carried, ...told, time: `${DAY} ${time}:00` }];
-    await server.clickhouse.insert({ table: `${table}`, values, format: "JSONEachRow" });
+    await world.server.clickhouse.insert({ table: `${table}`, values, format: "JSONEachRow" });
   }
-  await sendLogs(
+  await world.sendBatch(
     batchOf([line({ account: owner.accountId, distribution: mine, time: secondsOf(`${DAY}T07:06:00Z`) })]),
   );
   // A process hears within half a minute that an account has other providers.
-  const fresh = await startApi(server.clickhouse);
+  const fresh = await world.startApi(world.server.clickhouse);
+  const headers = { authorization: "Bearer owner" };
   const groups = async (query: string) => {
     const url = `${fresh.url}/api/v1/reports/traffic?metrics=requests&distribution_id=${mine}&${query}`;
-    return replySchema.parse(await (await fetch(url)).json()).groups;
+    return replySchema.parse(await (await fetch(url, { headers })).json()).groups;
   };
   const hour = `from=${DAY}T07:00:00Z&to=${DAY}T08:00:00Z`;
   const providers = [
@@ -428,8 +337,8 @@ test("what another provider carried is counted with it, as far as that provider 
 });
 
 test("lines that edges lost in the period are told to those whose distributions they carried, and to nobody else", async () => {
-  const { db } = database;
-  const [single, elsewhere] = [await createDistribution(owner, "single.example.com"), await insertSamplingGroup(db)];
+  const { db } = world.database;
+  const [single, elsewhere] = [await world.distribution("owner", "single.example.com"), await insertSamplingGroup(db)];
   await carry(db, elsewhere, [single]);
   // It was never to be there.
   await db("deployment").insert({
@@ -476,74 +385,11 @@ test("operators see all accounts, or some; nobody else does", async () => {
   expect((await get("", "owner", {}, "platform/reports")).status).toBe(403);
 });
 
-test("a batch without a proper id is a 422, one that is too large a 413", async () => {
-  expect((await sendLogs({ id: "x", body: Buffer.from("") })).status).toBe(422);
-  const large = { id: "b".repeat(64), body: Buffer.alloc(LOG_BATCH_BYTES_MAX + 1, "\n") };
-  expect((await sendLogs(large)).status).toBe(413);
-});
-
-test("a line of a sample counts for all the requests that it stands for", async () => {
-  const sampled = await createDistribution(owner, "sampled.example.com");
-  const at = (Date.parse(`${DAY}T08:00:00Z`) / 1000).toFixed(3);
-  const common = { account: owner.accountId, distribution: sampled, time: at };
-  const { weight: _, ...older } = line({ ...common, bytes_out: 7, cache_status: "MISS" });
-  const sent = await sendLogs(
-    batchOf([
-      line({ ...common, weight: 40, bytes_out: 1000, bytes_in: 10, cache_status: "HIT" }),
-      line({ ...common, weight: 1, bytes_out: 300, bytes_in: 5, cache_status: "NONE", status: 503 }),
-      // As an edge writes it that knows of no samples.
-      JSON.stringify(older),
-    ]),
-  );
-  expect(sent.status).toBe(204);
-  const metrics = "requests,bytes,bytes_in,hits,hit_ratio,status_2xx,status_5xx";
-  const period = `from=${DAY}T08:00:00Z&to=${DAY}T09:00:00Z&interval=hour`;
-  const { data } = await getTraffic(`distribution_id=${sampled}&${period}&metrics=${metrics}`);
-  expect(data).toEqual([
-    {
-      time: `${DAY}T08:00:00.000Z`,
-      requests: 42,
-      bytes: 40_307,
-      bytes_in: 505,
-      hits: 40,
-      hit_ratio: 0.952381,
-      status_2xx: 41,
-      status_5xx: 1,
-    },
-  ]);
-});
-
-test("an edge that lies changes no report: of another's distribution, of one it does not have, of a sample that is none", async () => {
-  const period = `from=${DAY}T03:00:00Z&to=${DAY}T04:00:00Z&interval=hour&metrics=requests,bytes`;
-  const elsewhere = await createDistribution(stranger, "elsewhere.example.com");
-  await database.db("deployment").where({ distribution_id: elsewhere }).update({ rev: 0, state: "removed" });
-  const honest = { time: secondsOf(`${DAY}T03:30:00Z`), account: owner.accountId, distribution: mine, bytes_out: 10 };
-  const batch = batchOf([
-    line(honest),
-    line({ ...honest, account: stranger.accountId }),
-    line({ ...honest, distribution: foreign }),
-    line({ ...honest, account: stranger.accountId, distribution: elsewhere }),
-    line({ ...honest, distribution: randomUUID() }),
-    line({ ...honest, weight: 65_535 }),
-    line({ ...honest, bytes_out: 2 ** 40 + 1 }),
-  ]);
-  expect((await sendLogs(batch)).status).toBe(204);
-  expect((await getTraffic(period)).data).toMatchObject([{ requests: 1, bytes: 10 }]);
-  expect((await getTraffic(period, "stranger")).data).toMatchObject([{ requests: 0, bytes: 0 }]);
-});
-
-test("a line that waited while its group's sample was changed counts for what it was then", async () => {
-  const late = { time: secondsOf(`${DAY}T05:30:00Z`), account: owner.accountId, distribution: mine };
-  await sendLogs(batchOf([line({ ...late, weight: 20 }), line({ ...late, weight: 25 })]));
-  const period = `from=${DAY}T05:00:00Z&to=${DAY}T06:00:00Z&interval=hour&metrics=requests`;
-  expect((await getTraffic(period)).data).toMatchObject([{ requests: 20 }]);
-});
-
 test("without ClickHouse both ways are a 503 that names it", async () => {
   const nobody = connectClickHouse("http://127.0.0.1:9/edgewright");
-  const lonely = await startApi(nobody.clickhouse);
+  const lonely = await world.startApi(nobody.clickhouse);
   for (const answer of [
-    await sendLogs(batchOf([line({ account: owner.accountId, distribution: mine })]), lonely.url),
+    await world.sendBatch(batchOf([line({ account: owner.accountId, distribution: mine })]), lonely.url),
     await fetch(`${lonely.url}/api/v1/reports/traffic`, { headers: { authorization: "Bearer owner" } }),
   ]) {
     expect(answer.status).toBe(503);
