@@ -3,25 +3,33 @@ import { createHash } from "node:crypto";
 import { z } from "zod";
 import type { Database } from "../../control-plane/database/transaction.ts";
 
-const tablesSchema = z.object({ rows: z.array(z.object({ table_name: z.string() })) });
-const rowsSchema = z.object({ rows: z.array(z.object({ rows: z.string().nullable() })) });
+const tablesSchema = z.object({ rows: z.array(z.object({ name: z.string() })) });
+const rowsSchema = z.object({ rows: z.array(z.object({ name: z.string(), rows: z.string() })) });
 // Being used is no change: when a token was last shown, who looked.
-const USE = new Set(["api_token", "session"]);
+const USE = ["api_token", "session"];
 
-/** A digest of every row, or of those that name one of the ids. */
+/** A digest of every row, or of those that name one of the ids. All tables are read by one question: it is asked often. */
 export async function storedRows(db: Database, ids?: readonly string[]): Promise<string> {
-  const listed: unknown = await db.raw(
-    "select table_name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE' order by 1",
+  const tables = await tablesOf(db);
+  const condition = ids === undefined ? "" : "where t::text like any (?)";
+  const one = `select ? as name, coalesce(string_agg(t::text, e'\\n' order by t::text), '') as rows from ?? t ${condition}`;
+  const wanted = ids === undefined ? [] : [ids.map((id) => `%${id}%`)];
+  const found: unknown = await db.raw(
+    `${tables.map(() => one).join(" union all ")} order by name`,
+    tables.flatMap((table) => [table, table, ...wanted]),
   );
   const hash = createHash("sha256");
-  for (const { table_name: table } of tablesSchema.parse(listed).rows) {
-    if (USE.has(table)) continue;
-    const condition = ids?.map(() => "t::text like ?").join(" or ") ?? "true";
-    const found: unknown = await db.raw(
-      `select string_agg(t::text, e'\\n' order by t::text) as rows from ?? t where ${condition}`,
-      [table, ...(ids ?? []).map((id) => `%${id}%`)],
-    );
-    hash.update(`${table}:${rowsSchema.parse(found).rows[0]?.rows ?? ""}`);
-  }
+  for (const { name, rows } of rowsSchema.parse(found).rows) hash.update(`${name}:${rows}`);
   return hash.digest("hex");
+}
+
+async function tablesOf(db: Database): Promise<readonly string[]> {
+  const listed: unknown = await db.raw(
+    "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'",
+  );
+  return tablesSchema
+    .parse(listed)
+    .rows.map(({ name }) => name)
+    .filter((name) => !USE.includes(name))
+    .sort();
 }
