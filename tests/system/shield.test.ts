@@ -1,7 +1,8 @@
 // An origin shield as an operator sets it up: two groups with a parent, every edge with an agent of its own, all of it by
-// the API.
+// the API. One of them sends its log lines straight to ClickHouse.
 import { type ChildProcess, spawn } from "node:child_process";
 import { openSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { endProcesses } from "../../agents/observe/nginx-launch.ts";
@@ -45,7 +46,7 @@ beforeAll(async () => {
   operator = guest.as(answerOf(await guest.client.POST("/api/v1/auth/login", { body: login })).token);
   customer = await register(guest);
   parent = await startEdge("parent", { parent: await pickPort() });
-  const leaf = await startEdge("leaf", {});
+  const leaf = await startEdge("leaf", {}, { LOG_CLICKHOUSE_URL: await clickHouseUrl() });
   const local = (await groups()).find(({ name }) => name === "local")?.id ?? "";
   children = [{ groupId: local, ...product.edge }, leaf];
 });
@@ -59,11 +60,25 @@ afterAll(async () => {
 
 const groups = async () => answerOf(await operator.client.GET("/api/v1/edge-groups")).data;
 
+/** That of the product's own. */
+async function clickHouseUrl(): Promise<string> {
+  const [password, port] = await Promise.all(
+    ["password", "port"].map(async (name) =>
+      (await readFile(join(product.dataFolder, "clickhouse", name), "utf8")).trim(),
+    ),
+  );
+  return `http://edgewright:${password}@127.0.0.1:${port}/edgewright`;
+}
+
 /** A group with one edge. */
-async function startEdge(name: string, listeners: { parent?: number }): Promise<Edge> {
+async function startEdge(
+  name: string,
+  listeners: { parent?: number },
+  settings: { LOG_CLICKHOUSE_URL?: string } = {},
+): Promise<Edge> {
   const [http, https] = [await pickPort(), await pickPort()];
-  const settings = { listeners: { host: "127.0.0.1", http, https, ...listeners }, workers: { count: 1 } };
-  const { id } = answerOf(await operator.client.POST("/api/v1/edge-groups", { body: { name, settings } }));
+  const group = { listeners: { host: "127.0.0.1", http, https, ...listeners }, workers: { count: 1 } };
+  const { id } = answerOf(await operator.client.POST("/api/v1/edge-groups", { body: { name, settings: group } }));
   const params = { path: { id } };
   const { token } = answerOf(await operator.client.POST("/api/v1/edge-groups/{id}/enrolment-tokens", { params }));
   const home = join(folder.path, name);
@@ -76,6 +91,7 @@ async function startEdge(name: string, listeners: { parent?: number }): Promise<
     ALLOW_PRIVATE_ORIGINS: "true",
     AGENT_METRICS_ADDRESS: "off",
     NGINX_INSTALLATION: JSON.stringify(await openNginx({ path: undefined, openTools: testTools })),
+    ...settings,
   };
   const output = openSync(join(folder.path, `${name}.log`), "a");
   agents.push(spawn(process.execPath, [PROGRAM, "agent:start"], { env, stdio: ["ignore", output, output] }));
@@ -90,10 +106,14 @@ async function patchGroup(id: string, settings: Schemas["EdgeGroup"]["settings"]
   answerOf(await operator.client.PATCH("/api/v1/edge-groups/{id}", { params, body: { settings } }));
 }
 
-async function patchParentEdge(body: { address?: string; state?: "active" | "draining" }): Promise<void> {
-  const query = { group_id: parent.groupId };
+async function edgeId({ groupId }: Edge): Promise<string> {
+  const query = { group_id: groupId };
   const [edge] = answerOf(await operator.client.GET("/api/v1/edges", { params: { query } })).data;
-  const params = { path: { id: edge?.id ?? "" } };
+  return edge?.id ?? "";
+}
+
+async function patchParentEdge(body: { address?: string; state?: "active" | "draining" }): Promise<void> {
+  const params = { path: { id: await edgeId(parent) } };
   answerOf(await operator.client.PATCH("/api/v1/edges/{id}", { params, body }));
 }
 
@@ -156,4 +176,42 @@ test("a distribution that is kept to the children is on the parent's edges, too"
     for (const edge of [...children, parent]) expect((await view(edge, host, "/")).status).toBe(200);
   }, APPLIED_WITHIN_MS);
   await untilPassed(host, 2);
+});
+
+test("an edge that writes straight to ClickHouse is in the same reports, its viewers nameless by the platform's salts", async () => {
+  const host = "direct.example.com";
+  const today = () => new Date().toISOString().slice(0, 10);
+  const began = today();
+  const { id } = await createDistribution(customer, host, origin.url);
+  const served = await Promise.all(
+    children.map(async (edge) => {
+      let requests = 0;
+      const ask = async (path: string) => {
+        expect((await view(edge, host, path)).status).toBe(200);
+        requests += 1;
+      };
+      await eventually(() => ask("/"), APPLIED_WITHIN_MS);
+      for (let page = 0; page < 5; page += 1) await ask(`/${page}`);
+      return { edge_id: await edgeId(edge), requests };
+    }),
+  );
+  const query = {
+    distribution_id: id,
+    group_by: "edge_id" as const,
+    metrics: "requests,visitors",
+    interval: "day" as const,
+  };
+  await eventually(async () => {
+    const { groups, total } = answerOf(await customer.client.GET("/api/v1/reports/traffic", { params: { query } }));
+    expect(groups).toHaveLength(served.length);
+    expect(groups).toEqual(expect.arrayContaining(served.map((edge) => expect.objectContaining(edge))));
+    expect(total.requests).toBe(served.reduce((sum, { requests }) => sum + requests, 0));
+    // The same viewer asked both edges. Who comes on two days is two.
+    if (today() === began) expect(total.visitors).toBe(1);
+  }, APPLIED_WITHIN_MS);
+
+  const { salts } = JSON.parse(await readFile(join(folder.path, "leaf", "logs", "salts.json"), "utf8"));
+  expect(Object.keys(salts)).toContain(began);
+  expect(Object.keys(salts).length).toBeGreaterThan(7);
+  expect((await fetch(`${product.apiUrl}/edge/v1/log-salts`)).status).toBe(401);
 });
