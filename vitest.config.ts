@@ -19,6 +19,8 @@ export default defineConfig({
           testTimeout: 20 * SECOND_MS,
           hookTimeout: 60 * SECOND_MS,
           maxWorkers: 2,
+          // No module keeps a state that tests share, so a worker loads each once, not once per file.
+          isolate: false,
         },
       },
       {
