@@ -1,10 +1,11 @@
 // Accounts with traffic in a real ClickHouse, a clock that can be set, and the routes of this domain on a real server. Tests only.
 import { randomUUID } from "node:crypto";
 import { createLogger } from "../../../platform/log.ts";
+import { Problem } from "../../../platform/problem.ts";
 import { type ClickHouse, connectClickHouse } from "../../database/clickhouse.ts";
 import { createTestClickHouse } from "../../database/test-clickhouse.ts";
 import type { Caller } from "../../http/caller.ts";
-import { unauthorized } from "../../http/problems.ts";
+import { tooManyRequests, unauthorized } from "../../http/problems.ts";
 import { startApiServer } from "../../http/server.ts";
 import { type Answer, ask } from "../../http/test-ask.ts";
 import type { JobHandler } from "../../jobs/define-job.ts";
@@ -53,11 +54,11 @@ const NO_DEFAULTS: DefaultQuotas = {
   cutsOff: false,
 };
 
-const NO_TURNS = { atOnce: 0, forModest: 0, waitingEachMax: 0 };
+const NO_TURNS = { atOnce: 0, forModest: 0, waitingEachMax: 0, refusal: () => new Problem(tooManyRequests, "Wait.") };
 export const TURNS_AT_ONCE = 2;
 
 function countedTurns(): Turns & { taken(): number } {
-  const turns = createTurns({ atOnce: TURNS_AT_ONCE, forModest: 0, waitingEachMax: 20 });
+  const turns = createTurns({ ...NO_TURNS, atOnce: TURNS_AT_ONCE, waitingEachMax: 20 });
   let taken = 0;
   return {
     take(who, signal) {

@@ -1,6 +1,5 @@
 // Takes batches of access-log lines from edges: each line is stored exactly once, however often its batch is sent.
 import { LRUCache } from "lru-cache";
-import pLimit from "p-limit";
 import {
   ACCESS_LOG_KEPT_DAYS,
   createRows,
@@ -16,6 +15,7 @@ import type { Logger } from "../../../../platform/log.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
 import type { Database } from "../../../database/transaction.ts";
 import { unavailable } from "../../../http/problems.ts";
+import { createTurns } from "../traffic/turns.ts";
 import { createKeepTrue } from "./access-log-truth.ts";
 
 export interface SentBatch {
@@ -47,7 +47,7 @@ export function createAccessLogService({
   log: Logger;
 }) {
   const keepTrue = createKeepTrue(db);
-  const inTurn = pLimit(BATCHES_AT_ONCE);
+  const turns = createTurns(TURNS);
   let waitingBytes = 0;
   let opening: Promise<{ makeRows: MakeRows; saltOf: (day: string) => Buffer }> | undefined;
 
@@ -65,15 +65,18 @@ export function createAccessLogService({
   }
 
   /** Resolves when the batch is stored; a problem means that it should be sent again, the same bytes. */
-  async function storeBatch(sent: SentBatch): Promise<void> {
+  async function storeBatch(sent: SentBatch, signal: AbortSignal): Promise<void> {
     const bytes = sent.body.length;
-    const isTooMuch = inTurn.pendingCount > 0 && waitingBytes + bytes > WAITING_BYTES_MAX;
-    if (isTooMuch) throw unavailable("access log", new Error("too many batches wait"));
+    if (waitingBytes > 0 && waitingBytes + bytes > WAITING_BYTES_MAX) throw tooMany();
     waitingBytes += bytes;
-    await inTurn(() => {
+    const done = await turns.take(sent.edgeId, signal).finally(() => {
       waitingBytes -= bytes;
-      return storeInTurn(sent);
     });
+    try {
+      await storeInTurn(sent);
+    } finally {
+      done();
+    }
   }
 
   async function storeInTurn(sent: SentBatch): Promise<void> {
@@ -125,6 +128,10 @@ export function createAccessLogService({
   return { storeBatch, listSalts };
 }
 
+function tooMany() {
+  return unavailable("access log", new Error("too many batches wait"));
+}
+
 interface LeftOut {
   faulty: number;
   first: string | undefined;
@@ -133,6 +140,9 @@ interface LeftOut {
 
 /** A batch takes some 100 MB while it is worked on; more at once would only share the same processor. */
 const BATCHES_AT_ONCE = 3;
+/** Of one edge: it sends one at a time, and perhaps the same again when it has given the first up. */
+const WAITING_EACH_MAX = 2;
+const TURNS = { atOnce: BATCHES_AT_ONCE, forModest: 0, waitingEachMax: WAITING_EACH_MAX, refusal: tooMany };
 /** Behind these, an edge comes again later: its lines wait on its own disk. */
 const WAITING_BYTES_MAX = 192 * 1024 * 1024;
 const SALT_DAYS_AHEAD = 7;

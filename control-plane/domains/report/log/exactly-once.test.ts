@@ -52,8 +52,10 @@ const line: typeof lineOf = (changes) => lineOf({ ...mine, ...changes });
 
 type Batch = ReturnType<typeof batchOf>;
 
-function send(batch: Batch, { isRetry = false } = {}): Promise<void> {
-  return accessLog.storeBatch({ ...batch, edgeId, scope, isRetry });
+const patient = new AbortController().signal;
+
+function send(batch: Batch, { isRetry = false, from = edgeId, signal = patient } = {}): Promise<void> {
+  return accessLog.storeBatch({ ...batch, edgeId: from, scope, isRetry }, signal);
 }
 
 /** As the agent does: the same bytes until they are acknowledged. */
@@ -112,7 +114,7 @@ test("two batches with the same lines are two batches", async () => {
 
 test("one edge cannot make another's batch look like one that was sent", async () => {
   const batch = lines(5);
-  await accessLog.storeBatch({ ...batch, edgeId: randomUUID(), scope, isRetry: false });
+  await send(batch, { from: randomUUID() });
   await send(batch, { isRetry: true });
   expect(await stored(batch)).toEqual({ rows: 10, lines: 5 });
 });
@@ -227,6 +229,19 @@ test("hostile text is stored as it is, and never as the name of a host", async (
     format: "JSONEachRow",
   });
   expect(await answer.json()).toEqual(texts.map((text) => ({ path: text, query: text, host: "", referrer_host: "" })));
+});
+
+test("an edge that sends many batches at once keeps no other from sending: those behind its first few come again later", async () => {
+  const batches = Array.from({ length: 12 }, () => lines(50));
+  const ofAnother = lines(50);
+  const sending = [...batches.map((batch) => send(batch)), send(ofAnother, { from: randomUUID() })];
+  const outcomes = await Promise.allSettled(sending);
+  const refused = outcomes.flatMap((outcome) => (outcome.status === "rejected" ? [outcome.reason] : []));
+  expect(refused.every((error) => error instanceof Problem && error.kind === dependencyAway)).toBe(true);
+  expect([refused.length, outcomes.at(-1)?.status]).toEqual([7, "fulfilled"]);
+  expect(await stored(ofAnother)).toEqual({ rows: 50, lines: 50 });
+  for (const batch of batches) await sendUntilStored(batch);
+  for (const batch of batches) expect(await stored(batch)).toEqual({ rows: 50, lines: 50 });
 });
 
 test("ClickHouse killed in mid-insert and back: every line is there, once", async () => {

@@ -22,13 +22,14 @@ export function logRoutes(accessLog: AccessLogService): Route[] {
       body: { raw: "application/x-ndjson", bytesMax: LOG_BATCH_BYTES_MAX },
       reply: { status: 204, empty: true },
       async handle({ caller, facts }) {
-        await accessLog.storeBatch({
+        const sent = {
           id: batchIdOf(facts.header(BATCH_ID_HEADER)),
           edgeId: caller.edgeId,
           scope: caller.scope,
           isRetry: facts.header(BATCH_RETRY_HEADER) === "true",
           body: facts.rawBody ?? Buffer.alloc(0),
-        });
+        };
+        await accessLog.storeBatch(sent, facts.signal);
         return {};
       },
     }),

@@ -2,7 +2,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { z } from "zod";
+import { Problem } from "../../../../platform/problem.ts";
 import { createTestClickHouse, type TestClickHouse } from "../../../database/test-clickhouse.ts";
+import { tooManyRequests } from "../../../http/problems.ts";
 import { reportTooLarge } from "../problems.ts";
 import { countTraffic } from "./count-traffic.ts";
 import type { Filter } from "./dimensions.ts";
@@ -57,7 +59,8 @@ test("a question ends when whoever asked goes away, and its turn is free again",
 
 /** One turn for what is read of each. */
 function oneEach() {
-  const turns = () => createTurns({ atOnce: 1, forModest: 0, waitingEachMax: 1 });
+  const turns = () =>
+    createTurns({ atOnce: 1, forModest: 0, waitingEachMax: 1, refusal: () => new Problem(tooManyRequests, "Wait.") });
   return { "roll-ups": turns(), lines: turns(), platform: turns() };
 }
 

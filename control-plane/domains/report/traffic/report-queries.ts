@@ -5,8 +5,9 @@ import { LRUCache } from "lru-cache";
 import { z } from "zod";
 import { Problem } from "../../../../platform/problem.ts";
 import { askClickHouse, type ClickHouse } from "../../../database/clickhouse.ts";
+import { tooManyRequests } from "../../../http/problems.ts";
 import { reportTooLarge } from "../problems.ts";
-import { createTurns, type TurnLimits, type Turns } from "./turns.ts";
+import { createTurns, type Turns } from "./turns.ts";
 
 /** Which turns a question takes. */
 export type Source = "roll-ups" | "lines" | "platform";
@@ -36,12 +37,11 @@ const RESULT_ROWS_MAX = 200_000;
 const ELSEWHERE_TTL_MS = 30_000;
 /** Which accounts have traffic elsewhere: customers wait for it, and never behind each other. */
 const ELSEWHERE = "elsewhere";
+const RETRY_AFTER_S = 5;
+const WAITING_EACH_MAX = 20;
 // The rest of the connections to ClickHouse is for log lines, streams and jobs.
-const TURNS: Readonly<Record<Source, TurnLimits>> = {
-  "roll-ups": { atOnce: 4, forModest: 2, waitingEachMax: 20 },
-  lines: { atOnce: 4, forModest: 2, waitingEachMax: 20 },
-  platform: { atOnce: 3, forModest: 1, waitingEachMax: 20 },
-};
+const OF_CUSTOMERS = { atOnce: 4, forModest: 2, waitingEachMax: WAITING_EACH_MAX, refusal: tooMany };
+const OF_PLATFORM = { ...OF_CUSTOMERS, atOnce: 3, forModest: 1 };
 const TIMEOUT_EXCEEDED = "159";
 const MEMORY_LIMIT_EXCEEDED = "241";
 const TOO_MANY_ROWS_OR_BYTES = "396";
@@ -127,8 +127,13 @@ export function createReportQueries({
 
 function turnsOfEach(): Readonly<Record<Source, Turns>> {
   return {
-    "roll-ups": createTurns(TURNS["roll-ups"]),
-    lines: createTurns(TURNS.lines),
-    platform: createTurns(TURNS.platform),
+    "roll-ups": createTurns(OF_CUSTOMERS),
+    lines: createTurns(OF_CUSTOMERS),
+    platform: createTurns(OF_PLATFORM),
   };
+}
+
+function tooMany(): Problem {
+  const detail = `More than ${WAITING_EACH_MAX} reports of this account wait already: ask for the next one when one of them is answered.`;
+  return new Problem(tooManyRequests, detail, { headers: { "retry-after": String(RETRY_AFTER_S) } });
 }

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { Problem } from "../../../../platform/problem.ts";
 import { tooManyRequests } from "../../../http/problems.ts";
 import { createTurns } from "./turns.ts";
 
@@ -8,7 +9,12 @@ const MINUTE_MS = 60_000;
 /** Turns with a clock that is set, and who was served in which order. */
 function turnsOf(limits: { atOnce: number; forModest: number; waitingEachMax?: number }) {
   let nowMs = 0;
-  const turns = createTurns({ waitingEachMax: 5, ...limits, clockMs: () => nowMs });
+  const turns = createTurns({
+    waitingEachMax: 5,
+    refusal: () => new Problem(tooManyRequests, "Wait."),
+    ...limits,
+    clockMs: () => nowMs,
+  });
   const served: string[] = [];
   return {
     turns,

@@ -2,8 +2,7 @@
 // of late, so that whoever asks for a lot, or for what takes long, waits behind everybody else.
 import { performance } from "node:perf_hooks";
 import { LRUCache } from "lru-cache";
-import { Problem } from "../../../../platform/problem.ts";
-import { tooManyRequests } from "../../../http/problems.ts";
+import type { Problem } from "../../../../platform/problem.ts";
 
 export interface Turns {
   /** Resolves when it is their turn, to what ends it. Rejects with the signal's reason when that comes first. */
@@ -15,6 +14,8 @@ export interface TurnLimits {
   /** How many of these are for those alone who have no other, and have had little time of late. */
   readonly forModest: number;
   readonly waitingEachMax: number;
+  /** What whoever has as many waiting is told. */
+  readonly refusal: () => Problem;
   /** For tests. */
   readonly clockMs?: () => number;
 }
@@ -30,7 +31,6 @@ interface Spent {
   readonly atMs: number;
 }
 
-const RETRY_AFTER_S = 5;
 /** Time that was had so long ago counts half. */
 const HALF_LIFE_MS = 10 * 60_000;
 /** That much, or less, is little: most reports take a tenth of a second. */
@@ -42,6 +42,7 @@ export function createTurns({
   atOnce,
   forModest,
   waitingEachMax,
+  refusal,
   clockMs = () => performance.now(),
 }: TurnLimits): Turns {
   /** Who runs or waits, in the order in which they came. */
@@ -95,7 +96,7 @@ export function createTurns({
   }
 
   function wait(who: string, asker: Asker, signal: AbortSignal): Promise<() => void> {
-    if (asker.waiting.size >= waitingEachMax) throw tooMany(waitingEachMax);
+    if (asker.waiting.size >= waitingEachMax) throw refusal();
     return new Promise((resolve, reject) => {
       const leave = () => {
         asker.waiting.delete(enter);
@@ -121,9 +122,4 @@ export function createTurns({
       return entered;
     },
   };
-}
-
-function tooMany(waitingEachMax: number): Problem {
-  const detail = `More than ${waitingEachMax} reports of this account wait already: ask for the next one when one of them is answered.`;
-  return new Problem(tooManyRequests, detail, { headers: { "retry-after": String(RETRY_AFTER_S) } });
 }
