@@ -11,7 +11,7 @@ import { enrol, type Identity } from "../identity/identity.ts";
 import { createTokenSource } from "../identity/token.ts";
 import { startTestControlPlane, type TestControlPlane } from "../test-control-plane.ts";
 import { toControlPlane } from "./destination.ts";
-import { noShippingCounts, type Shipping, shipLogs, standingOfLogs } from "./ship.ts";
+import { AGENT_PAUSES, noShippingCounts, type Shipping, shipLogs, standingOfLogs } from "./ship.ts";
 
 let controlPlane: TestControlPlane;
 let client: ControlPlane;
@@ -54,6 +54,7 @@ function ship(settings: Partial<Shipping> = {}): void {
         reopened += 1;
       },
       log: createLogger({ role: "test", level: "silent" }),
+      pauses: { lookEveryMs: 50, againAfterMs: 30 },
       ...settings,
     },
     stopping.signal,
@@ -82,7 +83,7 @@ async function position(): Promise<{ pending: unknown; lost_lines: number; files
 }
 
 test("lines arrive within two seconds, in order, and those written later follow", async () => {
-  ship();
+  ship({ pauses: AGENT_PAUSES });
   const first = await write(3);
   const began = performance.now();
   expect(idsOf(await controlPlane.untilLogs((lines) => lines.length === 3))).toEqual(first);

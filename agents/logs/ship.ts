@@ -31,6 +31,15 @@ export interface Shipping extends Room {
   readonly reopen: () => void;
   readonly counts: ShippingCounts;
   readonly log: Logger;
+  /** Default: an agent's. */
+  readonly pauses?: Pauses;
+}
+
+interface Pauses {
+  /** When all was sent. */
+  readonly lookEveryMs: number;
+  /** When it was not taken; longer and longer. */
+  readonly againAfterMs: number;
 }
 
 /** What is told of the sending; the sending writes it. */
@@ -64,7 +73,7 @@ export function standingOfLogs(counts: ShippingCounts, nowMs: number): LogStandi
   };
 }
 
-const LOOK_EVERY_MS = 1_000;
+export const AGENT_PAUSES: Pauses = { lookEveryMs: 1_000, againAfterMs: 500 };
 /** A batch that is refused for what it is gets so many tries; then it is set aside, or nothing behind it would ever arrive. */
 const TRIES_WHEN_REFUSED = 5;
 const SET_ASIDE_MAX = 20;
@@ -73,8 +82,9 @@ const BATCH_BYTES_MIN = 512 * 1024;
 
 /** Runs until the signal aborts. */
 export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise<void> {
+  const pauses = shipping.pauses ?? AGENT_PAUSES;
   const file = await openPositionFile(join(shipping.folder, "shipped.json"));
-  const backOff = createBackOff({ firstMs: 500, maxMs: 30_000 });
+  const backOff = createBackOff({ firstMs: pauses.againAfterMs, maxMs: 30_000 });
   let position = file.found;
   let onDisk = JSON.stringify(position);
   // What an earlier run left unanswered may have arrived.
@@ -151,7 +161,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
         continue;
       }
       backOff.reset();
-      if (outcome === "idle") await delay(LOOK_EVERY_MS, undefined, { signal });
+      if (outcome === "idle") await delay(pauses.lookEveryMs, undefined, { signal });
     } catch (error) {
       if (signal.aborted) return;
       isStuck = true;

@@ -21,6 +21,7 @@ await shipLogs(
     ...{ folder, edgeId: () => edgeId, rotateBytes: 300_000, unsentBytesMax: 1e9, diskFreeBytesMin: 0 },
     destination: toClickHouse({ url, salts, findPlace: () => ({ country: "", asn: 0 }), log }),
     ...{ reopen: () => {}, counts: noShippingCounts(), log },
+    pauses: { lookEveryMs: 50, againAfterMs: 30 },
   },
   never.signal,
 );

@@ -79,6 +79,7 @@ function ship(salts: Salts): void {
     {
       ...{ folder, edgeId: () => edgeId, rotateBytes: 1e9, unsentBytesMax: 1e9, diskFreeBytesMin: 0 },
       ...{ destination, reopen: () => {}, counts: noShippingCounts(), log },
+      pauses: { lookEveryMs: 50, againAfterMs: 30 },
     },
     stopping.signal,
   );
