@@ -18,7 +18,10 @@ export default defineConfig({
           include: ["{control-plane,edge-templates,agents,platform,openresty,bin}/**/*.test.ts"],
           testTimeout: 20 * SECOND_MS,
           hookTimeout: 60 * SECOND_MS,
-          maxWorkers: 2,
+          // They wait for other programs half of their time: three keep two cores busy.
+          maxWorkers: 3,
+          // No module keeps a state that tests share, so a worker loads each once, not once per file.
+          isolate: false,
           // No module keeps a state that tests share, so a worker loads each once, not once per file.
           isolate: false,
         },
