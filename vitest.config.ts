@@ -22,8 +22,6 @@ export default defineConfig({
           maxWorkers: 3,
           // No module keeps a state that tests share, so a worker loads each once, not once per file.
           isolate: false,
-          // No module keeps a state that tests share, so a worker loads each once, not once per file.
-          isolate: false,
         },
       },
       {
