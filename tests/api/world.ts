@@ -11,11 +11,11 @@ import { createTestDatabase } from "../../control-plane/database/test-database.t
 import type { Database } from "../../control-plane/database/transaction.ts";
 import { type AccountRole, type Scope, scopes } from "../../control-plane/http/caller.ts";
 import { startApi } from "../../control-plane/roles/api.ts";
-import { pickPort } from "../../platform/embedded/ports.ts";
 import { startTestRedis } from "../../platform/embedded/test-services.ts";
 import { stopInReverse } from "../../platform/lifecycle.ts";
 import { createLogger } from "../../platform/log.ts";
 import { type Api, apiAt } from "../system/api.ts";
+import { pickPort } from "../system/ports.ts";
 
 const RAISED = "1000000";
 export const MASTER_KEY = "0f".repeat(32);
