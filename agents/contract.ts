@@ -307,8 +307,8 @@ export type LogSaltsReply = z.infer<typeof logSaltsReplySchema>;
 // to ClickHouse.
 export { saltFromKey } from "./access-log/client-hash.ts";
 export { type AccessLogLine, accessLogLineSchema } from "./access-log/line.ts";
-export { batchNumberOf, type PackedRows, packRows } from "./access-log/packed-rows.ts";
+export { batchNumberOf, type KeepRows, packBatch, packRows } from "./access-log/packed-rows.ts";
 export { type FindPlace, openPlaces } from "./access-log/places.ts";
 export type { AccessLogRow, LogBatch } from "./access-log/row.ts";
 export { ACCESS_LOG_KEPT_DAYS, createRows, type MakeRows } from "./access-log/rows.ts";
-export { storeBatch } from "./access-log/store-batch.ts";
+export { type StoredBatch, storeBatch } from "./access-log/store-batch.ts";

@@ -61,8 +61,9 @@ export class ControlPlaneRefusal extends Error {
 const CALL_TIMEOUT_MS = 15_000;
 /** Over and above the time that the control plane was asked to wait. */
 const POLL_MARGIN_MS = 10_000;
-/** A backlog of many edges is stored in turns. */
+/** A backlog of many edges is stored in turns; and an uplink may have no more than 128 kbit/s for it. */
 const LOGS_TIMEOUT_MS = 60_000;
+const LOGS_BYTES_PER_MS_MIN = 16;
 const SNAPSHOT_SILENCE_MS = 30_000;
 // JSON escapes at worst double a body; the record around it is small.
 const CHANGES_REPLY_BYTES_MAX = 4 * CHANGES_BYTES_MAX;
@@ -162,7 +163,8 @@ export function createControlPlane(settings: ControlPlaneSettings): ControlPlane
         [BATCH_ID_HEADER]: id,
         ...(isRetry ? { [BATCH_RETRY_HEADER]: "true" } : {}),
       };
-      const call: Call = { method: "POST", path: "/logs", headers, body: gzip, timeoutMs: LOGS_TIMEOUT_MS };
+      const timeoutMs = LOGS_TIMEOUT_MS + Math.ceil(gzip.length / LOGS_BYTES_PER_MS_MIN);
+      const call: Call = { method: "POST", path: "/logs", headers, body: gzip, timeoutMs };
       const answer = await authorised(call, signal);
       const text = await readBody(answer.body, REPLY_BYTES_MAX);
       if (answer.statusCode !== 204) throw new ControlPlaneRefusal("logs", answer.statusCode, text);

@@ -1,6 +1,7 @@
 // Rows as ClickHouse reads them (TabSeparated): written at once, some hundreds together, so that a batch is a few buffers
 // and not a million objects that the garbage collector has to carry along.
 import type { AccessLogRow } from "./row.ts";
+import type { MadeRows } from "./rows.ts";
 
 export interface PackedRows {
   /** `batch_line` of each, in their order. */
@@ -50,6 +51,7 @@ export const accessLogColumns = [
   "weight",
 ] as const satisfies readonly (keyof AccessLogRow)[];
 type Column = (typeof accessLogColumns)[number];
+const LAST_COLUMN = accessLogColumns[accessLogColumns.length - 1];
 // A column that is left out does not compile.
 type WholeRow = Pick<AccessLogRow, Column> & Record<Exclude<keyof AccessLogRow, Column>, never>;
 
@@ -71,6 +73,32 @@ export function packRows(rows: readonly WholeRow[]): PackedRows {
   return { numbers: rows.map((row) => row.batch_line), fromMs, toMs, hours, text: Buffer.from(text) };
 }
 
+export interface PackedBatch {
+  readonly rows: readonly PackedRows[];
+  /** Lines that are none, and what is wrong with the first. */
+  readonly faulty: number;
+  readonly first: string | undefined;
+  /** Rows that were not to be kept. */
+  readonly dropped: number;
+}
+
+export type KeepRows = (rows: readonly AccessLogRow[]) => Promise<readonly AccessLogRow[]>;
+
+/** All of a batch as it is made. Default: every row is kept. */
+export async function packBatch(made: AsyncIterable<MadeRows>, keep?: KeepRows): Promise<PackedBatch> {
+  const packed: PackedRows[] = [];
+  let [faulty, dropped] = [0, 0];
+  let first: string | undefined;
+  for await (const { rows, faulty: faults } of made) {
+    const kept = keep === undefined ? rows : await keep(rows);
+    packed.push(packRows(kept));
+    faulty += faults.count;
+    first ??= faults.first;
+    dropped += rows.length - kept.length;
+  }
+  return { rows: packed, faulty, first, dropped };
+}
+
 export function withoutNumbers(packed: PackedRows, left: ReadonlySet<number>): PackedRows {
   if (!packed.numbers.some((number) => left.has(number))) return packed;
   const lines = packed.text.toString("utf8").split("\n");
@@ -86,10 +114,10 @@ function textOf(row: WholeRow, batchNumber: string): string {
   let text = "";
   for (const column of accessLogColumns) {
     const value = column === "batch_id" ? batchNumber : row[column];
-    if (text !== "") text += "\t";
     text += value === null ? "\\N" : typeof value === "string" ? escaped(value) : value;
+    text += column === LAST_COLUMN ? "\n" : "\t";
   }
-  return `${text}\n`;
+  return text;
 }
 
 const SPECIAL = /[\t\n\r\\]/;

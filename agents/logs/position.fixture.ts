@@ -15,12 +15,14 @@ async function noted(lost_lines: number): Promise<number> {
   return await found();
 }
 
-/** As a power cut leaves it. */
+/** As a power cut leaves it that has mixed two positions. */
 async function tear(lost_lines: number): Promise<void> {
+  const noted = `"lost_lines":${lost_lines}`;
   for (const spare of [`${path}.spare-0`, `${path}.spare-1`]) {
-    if (!(await readFile(spare, "utf8")).includes(`"lost_lines":${lost_lines}`)) continue;
+    const at = (await readFile(spare, "utf8")).indexOf(noted);
+    if (at === -1) continue;
     const file = await open(spare, "r+");
-    await file.write(Buffer.alloc(8), 0);
+    await file.write(noted.replace(`${lost_lines}`, "9"), at);
     await file.close();
   }
 }
@@ -30,14 +32,20 @@ await writeFile(filler, Buffer.alloc(8 * 1024 * 1024)).catch(() => {});
 const onFullDisk = [await noted(2), await noted(3), await noted(4)];
 await tear(4);
 const torn = await found();
+const file = await openPositionFile(path);
+await file.write({ ...file.found, lost_lines: 5 });
 await rm(filler);
-const withRoomAgain = await noted(5);
+await rm(`${path}.spare-0`);
+await rm(`${path}.spare-1`);
+await file.write({ ...file.found, lost_lines: 6 });
+await file.write({ ...file.found, lost_lines: 7 });
+const withRoomAgain = await found();
 await rm(path);
 const told = {
   "with room": withRoom,
   "on a full disk": onFullDisk,
   "the newest is torn": torn,
-  "with room again": withRoomAgain,
+  "with room again, and the spares gone": withRoomAgain,
   "the file was removed": await found(),
 };
 process.stdout.write(JSON.stringify(told));

@@ -19,7 +19,7 @@ test.runIf(maySplitOff)(
       "with room": 1,
       "on a full disk": [2, 3, 4],
       "the newest is torn": 3,
-      "with room again": 5,
+      "with room again, and the spares gone": 7,
       "the file was removed": 0,
     });
   },

@@ -1,5 +1,6 @@
 // How far the access log was sent, on disk before anything is sent: a batch that may have arrived is sent again with the
 // very same bytes, or the control plane could not tell that it is the same. A full disk keeps no line from being sent.
+import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../apply/document.ts";
@@ -50,20 +51,22 @@ const fileSchema = positionSchema.extend({ writes: z.int().min(0).default(0) });
 
 /** More than any position needs. */
 const SPARE_BYTES = 64 * 1024;
+const HASH_DIGITS = 64;
 
 export async function openPositionFile(path: string): Promise<PositionFile> {
   const spares = [`${path}.spare-0`, `${path}.spare-1`];
-  const texts = await Promise.all([path, ...spares].map(async (name) => (await findFile(name)) ?? ""));
-  const valid = texts.map((text) => fileSchema.safeParse(parseJson(text)).data).filter((data) => data !== undefined);
-  const { writes: writesBefore, ...found } = valid.reduce((last, each) => (each.writes > last.writes ? each : last), {
-    ...emptyPosition,
-    writes: -1,
-  });
-  let writes = writesBefore;
-  const used = new Set(spares.filter((_, index) => (texts[index + 1] ?? "").trim() !== ""));
+  const texts = await Promise.all(spares.map(async (name) => (await findFile(name)) ?? ""));
+  const noted = [(await findFile(path)) ?? "", ...texts.map(unsealed)].map(
+    (text) => fileSchema.safeParse(parseJson(text)).data ?? { ...emptyPosition, writes: -1 },
+  );
+  const newest = noted.reduce((last, each) => (each.writes > last.writes ? each : last));
+  let { writes, ...found } = newest;
+  const used = new Set(spares.filter((_, index) => (texts[index] ?? "").trim() !== ""));
+  // Never over the newest one.
+  let turn = noted.indexOf(newest) === 1 ? 1 : 0;
   for (const [index, spare] of spares.entries()) {
     // Where there is no room already, lines wait until there is.
-    if ((texts[index + 1] ?? "").length < SPARE_BYTES) await writeDurably(spare, padded("")).catch(() => {});
+    if ((texts[index] ?? "").length < SPARE_BYTES) await writeDurably(spare, padded("")).catch(() => {});
   }
 
   return {
@@ -74,14 +77,16 @@ export async function openPositionFile(path: string): Promise<PositionFile> {
       try {
         await writeDurably(path, text);
       } catch (error) {
-        const spare = spares[writes % spares.length];
-        if (!isDiskFull(error) || spare === undefined || text.length > SPARE_BYTES) throw error;
-        await overwrite(spare, padded(text));
+        const spare = spares[turn % spares.length];
+        if (!hasCode(error, "ENOSPC", "EDQUOT") || spare === undefined || sealed(text).length > SPARE_BYTES)
+          throw error;
+        await overwrite(spare, padded(sealed(text)));
+        turn += 1;
         used.add(spare);
         return;
       }
       // A position that is long past must not come back when somebody removes the file.
-      for (const spare of used) await overwrite(spare, padded(""));
+      for (const spare of used) await blank(spare);
       used.clear();
     },
   };
@@ -89,6 +94,27 @@ export async function openPositionFile(path: string): Promise<PositionFile> {
 
 function padded(text: string): string {
   return text.padEnd(SPARE_BYTES, " ");
+}
+
+/** What is written in place may be torn, and of two whole positions a third be made: the hash tells. */
+function sealed(text: string): string {
+  return `${hashOf(text)} ${text}`;
+}
+
+function unsealed(spare: string): string {
+  const text = spare.trimEnd().slice(HASH_DIGITS + 1);
+  return spare.startsWith(hashOf(text)) ? text : "";
+}
+
+function hashOf(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
+}
+
+/** Where somebody has removed it there is nothing to blank. */
+async function blank(spare: string): Promise<void> {
+  await overwrite(spare, padded("")).catch((error: unknown) => {
+    if (!hasCode(error, "ENOENT")) throw error;
+  });
 }
 
 /** In blocks that are there already, which needs no room where a file system does not copy what it writes. */
@@ -102,6 +128,6 @@ async function overwrite(path: string, text: string): Promise<void> {
   }
 }
 
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && "code" in error && (error.code === "ENOSPC" || error.code === "EDQUOT");
+function hasCode(error: unknown, ...codes: readonly string[]): boolean {
+  return error instanceof Error && "code" in error && codes.some((code) => code === error.code);
 }

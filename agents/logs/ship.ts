@@ -101,7 +101,7 @@ export async function shipLogs(shipping: Shipping, signal: AbortSignal): Promise
   }
 
   async function remove(forgotten: Position): Promise<void> {
-    // On a full disk nothing can be noted down before there is room.
+    // Where a file system copies what it writes, nothing can be noted on a full disk before there is room.
     await save(forgotten).catch(() => {});
     for (const name of forgotten.removing) await removeLogFile(shipping.folder, name);
     await save({ ...forgotten, removing: [] });
@@ -275,7 +275,12 @@ async function setAside(
   const lines = linesIn(bytes);
   const others = (await readdir(folder)).filter((name) => name.startsWith("set-aside."));
   log.error({ error, lines, id }, `${destination.name} refuses an access-log batch for good: it is set aside`);
-  if (others.length < SET_ASIDE_MAX) await writeDurably(join(folder, `set-aside.${id}`), bytes);
+  if (others.length < SET_ASIDE_MAX) {
+    // It is kept for people to look at: a disk without room for that holds up nothing behind it.
+    await writeDurably(join(folder, `set-aside.${id}`), bytes).catch((failure: unknown) => {
+      log.error({ error: failure, id }, "an access-log batch cannot be set aside: it is left out");
+    });
+  }
   return lines;
 }
 

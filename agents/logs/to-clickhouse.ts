@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { ClickHouseError, ClickHouseLogLevel, createClient } from "@clickhouse/client";
 import { z } from "zod";
 import type { Logger } from "../../platform/log.ts";
-import { type PackedRows, packRows } from "../access-log/packed-rows.ts";
+import { type PackedBatch, packBatch } from "../access-log/packed-rows.ts";
 import type { FindPlace } from "../access-log/places.ts";
 import { createRows, SaltMissing } from "../access-log/rows.ts";
 import { INSERT_SECONDS_MAX, storeBatch } from "../access-log/store-batch.ts";
@@ -41,27 +41,15 @@ export function toClickHouse({
   });
   const makeRows = createRows({ saltOf: salts.of, findPlace });
 
-  async function rowsOf(sent: SentBatch, receivedAt: Date, signal: AbortSignal): Promise<Packed> {
+  async function rowsOf({ id, edgeId, body }: SentBatch, receivedAt: Date, signal: AbortSignal): Promise<PackedBatch> {
     for (let asked = 0; ; asked += 1) {
       try {
-        return await packed(sent, receivedAt);
+        return await packBatch(makeRows(body, { id, edgeId, receivedAt }));
       } catch (error) {
         if (!(error instanceof SaltMissing) || asked === SALTS_ASKED_MAX) throw error;
         await salts.fetch(error.day, signal);
       }
     }
-  }
-
-  async function packed({ id, edgeId, body }: SentBatch, receivedAt: Date): Promise<Packed> {
-    const rows: PackedRows[] = [];
-    let faulty = 0;
-    let first: string | undefined;
-    for await (const made of makeRows(body, { id, edgeId, receivedAt })) {
-      rows.push(packRows(made.rows));
-      faulty += made.faulty.count;
-      first ??= made.faulty.first;
-    }
-    return { rows, faulty, first };
   }
 
   async function store(sent: SentBatch, signal: AbortSignal): Promise<void> {
@@ -84,12 +72,6 @@ export function toClickHouse({
     isTooLarge: () => false,
     close: () => clickhouse.close(),
   };
-}
-
-interface Packed {
-  readonly rows: readonly PackedRows[];
-  readonly faulty: number;
-  readonly first: string | undefined;
 }
 
 const NOW = "SELECT toUnixTimestamp64Milli(now64(3)) AS now_ms";

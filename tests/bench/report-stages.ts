@@ -6,15 +6,7 @@ import { join } from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
 import { gunzip } from "node:zlib";
-import {
-  createRows,
-  type LogBatch,
-  openPlaces,
-  type PackedRows,
-  packRows,
-  saltFromKey,
-  storeBatch,
-} from "../../agents/contract.ts";
+import { createRows, openPlaces, packBatch, type StoredBatch, saltFromKey, storeBatch } from "../../agents/contract.ts";
 import { toControlPlane } from "../../agents/logs/destination.ts";
 import { noShippingCounts, shipLogs } from "../../agents/logs/ship.ts";
 import { type ClickHouse, connectClickHouse } from "../../control-plane/database/clickhouse.ts";
@@ -26,7 +18,7 @@ const HOUR_MS = 3600 * 1000;
 const LOOK_EVERY_MS = 5;
 const FLOOR_DATABASE = "bench_floor";
 
-type Made = readonly { readonly batch: LogBatch; readonly rows: readonly PackedRows[] }[];
+type Made = readonly Omit<StoredBatch, "isRetry">[];
 
 export async function measureStages(
   { clickhouse, url, traffic }: { clickhouse: ClickHouse; url: string; traffic: Traffic },
@@ -95,12 +87,11 @@ async function measureRows(packed: readonly Packed[]) {
   };
   const makeRows = createRows({ saltOf, findPlace });
   const edgeId = randomUUID();
-  const made: { batch: LogBatch; rows: PackedRows[] }[] = [];
+  const made: Made[number][] = [];
   const startedAt = performance.now();
   for (const { id, gzip } of packed) {
     const batch = { id, edgeId, receivedAt: new Date() };
-    const rows: PackedRows[] = [];
-    for await (const part of makeRows(await promisify(gunzip)(gzip), batch)) rows.push(packRows(part.rows));
+    const { rows } = await packBatch(makeRows(await promisify(gunzip)(gzip), batch));
     made.push({ batch, rows });
   }
   return { made, ...perSecond((performance.now() - startedAt) / 1000) };

@@ -128,10 +128,13 @@ test("a day whose hours were compared, and it itself not since, is not known to 
   expect(await isDone()).toBe(true);
 });
 
-test("lines of many hours that are sent again keep nobody waiting: a few at a time are compared, the newest first", async () => {
-  const sent = batchAt(times(100));
+test("lines of many hours that are sent again keep nobody waiting: the newest are compared, the oldest, and what nobody doubts", async () => {
+  const daysBefore = (days: number) => times(100).map((time) => new Date(time.getTime() - days * 24 * HOUR_MS));
+  const sent = batchAt([...times(100), ...daysBefore(2)]);
   await send(sent);
   await send(sent, { isRetry: true });
+  await send(batchAt(daysBefore(4).filter((_, index) => index % 2 === 0)));
+  await send(batchAt(daysBefore(6).filter((_, index) => index % 2 === 0)), { isRetry: true });
   const midnight = Math.floor(Date.now() / (24 * HOUR_MS)) * 24 * HOUR_MS;
   const isDayDone = (daysAgo: number) => {
     const from = new Date(midnight - daysAgo * 24 * HOUR_MS);
@@ -142,11 +145,14 @@ test("lines of many hours that are sent again keep nobody waiting: a few at a ti
     );
   };
   const lookAtOne = () => reconcile({ clickhouse: server.clickhouse, log, settleMs: 0, doubtfulHoursMax: 1 }, signal);
+  const areDone = () => Promise.all([1, 2, 3, 4, 5, 7].map(isDayDone));
   await lookAtOne();
-  expect([await isDayDone(1), await isDayDone(2)]).toEqual([true, false]);
+  expect(await areDone()).toEqual([true, false, false, false, true, true]);
   await lookAtOne();
-  expect([await isDayDone(1), await isDayDone(2)]).toEqual([true, true]);
-  await expectCounted(100);
+  expect(await areDone()).toEqual([true, true, false, true, true, true]);
+  await lookAtOne();
+  expect(await areDone()).toEqual([true, true, true, true, true, true]);
+  await expectCounted(300);
 });
 
 test("several who compare at once put right what one would", async () => {

@@ -27,10 +27,11 @@ const DAY_MS = 24 * HOUR_MS;
 /** An insert ends within INSERT_SECONDS_MAX (60), and then some. */
 const SETTLE_MS = 2 * 60 * 1000;
 /**
- * Each is compared key by key, which takes a second or more. Whoever says that lines of months were sent again keeps nobody
- * waiting: further days come with the next run, and the newest are first in each.
+ * Each is compared key by key, which takes a second or more. Whoever says again and again that lines of months were sent again
+ * keeps nobody waiting: in each run the newest are first, the oldest of those that are left come last, and the others with the next.
  */
 const DOUBTFUL_HOURS_MAX = 48;
+const DOUBTFUL_HOURS_OF_OLDEST = 24;
 /** Every dimension of accounts, and those of distributions: each line counts in each of them. */
 const MINUTE_SERIES = 10;
 const HOUR_SERIES = 18;
@@ -52,17 +53,21 @@ export async function reconcile(
   const now = await store.now();
   const until = new Date(now.getTime() - settleMs);
   const failures: unknown[] = [];
-  let doubtfulHours = 0;
-  for (const day of await store.findChangedDays()) {
+  let doubtfulHours = doubtfulHoursMax;
+  let oldestLeft: Date | undefined;
+  const lookAt = async (day: Date, doubtfulMax: number) => {
     signal.throwIfAborted();
-    if (doubtfulHours >= doubtfulHoursMax) break;
     try {
-      doubtfulHours += await reconcileDay({ store, log, now, until }, dayOf(day));
+      const { doubtful, left } = await reconcileDay({ store, log, now, until }, dayOf(day), doubtfulMax);
+      doubtfulHours -= doubtful;
+      if (left > 0) oldestLeft = day;
     } catch (error) {
       // A day that cannot be compared keeps no other from it.
       failures.push(error);
     }
-  }
+  };
+  for (const day of await store.findChangedDays()) await lookAt(day, doubtfulHours);
+  if (oldestLeft !== undefined) await lookAt(oldestLeft, DOUBTFUL_HOURS_OF_OLDEST);
   if (failures.length > 0) throw new AggregateError(failures, `${failures.length} days could not be compared`);
 }
 
@@ -73,12 +78,14 @@ interface Looking {
   readonly until: Date;
 }
 
-/** Answers how many of its hours were doubtful. */
-async function reconcileDay({ store, log, now, until }: Looking, day: Period): Promise<number> {
+/** Of hours that are doubtful it looks at so many; answers at how many, and how many are left. */
+async function reconcileDay({ store, log, now, until }: Looking, day: Period, doubtfulMax: number) {
   const spans = await store.findSpans(day);
   const hours = spans.filter(({ span }) => span === "hour");
-  const ready = hours.filter((hour) => ["ready", "doubtful"].includes(stateOf(hour, until, now)));
-  const doubtful = new Set(ready.filter((hour) => stateOf(hour, until, now) === "doubtful"));
+  const inState = (state: ReturnType<typeof stateOf>) => hours.filter((hour) => stateOf(hour, until, now) === state);
+  const allDoubtful = inState("doubtful");
+  const doubtful = new Set(allDoubtful.slice(0, doubtfulMax));
+  const ready = [...inState("ready"), ...doubtful];
   const isMinuteKept = day.from.getTime() > now.getTime() - (minutesKeptDays - 1) * DAY_MS;
   const rollUps = isMinuteKept ? [trafficMinute, trafficHour] : [trafficHour];
   const wrong = await findWrong(store, day, ready, rollUps);
@@ -92,7 +99,7 @@ async function reconcileDay({ store, log, now, until }: Looking, day: Period): P
   await store.recordReconciled("hour", right, until);
   const left = hours.filter((hour) => stateOf(hour, until, now) !== "done" && !right.includes(hour.time));
   if (left.length === 0) await reconcileWhole({ store, log, until }, day, spans);
-  return doubtful.size;
+  return { doubtful: doubtful.size, left: allDoubtful.length - doubtful.size };
 }
 
 /** The day itself, whose hours are right, and then what was asked for most in it. */

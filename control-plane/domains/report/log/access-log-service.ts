@@ -6,8 +6,7 @@ import {
   type FindPlace,
   type LogBatch,
   type MakeRows,
-  type PackedRows,
-  packRows,
+  packBatch,
   saltFromKey,
   storeBatch as storeInClickHouse,
 } from "../../../../agents/contract.ts";
@@ -82,17 +81,8 @@ export function createAccessLogService({
   async function storeInTurn(sent: SentBatch): Promise<void> {
     const { makeRows } = await opened();
     const batch: LogBatch = { id: sent.id, edgeId: sent.edgeId, receivedAt: clock() };
-    const keepTrueRows = keepTrue(sent.scope);
-    const rows: PackedRows[] = [];
-    const left: LeftOut = { faulty: 0, first: undefined, dropped: 0 };
-    for await (const { rows: read, faulty } of makeRows(sent.body, batch)) {
-      const kept = await keepTrueRows(read);
-      rows.push(packRows(kept));
-      left.faulty += faulty.count;
-      left.first ??= faulty.first;
-      left.dropped += read.length - kept.length;
-    }
-    tell(batch, left);
+    const { rows, ...leftOut } = await packBatch(makeRows(sent.body, batch), keepTrue(sent.scope));
+    tell(batch, leftOut);
     await askClickHouse(() => storeInClickHouse(clickhouse, { batch, rows, isRetry: sent.isRetry }));
   }
 
@@ -133,16 +123,19 @@ function tooMany() {
 }
 
 interface LeftOut {
-  faulty: number;
-  first: string | undefined;
-  dropped: number;
+  readonly faulty: number;
+  readonly first: string | undefined;
+  readonly dropped: number;
 }
 
 /** A batch takes some 100 MB while it is worked on; more at once would only share the same processor. */
 const BATCHES_AT_ONCE = 3;
 /** Of one edge: it sends one at a time, and perhaps the same again when it has given the first up. */
 const WAITING_EACH_MAX = 2;
-const TURNS = { atOnce: BATCHES_AT_ONCE, forModest: 0, waitingEachMax: WAITING_EACH_MAX, refusal: tooMany };
+const TURNS = {
+  ...{ atOnce: BATCHES_AT_ONCE, forModest: 0, runningEachMax: 2 },
+  ...{ waitingEachMax: WAITING_EACH_MAX, refusal: tooMany },
+};
 /** Behind these, an edge comes again later: its lines wait on its own disk. */
 const WAITING_BYTES_MAX = 192 * 1024 * 1024;
 const SALT_DAYS_AHEAD = 7;

@@ -1,7 +1,7 @@
 // Which lines an edge may send: those about distributions that its group carries, on the account of their owner, and that
 // count for no more than the group's sample. An edge that somebody took over can lie about its own traffic alone.
 import { LRUCache } from "lru-cache";
-import type { AccessLogRow } from "../../../../agents/contract.ts";
+import type { AccessLogRow, KeepRows } from "../../../../agents/contract.ts";
 import type { Database } from "../../../database/transaction.ts";
 import { findEverCarried } from "../../deployment/index.ts";
 import { findOwners } from "../../distribution/index.ts";
@@ -10,8 +10,8 @@ import { findSamples } from "../../edge-node/index.ts";
 const KNOWN_MAX = 100_000;
 const KNOWN_TTL_MS = 10 * 60 * 1000;
 
-/** Of one batch after the other: answers the rows of a part of it that may be true, in their order. */
-export type KeepTrue = (scope: string) => (rows: readonly AccessLogRow[]) => Promise<readonly AccessLogRow[]>;
+/** For each batch anew. */
+export type KeepTrue = (scope: string) => KeepRows;
 
 /**
  * What was true of a line stays true, also when its distribution is deleted meanwhile: a batch that is sent again has the

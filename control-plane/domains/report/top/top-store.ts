@@ -119,9 +119,9 @@ const WHOLE = `toUUID('${WHOLE_ACCOUNT}')`;
 const candidateSchema = z.object({ distribution: z.uuid(), value: z.string() });
 type Candidate = z.output<typeof candidateSchema>;
 
-/** More than are asked for: what is guessed of each is too high or too low by a little. Each costs a look in every part. */
+/** Some more than are asked for: what is guessed of each is too high or too low by a little. Each costs a look in every part. */
 function candidatesOf(limit: number): number {
-  return 2 * limit + 30;
+  return Math.ceil(1.2 * limit) + 10;
 }
 
 /**

@@ -7,7 +7,7 @@ const patient = new AbortController().signal;
 const MINUTE_MS = 60_000;
 
 /** Turns with a clock that is set, and who was served in which order. */
-function turnsOf(limits: { atOnce: number; forModest: number; waitingEachMax?: number }) {
+function turnsOf(limits: { atOnce: number; forModest: number; runningEachMax?: number; waitingEachMax?: number }) {
   let nowMs = 0;
   const turns = createTurns({
     waitingEachMax: 5,
@@ -73,6 +73,27 @@ test("where nobody else asks, half of the turns are one's own; a second one leav
   expect(served).toEqual(["a", "a", "b", "c"]);
   for (const done of [...own, ...others]) done();
   (await third)();
+});
+
+test("the modest are served from what is kept for them: what is everybody's stays so while they come and go", async () => {
+  const { ask, spend, served } = turnsOf({ atOnce: 4, forModest: 2 });
+  await spend("busy", 60_000);
+  const newcomers = [await ask("b"), await ask("c")];
+  const busy = [await ask("busy"), await ask("busy")];
+  expect(served).toEqual(["b", "c", "busy", "busy"]);
+  for (const done of [...newcomers, ...busy]) done();
+});
+
+test("who may have one at a time leaves all others to others", async () => {
+  const { ask, served } = turnsOf({ atOnce: 3, forModest: 0, runningEachMax: 1 });
+  const first = await ask("a");
+  const waiting = [ask("a"), ask("a")];
+  const others = [await ask("b"), await ask("c")];
+  expect(served).toEqual(["a", "b", "c"]);
+  for (const done of others) done();
+  first();
+  for (const one of waiting) (await one)();
+  expect(served).toEqual(["a", "b", "c", "a", "a"]);
 });
 
 test("time that was had is forgotten by and by", async () => {

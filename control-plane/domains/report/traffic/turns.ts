@@ -13,6 +13,8 @@ export interface TurnLimits {
   readonly atOnce: number;
   /** How many of these are for those alone who have no other, and have had little time of late. */
   readonly forModest: number;
+  /** Default: as many as there are for all. */
+  readonly runningEachMax?: number;
   readonly waitingEachMax: number;
   /** What whoever has as many waiting is told. */
   readonly refusal: () => Problem;
@@ -21,6 +23,8 @@ export interface TurnLimits {
 }
 
 interface Asker {
+  /** They had had little time when the first of those that run began. */
+  isModest: boolean;
   /** When each of their turns began. */
   readonly running: Set<{ readonly sinceMs: number }>;
   readonly waiting: Set<() => void>;
@@ -41,6 +45,7 @@ const REMEMBERED_MAX = 10_000;
 export function createTurns({
   atOnce,
   forModest,
+  runningEachMax = atOnce,
   waitingEachMax,
   refusal,
   clockMs = () => performance.now(),
@@ -51,8 +56,20 @@ export function createTurns({
   let running = 0;
 
   function mayBegin(who: string, asker: Asker, nowMs: number): boolean {
-    if (running < atOnce - forModest) return true;
-    return running < atOnce && asker.running.size === 0 && spentBy(who, nowMs) <= LITTLE_MS;
+    if (running >= atOnce || asker.running.size >= runningEachMax) return false;
+    const others = [...askers.values()].filter((one) => one !== asker && isModestOne(one)).length;
+    const isModest = asker.running.size === 0 && isLittle(who, nowMs);
+    // What the modest have is of their own first, and of everybody's only beyond that.
+    const own = Math.min(others + (isModest ? 1 : 0), forModest);
+    return running + 1 - own <= atOnce - forModest;
+  }
+
+  function isModestOne({ isModest, running: turns }: Asker): boolean {
+    return isModest && turns.size === 1;
+  }
+
+  function isLittle(who: string, nowMs: number): boolean {
+    return spentBy(who, nowMs) <= LITTLE_MS;
   }
 
   /** What runs counts, too. */
@@ -67,6 +84,7 @@ export function createTurns({
 
   function begin(who: string, asker: Asker): () => void {
     const turn = { sinceMs: clockMs() };
+    if (asker.running.size === 0) asker.isModest = isLittle(who, turn.sinceMs);
     running += 1;
     asker.running.add(turn);
     return () => {
@@ -116,7 +134,7 @@ export function createTurns({
   return {
     async take(who, signal) {
       signal.throwIfAborted();
-      const asker = askers.get(who) ?? { running: new Set(), waiting: new Set() };
+      const asker = askers.get(who) ?? { isModest: false, running: new Set(), waiting: new Set() };
       const entered = mayBegin(who, asker, clockMs()) ? begin(who, asker) : wait(who, asker, signal);
       askers.set(who, asker);
       return entered;
