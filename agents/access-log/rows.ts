@@ -1,5 +1,5 @@
 // From the bytes of a batch to rows: each line read, its time set right, its viewer made nameless. Nothing is asked of
-// anybody: what a row needs beside its line is given. Some 100,000 lines a second (npm run bench:reports).
+// anybody: what a row needs beside its line is given. Some 80,000 lines a second with their text (npm run bench:reports).
 import { METHODS } from "node:http";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
