@@ -47,7 +47,7 @@ export interface FeedRecord {
   readonly body: string;
 }
 
-export function hashOf(body: string): string {
+export function hashOf(body: string | Buffer): string {
   return createHash("sha256").update(body).digest("hex");
 }
 

@@ -34,7 +34,7 @@ export function findFault(record: FeedRecord, feed: Feed, keys: FeedKeys): strin
 }
 
 export function findFrameFault(frame: Frame, feed: Feed, keys: FeedKeys): string | undefined {
-  if (sha256(frame.body) !== frame.record.hash) return "the body does not have the hash of its record";
+  if (hashOf(frame.body) !== frame.record.hash) return "the body does not have the hash of its record";
   return findSignatureFault(frame.record.signature, recordSigningText(feed, frame.record), keys);
 }
 
@@ -77,7 +77,7 @@ export function checkCheckpoint(expected: Feed, keys: FeedKeys): CheckpointCheck
       const { record, body } = item;
       if (record.op !== "put" || record.rev > head.rev)
         throw new FrameError(`record ${record.rev} has no place in a checkpoint`);
-      if (sha256(body) !== record.hash) throw new FrameError(`the body of record ${record.rev} does not have its hash`);
+      if (hashOf(body) !== record.hash) throw new FrameError(`the body of record ${record.rev} does not have its hash`);
       count += 1;
       if (count > head.count) throw new FrameError(`more than the ${head.count} records of the checkpoint`);
       digest.update(item.line);
@@ -90,10 +90,6 @@ export function checkCheckpoint(expected: Feed, keys: FeedKeys): CheckpointCheck
       return head;
     },
   };
-}
-
-function sha256(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function splitOnce(text: string, separator: string): [string, string] {

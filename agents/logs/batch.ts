@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
-import { LOG_BATCH_BYTES_MAX } from "../contract.ts";
+import { hashOf, LOG_BATCH_BYTES_MAX } from "../contract.ts";
 import { type LogFile, readRange } from "./files.ts";
 import type { Batch, Position } from "./position.ts";
 
@@ -44,16 +44,18 @@ export function sentOf(file: LogFile, position: Position): number {
 }
 
 function batchOf(inode: string, start: number, bytes: Buffer): Next {
-  return { kind: "batch", batch: { inode, start, end: start + bytes.length, sha256: sha256(bytes) }, bytes };
-}
-
-export function sha256(bytes: Buffer): string {
-  return createHash("sha256").update(bytes).digest("hex");
+  return { kind: "batch", batch: { inode, start, end: start + bytes.length, sha256: hashOf(bytes) }, bytes };
 }
 
 /** The same bytes of the same place of the same edge have the same name, whoever sends them and when. */
 export function batchId(edgeId: string, { inode, start, end }: Batch, bytes: Buffer): string {
   return createHash("sha256").update(`${edgeId}\n${inode}\n${start}\n${end}\n`).update(bytes).digest("hex");
+}
+
+export function linesIn(bytes: Buffer): number {
+  let lines = 0;
+  for (const byte of bytes) if (byte === LINE_FEED) lines += 1;
+  return lines;
 }
 
 /** Half of what the usual 6 costs, for a tenth more bytes: measured on 12,000 lines of a mixed site. */

@@ -4,7 +4,7 @@ import { createReadStream } from "node:fs";
 import { statfs } from "node:fs/promises";
 import { parseJson } from "../apply/document.ts";
 import { LOG_LOSSES_MAX } from "../contract.ts";
-import { sentOf } from "./batch.ts";
+import { linesIn, sentOf } from "./batch.ts";
 import { type LogFile, readRange } from "./files.ts";
 import type { Loss, Position } from "./position.ts";
 
@@ -90,8 +90,6 @@ function fewEnough(losses: readonly Loss[], toldUntil: number): Loss[] {
   return [{ at: first.at, from, to, lines: first.lines + second.lines }, ...others];
 }
 
-const LINE_FEED = 0x0a;
-
 /** nginx's own limits of what a request may say, in JSON. */
 export const LINE_BYTES_MAX = 256 * 1024;
 
@@ -111,11 +109,5 @@ async function countLines(path: string, from: number): Promise<number> {
   for await (const chunk of createReadStream(path, { start: from })) {
     lines += linesIn(Buffer.from(chunk));
   }
-  return lines;
-}
-
-export function linesIn(bytes: Buffer): number {
-  let lines = 0;
-  for (const byte of bytes) if (byte === LINE_FEED) lines += 1;
   return lines;
 }

@@ -1,9 +1,9 @@
 // How far the access log was sent, on disk before anything is sent: a batch that may have arrived is sent again with the
 // very same bytes, or the control plane could not tell that it is the same. A full disk keeps no line from being sent.
-import { createHash } from "node:crypto";
 import { open } from "node:fs/promises";
 import { z } from "zod";
 import { parseJson } from "../apply/document.ts";
+import { hashOf } from "../contract.ts";
 import { findFile, writeDurably } from "../durable-file.ts";
 
 const batchSchema = z.object({
@@ -104,10 +104,6 @@ function sealed(text: string): string {
 function unsealed(spare: string): string {
   const text = spare.trimEnd().slice(HASH_DIGITS + 1);
   return spare.startsWith(hashOf(text)) ? text : "";
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 /** Where somebody has removed it there is nothing to blank. */

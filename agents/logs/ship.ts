@@ -5,15 +5,14 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "../../platform/log.ts";
 import { createBackOff } from "../back-off.ts";
-import type { LogStanding } from "../contract.ts";
+import { hashOf, type LogStanding } from "../contract.ts";
 import { writeDurably } from "../durable-file.ts";
-import { BATCH_BYTES_MAX, batchId, type Next, nextBatch, SETTLED_AFTER_MS, sentOf, sha256 } from "./batch.ts";
+import { BATCH_BYTES_MAX, batchId, linesIn, type Next, nextBatch, SETTLED_AFTER_MS, sentOf } from "./batch.ts";
 import type { LogDestination } from "./destination.ts";
 import { type LogFile, listLogFiles, readRange, removeLogFile, rotate } from "./files.ts";
 import {
   findTooMuch,
   LINE_BYTES_MAX,
-  linesIn,
   type Room,
   timeOf,
   unsentOf,
@@ -234,7 +233,7 @@ async function findBytes(files: readonly LogFile[], batch: Batch): Promise<Buffe
   const file = files.find(({ inode }) => inode === batch.inode);
   if (file === undefined || file.bytes < batch.end) return undefined;
   const bytes = await readRange(file.path, batch.start, batch.end);
-  return sha256(bytes) === batch.sha256 ? bytes : undefined;
+  return hashOf(bytes) === batch.sha256 ? bytes : undefined;
 }
 
 function doneWith(position: Position, { inode, end }: Batch): Position {

@@ -55,13 +55,18 @@ export function createTurns({
   const spent = new LRUCache<string, Spent>({ max: REMEMBERED_MAX });
   let running = 0;
 
-  function mayBegin(who: string, asker: Asker, nowMs: number): boolean {
+  /** `modestOnes`: how many have one turn alone, and are modest. */
+  function mayBegin(who: string, asker: Asker, modestOnes: number, nowMs: number): boolean {
     if (running >= atOnce || asker.running.size >= runningEachMax) return false;
-    const others = [...askers.values()].filter((one) => one !== asker && isModestOne(one)).length;
+    const others = modestOnes - (isModestOne(asker) ? 1 : 0);
     const isModest = asker.running.size === 0 && isLittle(who, nowMs);
     // What the modest have is of their own first, and of everybody's only beyond that.
     const own = Math.min(others + (isModest ? 1 : 0), forModest);
     return running + 1 - own <= atOnce - forModest;
+  }
+
+  function countModestOnes(): number {
+    return [...askers.values()].filter(isModestOne).length;
   }
 
   function isModestOne({ isModest, running: turns }: Asker): boolean {
@@ -103,8 +108,9 @@ export function createTurns({
 
   /** False: nobody waits who may begin. */
   function callNext(nowMs: number): boolean {
+    const modestOnes = countModestOnes();
     const [first, ...others] = [...askers]
-      .filter(([who, asker]) => asker.waiting.size > 0 && mayBegin(who, asker, nowMs))
+      .filter(([who, asker]) => asker.waiting.size > 0 && mayBegin(who, asker, modestOnes, nowMs))
       .map(([who, asker]) => ({ asker, ms: timeOf(who, asker, nowMs) }));
     if (first === undefined) return false;
     const { asker } = others.reduce((least, other) => (other.ms < least.ms ? other : least), first);
@@ -135,7 +141,7 @@ export function createTurns({
     async take(who, signal) {
       signal.throwIfAborted();
       const asker = askers.get(who) ?? { isModest: false, running: new Set(), waiting: new Set() };
-      const entered = mayBegin(who, asker, clockMs()) ? begin(who, asker) : wait(who, asker, signal);
+      const entered = mayBegin(who, asker, countModestOnes(), clockMs()) ? begin(who, asker) : wait(who, asker, signal);
       askers.set(who, asker);
       return entered;
     },
